@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The backend kit: write one network's protocol, get a backend. A backend is one program that serves many users of one
+ * network. It fills in a table of callbacks and calls s2_backend_run; the kit owns the event loop (one thread, never
+ * block in it), the line to the main process, heartbeat, users, and answers whatever the table leaves NULL, so that
+ * nothing asked for is ever met with silence.
+ *
+ * All pointers that a callback receives are borrowed until it returns, unless said otherwise. See backends/echo. */
+#ifndef SPECTRUM2_BACKEND_H
+#define SPECTRUM2_BACKEND_H
+
+#include "spectrum2/types.h"
+
+/* One logged-in user of the gateway. Valid from `login` until `logout` returned, or until s2_disconnected returned. */
+struct s2_user;
+
+enum s2_feature {
+	S2_FEATURE_MUC = 1,             /* the network has rooms */
+	S2_FEATURE_RECEIPTS = 2,        /* s2_message_received will be called */
+	S2_FEATURE_NO_PASSWORD = 4,     /* registration asks for no password */
+	S2_FEATURE_NO_REGISTRATION = 8, /* a presence or a room join is enough */
+	S2_FEATURE_NO_JID_ESCAPING = 16,
+	S2_FEATURE_MESSAGE_RESULT = 32, /* every message is ended with s2_message_result; else the kit reports it done when
+	                                   `message` returns */
+};
+
+struct s2_backend {
+	const char *name; /* "spectrum2_echo_backend" */
+	unsigned features;
+
+	/* Process. `start` is called once, before any user; the configuration is there. Return false after logging why. */
+	bool (*start)(void);
+	void (*stop)(void); /* all users were logged out before */
+
+	/* Session. Answer `login` with s2_connected or s2_disconnected, at once or later. After `logout` returns the user
+	 * is gone: no call with him is allowed, release everything that belongs to him in there. */
+	void (*login)(struct s2_user *, const struct s2_login *);
+	void (*logout)(struct s2_user *);
+	void (*set_status)(struct s2_user *, enum s2_status, const char *text);
+
+	/* Messages. With S2_FEATURE_MESSAGE_RESULT each `message` and `set_subject` ends with exactly one
+	 * s2_message_result for its id, also when the session dies before (the kit refuses what is left at logout). */
+	void (*message)(struct s2_user *, const struct s2_message *);
+	void (*typing)(struct s2_user *, const char *peer, enum s2_typing);
+	void (*attention)(struct s2_user *, const struct s2_message *);
+
+	/* Contacts. `add_buddy` also accepts a request and renames or moves; `remove_buddy` also refuses one. */
+	void (*add_buddy)(struct s2_user *, const struct s2_buddy *);
+	void (*remove_buddy)(struct s2_user *, const struct s2_buddy *);
+	void (*block_buddy)(struct s2_user *, const char *name, bool blocked);
+
+	/* Profiles. Answer `get_card` with s2_card(request). NULL: the kit answers with an empty card. */
+	void (*get_card)(struct s2_user *, const char *name, uint32_t request);
+	void (*set_card)(struct s2_user *, const struct s2_card *);
+
+	/* Rooms. A join ends with the participants (the user himself last, with S2_PARTICIPANT_ME), then the subject, or with
+	 * s2_room_error. A message sent to a room comes back through s2_message, as the room shows it. */
+	void (*join_room)(struct s2_user *, const struct s2_room *);
+	void (*leave_room)(struct s2_user *, const char *room);
+	void (*set_subject)(struct s2_user *, const struct s2_message *); /* peer = room, body = subject */
+};
+
+/* main() of a backend: parses the command line (--host, --port, --service.backend_id, -j, CONFIG), connects to the main
+ * process, runs until told to exit. Returns the exit status. */
+int s2_backend_run(int argc, char **argv, const struct s2_backend *);
+
+/* The configuration file's value, or NULL if it is not set; `section.key`. Borrowed for the life of the process. */
+const char *s2_config(const char *key);
+const char *s2_config_or(const char *key, const char *fallback);
+int64_t s2_config_number(const char *key, int64_t fallback);
+bool s2_config_bool(const char *key, bool fallback);
+/* Value number `index` of a list key, NULL behind the last. */
+const char *s2_config_item(const char *key, size_t index);
+
+/* ---- Users ---- */
+const char *s2_user_jid(const struct s2_user *);  /* bare JID */
+const char *s2_user_name(const struct s2_user *); /* legacy name */
+const char *s2_user_setting(const struct s2_user *, const char *key); /* NULL if not set */
+void *s2_user_data(const struct s2_user *);
+void s2_user_set_data(struct s2_user *, void *);
+/* The user with this bare JID, or NULL: for answers that come after he may have left. */
+struct s2_user *s2_user_find(const char *jid);
+
+/* ---- Towards the user ---- */
+void s2_connected(struct s2_user *);
+/* The login failed or the session is over for good; the user is freed, no `logout` follows. The main process decides
+ * about logging in again by the error's class. `text` is told to the person. */
+void s2_disconnected(struct s2_user *, enum s2_connection_error, const char *text);
+
+void s2_message(struct s2_user *, const struct s2_message *);
+void s2_message_result(struct s2_user *, const char *id, const char *peer, enum s2_condition, const char *text);
+/* The network confirmed delivery (XEP-0184). */
+void s2_message_received(struct s2_user *, const char *peer, const char *id);
+void s2_typing(struct s2_user *, const char *peer, enum s2_typing);
+void s2_attention(struct s2_user *, const char *peer, const char *text);
+
+void s2_buddy(struct s2_user *, const struct s2_buddy *);
+void s2_buddy_removed(struct s2_user *, const char *name);
+/* A person asks to see the user's presence. */
+void s2_authorization_request(struct s2_user *, const char *name);
+void s2_card(struct s2_user *, uint32_t request, const struct s2_card *);
+
+void s2_participant(struct s2_user *, const struct s2_participant *);
+/* The user's own nickname in the room is now another. Send the participant's rename as well. */
+void s2_room_nickname(struct s2_user *, const char *room, const char *nickname);
+/* The join did not succeed, or the user is no longer in the room. */
+void s2_room_error(struct s2_user *, const char *room, const char *nickname, enum s2_condition, const char *text);
+void s2_room_subject(struct s2_user *, const struct s2_message *); /* peer, nickname, body, time */
+void s2_room_list(struct s2_user *, const struct s2_room_listing *, size_t count);
+
+#endif

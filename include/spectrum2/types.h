@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The vocabulary of spectrum2: what users of chat networks exchange, as plain values. A message has this one shape from
+ * the XMPP stanza to the network and back.
+ *
+ * Everywhere: strings are UTF-8, NUL-terminated, without characters that XML forbids; NULL and "" both mean "not given";
+ * pointers are borrowed until the function that received the struct returns. "Legacy name" is the name of an account,
+ * contact or room as the network spells it, unescaped (`bob@gmail.com`, `#chan@irc.example.org`). */
+#ifndef SPECTRUM2_TYPES_H
+#define SPECTRUM2_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numbers are the wire's StatusType. */
+enum s2_status {
+	S2_STATUS_ONLINE,
+	S2_STATUS_AWAY,
+	S2_STATUS_FFC, /* free for chat */
+	S2_STATUS_XA,  /* extended away */
+	S2_STATUS_DND,
+	S2_STATUS_NONE, /* offline */
+	S2_STATUS_INVISIBLE,
+};
+
+/* Why a login failed or a session ended. Numbers are the wire's ConnectionError. */
+enum s2_connection_error {
+	S2_ERROR_NETWORK,
+	S2_ERROR_INVALID_USERNAME,
+	S2_ERROR_AUTHENTICATION_FAILED,
+	S2_ERROR_AUTHENTICATION_IMPOSSIBLE,
+	S2_ERROR_NO_SSL_SUPPORT,
+	S2_ERROR_ENCRYPTION,
+	S2_ERROR_NAME_IN_USE,
+	S2_ERROR_INVALID_SETTINGS,
+	S2_ERROR_CERT_NOT_PROVIDED,
+	S2_ERROR_CERT_UNTRUSTED,
+	S2_ERROR_CERT_EXPIRED,
+	S2_ERROR_CERT_NOT_ACTIVATED,
+	S2_ERROR_CERT_HOSTNAME_MISMATCH,
+	S2_ERROR_CERT_FINGERPRINT_MISMATCH,
+	S2_ERROR_CERT_SELF_SIGNED,
+	S2_ERROR_CERT_OTHER,
+	S2_ERROR_OTHER,
+};
+
+/* How a request ended: the conditions of RFC 6120 section 8.3.3, by which every network error can be told to an XMPP
+ * client. Numbers go over the wire (extension frames): append only. */
+enum s2_condition {
+	S2_DONE,
+	S2_BAD_REQUEST,
+	S2_CONFLICT,
+	S2_FEATURE_NOT_IMPLEMENTED,
+	S2_FORBIDDEN,
+	S2_GONE,
+	S2_INTERNAL_SERVER_ERROR,
+	S2_ITEM_NOT_FOUND,
+	S2_JID_MALFORMED,
+	S2_NOT_ACCEPTABLE,
+	S2_NOT_ALLOWED,
+	S2_NOT_AUTHORIZED,
+	S2_POLICY_VIOLATION,
+	S2_RECIPIENT_UNAVAILABLE,
+	S2_REGISTRATION_REQUIRED,
+	S2_REMOTE_SERVER_NOT_FOUND,
+	S2_REMOTE_SERVER_TIMEOUT,
+	S2_RESOURCE_CONSTRAINT,
+	S2_SERVICE_UNAVAILABLE,
+	S2_SUBSCRIPTION_REQUIRED,
+	S2_UNDEFINED_CONDITION,
+	S2_CONDITIONS
+};
+
+struct s2_attachment {
+	const char *url;
+	const char *mime_type;
+	const char *description;
+};
+
+/* XEP-0085 as far as networks know it. */
+enum s2_typing { S2_TYPING_COMPOSING, S2_TYPING_PAUSED, S2_TYPING_ACTIVE };
+
+struct s2_message {
+	const char *peer;     /* contact or room */
+	const char *nickname; /* in a room: who spoke; with `private_`: whom it is from or to */
+	const char *body;
+	const char *xhtml; /* inside of XHTML-IM's <body/> */
+	const char *id;    /* the sender's; towards the network always given */
+	int64_t time;      /* ms since 1970 UTC when it was sent, 0 = now */
+	const struct s2_attachment *attachments;
+	size_t attachment_count;
+	bool private_;     /* between the user and one occupant of room `peer` */
+	bool headline;     /* news rather than talk */
+	bool carbon;       /* the user's own, written in another client of the network */
+	bool want_receipt; /* XEP-0184 asked for */
+};
+
+struct s2_buddy {
+	const char *name;
+	const char *alias;
+	const char *const *groups;
+	size_t group_count;
+	enum s2_status status;
+	const char *status_text;
+	const char *icon_hash; /* SHA-1 of the avatar in hexadecimal */
+	bool blocked;
+};
+
+struct s2_room {
+	const char *name;
+	const char *nickname; /* the user's own */
+	const char *password;
+};
+
+/* Numbers are the wire's ParticipantFlag bits. */
+enum s2_participant_flag {
+	S2_PARTICIPANT_MODERATOR = 1,
+	S2_PARTICIPANT_CONFLICT = 2,
+	S2_PARTICIPANT_BANNED = 4,
+	S2_PARTICIPANT_NOT_AUTHORIZED = 8,
+	S2_PARTICIPANT_ME = 16,
+	S2_PARTICIPANT_KICKED = 32,
+	S2_PARTICIPANT_ROOM_NOT_FOUND = 64,
+};
+
+/* XEP-0045 section 5; the first value means "derive it from the flags". Numbers go over the wire. */
+enum s2_affiliation {
+	S2_AFFILIATION_UNSET,
+	S2_AFFILIATION_NONE,
+	S2_AFFILIATION_MEMBER,
+	S2_AFFILIATION_ADMIN,
+	S2_AFFILIATION_OWNER,
+	S2_AFFILIATION_OUTCAST,
+};
+enum s2_role { S2_ROLE_UNSET, S2_ROLE_NONE, S2_ROLE_VISITOR, S2_ROLE_PARTICIPANT, S2_ROLE_MODERATOR };
+
+struct s2_participant {
+	const char *room;
+	const char *nickname;
+	unsigned flags;        /* s2_participant_flag */
+	enum s2_status status; /* NONE = left the room */
+	const char *status_text; /* also the reason of a part, kick or ban */
+	const char *new_nickname; /* set = renamed from `nickname` */
+	const char *icon_hash;
+	const char *alias;     /* shown instead of the nickname */
+	enum s2_affiliation affiliation;
+	enum s2_role role;
+	const char *real_name; /* legacy name of the person behind the nickname, where the network tells */
+	const char *actor;     /* nickname of who kicked or banned */
+};
+
+struct s2_room_listing {
+	const char *name;
+	const char *title;
+};
+
+struct s2_card {
+	const char *name;
+	const char *full_name;
+	const char *nickname;
+	const void *photo;
+	size_t photo_bytes;
+};
+
+struct s2_setting {
+	const char *key;
+	const char *value;
+};
+
+struct s2_login {
+	const char *name; /* legacy name */
+	const char *password;
+	const struct s2_setting *settings;
+	size_t setting_count;
+};
+
+#endif

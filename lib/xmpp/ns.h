@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* XML namespaces, as the RFCs and XEPs spell them. */
+#ifndef LIB_XMPP_NS_H
+#define LIB_XMPP_NS_H
+
+#define NS_STREAMS "http://etherx.jabber.org/streams"
+#define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
+#define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
+#define NS_COMPONENT "jabber:component:accept" /* XEP-0114 */
+#define NS_CLIENT "jabber:client"
+#define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"   /* XEP-0030 */
+#define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
+#define NS_REGISTER "jabber:iq:register"                        /* XEP-0077 */
+#define NS_GATEWAY "jabber:iq:gateway"                          /* XEP-0100 */
+#define NS_VERSION "jabber:iq:version"                          /* XEP-0092 */
+#define NS_LAST "jabber:iq:last"                                /* XEP-0012 */
+#define NS_PING "urn:xmpp:ping"                                 /* XEP-0199 */
+#define NS_TIME "urn:xmpp:time"                                 /* XEP-0202 */
+#define NS_DATA "jabber:x:data"                                 /* XEP-0004 */
+#define NS_MUC "http://jabber.org/protocol/muc"                 /* XEP-0045 */
+#define NS_MUC_USER "http://jabber.org/protocol/muc#user"
+#define NS_MUC_ADMIN "http://jabber.org/protocol/muc#admin"
+#define NS_MUC_OWNER "http://jabber.org/protocol/muc#owner"
+#define NS_CHATSTATES "http://jabber.org/protocol/chatstates"   /* XEP-0085 */
+#define NS_RECEIPTS "urn:xmpp:receipts"                         /* XEP-0184 */
+#define NS_DELAY "urn:xmpp:delay"                               /* XEP-0203 */
+#define NS_ATTENTION "urn:xmpp:attention:0"                     /* XEP-0224 */
+#define NS_CAPS "http://jabber.org/protocol/caps"               /* XEP-0115 */
+#define NS_VCARD "vcard-temp"                                   /* XEP-0054 */
+#define NS_VCARD_UPDATE "vcard-temp:x:update"                   /* XEP-0153 */
+#define NS_NICK "http://jabber.org/protocol/nick"               /* XEP-0172 */
+#define NS_OOB "jabber:x:oob"                                   /* XEP-0066 */
+#define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"       /* XEP-0071 */
+#define NS_XHTML "http://www.w3.org/1999/xhtml"
+#define NS_COMMANDS "http://jabber.org/protocol/commands"       /* XEP-0050 */
+#define NS_STANZA_ID "urn:xmpp:sid:0"                           /* XEP-0359 */
+#define NS_HINTS "urn:xmpp:hints"                               /* XEP-0334 */
+#define NS_EME "urn:xmpp:eme:0"                                 /* XEP-0380 */
+#define NS_INVISIBLE "urn:xmpp:invisible:0"                     /* XEP-0186 */
+
+#endif

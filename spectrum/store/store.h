@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What survives a restart. One storage thread owns the database; calls here never block: they put a job into a bounded
+ * queue and the answer comes back on the loop, in the order of the calls. Jobs that wait together share a transaction, and
+ * an answer is given only after its commit. The schema is Spectrum 2's; ours is additive. */
+#ifndef SPECTRUM_STORE_STORE_H
+#define SPECTRUM_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/mem.h"
+#include "lib/config/config.h"
+#include "lib/io/loop.h"
+#include "spectrum2/types.h"
+
+struct store;
+
+struct store_buddy {
+	int64_t id; /* 0: not stored yet */
+	const char *name;
+	const char *alias;
+	const char *groups; /* joined with \n */
+	const char *icon_hash;
+	bool subscribed; /* both; else ask */
+	int flags;       /* 2 JID escaping, 8 blocked */
+};
+
+struct store_setting {
+	const char *key, *value;
+	int type; /* 0 unknown, 4 boolean, 13 string */
+};
+
+/* One registered user with everything that is known of him. */
+struct store_user {
+	int64_t id;
+	const char *jid;  /* bare */
+	const char *name; /* legacy name ("uin") */
+	const char *password;
+	const char *language, *encoding;
+	bool vip, online;
+	const struct store_setting *settings;
+	size_t setting_count;
+	const struct store_buddy *buddies;
+	size_t buddy_count;
+};
+
+/* Opens according to database.*; creates and migrates. NULL with the reason in *error (owned by the caller) on failure or
+ * an unsupported type. database.type=none gives NULL with *error NULL. */
+struct store *store_open(struct loop *, const struct config *, char **error);
+/* Finishes all queued jobs, answers included, then closes. */
+void store_close(struct store **);
+
+/* Answers: `user` is NULL if he is not registered; it lives on until the callback returns. `error` is NULL or what the
+ * database said. */
+typedef void store_user_answer(void *arg, const struct store_user *user, const char *error);
+typedef void store_done(void *arg, const char *error);
+
+void store_get_user(struct store *, const char *jid, store_user_answer *, void *arg);
+/* Registers, or changes name, password, language and encoding of who is registered; `online` and the rest stay. The answer
+ * carries the stored user. With `unique_name` a legacy name (folded) that another JID holds is refused: error
+ * STORE_NAME_TAKEN. */
+#define STORE_NAME_TAKEN "name-taken"
+void store_put_user(struct store *, const struct store_user *, bool unique_name, store_user_answer *, void *arg);
+/* Removes the user with contacts and settings. `done` may be NULL here and below. */
+void store_remove_user(struct store *, const char *jid, store_done *, void *arg);
+void store_set_online(struct store *, int64_t user_id, bool online);
+void store_put_setting(struct store *, int64_t user_id, const struct store_setting *);
+/* Inserts or updates by (user, name). */
+void store_put_buddy(struct store *, int64_t user_id, const struct store_buddy *);
+void store_remove_buddy(struct store *, int64_t user_id, const char *name);
+
+/* JIDs of the users that were online when the process ended (or of all registered ones). One call per JID, then one with
+ * NULL. */
+typedef void store_jid_answer(void *arg, const char *jid);
+void store_each_online(struct store *, bool all, store_jid_answer *, void *arg);
+
+/* Messages that wait for their recipient: serialized stanzas, kept in order. `done` after the commit. */
+void store_put_pending(struct store *, uint64_t sequence, const char *stanza, size_t len, store_done *, void *arg);
+/* Forgets all up to and including `sequence`. */
+void store_remove_pending(struct store *, uint64_t sequence);
+/* At start: one call per stanza in order, then one with NULL. */
+typedef void store_pending_answer(void *arg, uint64_t sequence, const char *stanza, size_t len);
+void store_each_pending(struct store *, store_pending_answer *, void *arg);
+
+/* Jobs in the queue: refuse new registrations above a bound. */
+size_t store_queue_length(const struct store *);
+
+#endif
