@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures. Servers live for the whole run, gateways and people for one test; every directory is fresh."""
+
+import asyncio
+import itertools
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+import pytest_asyncio
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "peers"))
+
+import gateway as program
+from hosts import Prosody
+from ircclient import IrcClient
+from ircds import Inspircd, Ngircd
+from xmpp import RawUser, User
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """The run's own directory; short, because Unix socket names may be at most 107 bytes."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="s2-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def directories(scratch):
+    """Gives fresh directories by a name for people."""
+    numbers = itertools.count(1)
+
+    def fresh(name):
+        path = scratch / f"{name}{next(numbers)}"
+        path.mkdir()
+        return path
+    return fresh
+
+
+def serve(kind, *args, **options):
+    server = kind(*args, **options)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        server.end_marked()
+
+
+@pytest.fixture(scope="session")
+def prosody(directories):
+    yield from serve(Prosody, directories("prosody"))
+
+
+@pytest.fixture(scope="session")
+def privileged_prosody(directories):
+    yield from serve(Prosody, directories("prosody"), privileged=True)
+
+
+@pytest.fixture
+def own_prosody(directories):
+    """One to stop and restart."""
+    yield from serve(Prosody, directories("prosody"))
+
+
+@pytest.fixture(scope="session")
+def ngircd(directories):
+    yield from serve(Ngircd, directories("ngircd"))
+
+
+@pytest.fixture
+def own_ngircd(directories):
+    yield from serve(Ngircd, directories("ngircd"))
+
+
+@pytest.fixture(scope="session")
+def inspircd(directories):
+    yield from serve(Inspircd, directories("inspircd"))
+
+
+@pytest_asyncio.fixture
+async def gateways(directories, request):
+    """Starts a gateway: `await gateways(host, backend=ECHO, **{"service.key": value})`."""
+    started = []
+
+    async def start(host, backend=program.ECHO, jid="gw.localhost", up=True, **settings):
+        settings = {key.replace("__", "."): value for key, value in settings.items()}
+        one = program.Gateway(directories("gw"), jid, backend, host.component_port, settings)
+        started.append(one)
+        return await one.up(host) if up else one.start()
+
+    yield start
+    failed = getattr(request.node, "failed", False)
+    for one in started:
+        if failed:
+            print(f"--- log of {one.jid}, the last lines\n{one.log()[-6000:]}\n{one.reports()}")
+        await one.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if outcome.get_result().failed:
+        item.failed = True
+
+
+@pytest_asyncio.fixture
+async def people(prosody):
+    """Connects people: `await people("romeo")`; keywords: host, kind=RawUser, name (an account that is there)."""
+    present = []
+
+    async def connect(name="user", host=None, kind=User, account=None, resource="test", initial_presence=True):
+        host = host or prosody
+        one = kind(host, account or host.account(name), resource)
+        present.append(one)
+        return await one.connect(initial_presence)
+
+    yield connect
+    for one in present:
+        await one.close()
+    rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+    for task in rest:  # slixmpp leaves its filter task behind
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def irc_people():
+    present = []
+
+    async def connect(nick, server):
+        one = await IrcClient(nick, server.port).connect()
+        present.append(one)
+        return one
+
+    yield connect
+    for one in present:
+        await one.close()
+
+
+@pytest_asyncio.fixture
+async def echo(gateways, prosody):
+    """A gateway with the echo backend."""
+    return await gateways(prosody)
+
+
+@pytest_asyncio.fixture
+async def irc(gateways, prosody):
+    """A gateway to IRC."""
+    return await gateways(prosody, program.IRC, "irc.localhost")
+
+
+@pytest_asyncio.fixture
+async def raw_user(people):
+    return await people("raw", kind=RawUser)

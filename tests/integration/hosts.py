@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Prosody as the XMPP server: host `localhost`, components `gw.localhost` and `irc.localhost` with the secret `secret`,
+only on 127.0.0.1. Accounts are written straight into its store, which it reads at each log-in."""
+
+import itertools
+import pathlib
+import signal
+
+from processes import LIMIT, Process, answers, free_port, wait_for
+
+COMPONENTS = ("gw.localhost", "irc.localhost")
+SECRET = "secret"
+
+CONFIGURATION = """\
+run_as_root = true
+pidfile = "{dir}/prosody.pid"
+data_path = "{dir}/data"
+admin_socket = "{dir}/prosody.sock"
+certificates = "{dir}"
+plugin_paths = {{ "/usr/lib/prosody/modules" }}
+log = {{ info = "*console" }}
+
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{}}
+component_ports = {{ {component_port} }}
+component_interfaces = {{ "127.0.0.1" }}
+
+authentication = "internal_plain"
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "offline", "private", "pep", "blocklist",
+  "vcard_legacy"{modules} }}
+modules_disabled = {{ "s2s", "tls" }}
+
+VirtualHost "localhost"
+{privileges}
+"""
+
+PRIVILEGES = """\
+  privileged_entities = {{
+    ["{jid}"] = {{ roster = "both", message = "outgoing", presence = "roster" }};
+  }}
+"""
+
+COMPONENT = """\
+Component "{jid}"
+  component_secret = "{secret}"
+  component_conflict_resolve = "kick_old"
+  modules_enabled = {{ {modules} }}
+"""
+
+
+class Prosody(Process):
+    def __init__(self, directory, privileged=False):
+        super().__init__(directory, "prosody")
+        self.privileged = privileged
+        self.port = self.component_port = None
+        self._numbers = itertools.count(1)
+        (self.directory / "data/localhost/accounts").mkdir(parents=True)
+
+    def _configure(self):
+        text = CONFIGURATION.format(
+            dir=self.directory, port=self.port, component_port=self.component_port,
+            modules=', "privilege"' if self.privileged else "",
+            privileges=PRIVILEGES.format(jid=COMPONENTS[0]) if self.privileged else "")
+        for jid in COMPONENTS:
+            text += COMPONENT.format(jid=jid, secret=SECRET, modules='"privilege"' if self.privileged else "")
+        path = self.directory / "prosody.cfg.lua"
+        path.write_text(text)
+        return path
+
+    def _up(self):
+        if "Failed to open server port" in self.log():
+            return "port taken"
+        assert self.running(), f"prosody ended at start:\n{self.log()}"
+        return "up" if answers(self.port) and answers(self.component_port) else None
+
+    def start(self):
+        """Starts on the same ports as before, or on fresh ones the first time."""
+        first = self.port is None
+        for _ in range(5):
+            if first:
+                self.port, self.component_port = free_port(), free_port()
+            self.log_path.unlink(missing_ok=True)
+            self.launch("prosody", "-F", "--config", self._configure())
+            if wait_for(self._up, "prosody accepts connections", 2 * LIMIT) == "up":
+                return self
+            self.end()
+            assert first, f"prosody's ports were taken while it was down:\n{self.log()}"
+        raise AssertionError("prosody found no free ports")
+
+    def stop(self):
+        return self.end()
+
+    def kill(self):
+        return self.end(signal.SIGKILL)
+
+    def account(self, name="user"):
+        """A new account; returns its user name. The password is `pass-NAME`."""
+        user = f"{name}{next(self._numbers)}"
+        path = pathlib.Path(self.directory) / "data/localhost/accounts" / f"{user}.dat"
+        path.write_text(f'return {{\n\t["password"] = "pass-{user}";\n}};\n')
+        return user
+
+    def links(self, jid):
+        """How often a component has logged in under this name since Prosody's start."""
+        return len(self.log_lines(f"^{jid}:component.*External component successfully authenticated"))
