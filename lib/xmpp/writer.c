@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The XML writer: every stanza that leaves the program goes through here, straight into a connection's output buffer.
+ */
+#include "lib/xmpp/writer.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/base/utf8.h"
+
+/* What a byte needs. Bits, because attributes need more care than texts. */
+enum { IN_TEXT = 1, IN_ATTRIBUTE = 2, EVERYWHERE = IN_TEXT | IN_ATTRIBUTE };
+
+static const unsigned char special[256] = {
+    [0x00 ... 0x08] = EVERYWHERE, ['\t'] = IN_ATTRIBUTE,        /* a reader would turn these two into blanks */
+    ['\n'] = IN_ATTRIBUTE,        [0x0b ... 0x1f] = EVERYWHERE, /* '\r' too: a reader would turn it into '\n' */
+    ['&'] = EVERYWHERE,           ['<'] = EVERYWHERE,           ['>'] = EVERYWHERE,
+    ['\''] = IN_ATTRIBUTE,        ['"'] = IN_ATTRIBUTE,         [0x80 ... 0xff] = EVERYWHERE,
+};
+
+static const char *const escapes[128] = {
+    ['\t'] = "&#9;", ['\n'] = "&#10;", ['\r'] = "&#13;",  ['&'] = "&amp;",
+    ['<'] = "&lt;",  ['>'] = "&gt;",   ['\''] = "&apos;", ['"'] = "&quot;",
+};
+
+#define REPLACEMENT "\xef\xbf\xbd"
+
+static void add_escaped(struct str *out, const char *text, unsigned where)
+{
+	const char *run = text; /* what is not yet written; grows as long as nothing has to be changed */
+	const char *at = text;
+	for (;;) {
+		while (!(special[(unsigned char)*at] & where))
+			at++;
+		unsigned char byte = (unsigned char)*at;
+		size_t bytes = 1;
+		const char *instead = byte < 0x80 ? escapes[byte] : REPLACEMENT;
+		if (byte >= 0x80) {
+			uint32_t code_point;
+			/* The NUL at the end stops the decoder in time. */
+			size_t decoded = utf8_decode(at, 4, &code_point);
+			if (decoded && utf8_xml_char(code_point)) {
+				at += decoded;
+				continue;
+			}
+			if (decoded) {
+				bytes = decoded;
+				instead = NULL;
+			}
+		}
+		if (at > run)
+			str_add(out, run, (size_t)(at - run));
+		if (!byte)
+			return;
+		str_adds(out, instead);
+		run = at += bytes;
+	}
+}
+
+static void add_attribute(struct str *out, const char *prefix, const char *name, const char *value)
+{
+	size_t prefix_len = strlen(prefix), name_len = strlen(name);
+	char *at = str_reserve(out, prefix_len + name_len + 3);
+	*at++ = ' ';
+	at = mempcpy(at, prefix, prefix_len);
+	at = mempcpy(at, name, name_len);
+	memcpy(at, "='", 3);
+	out->len += prefix_len + name_len + 3;
+	add_escaped(out, value, IN_ATTRIBUTE);
+	str_addc(out, '\'');
+}
+
+/* One piece of markup: a name between two short literals. */
+static void add_markup(struct str *out, const char *before, const char *name, const char *after)
+{
+	size_t before_len = strlen(before), name_len = strlen(name), after_len = strlen(after);
+	char *at = str_reserve(out, before_len + name_len + after_len);
+	at = mempcpy(at, before, before_len);
+	at = mempcpy(at, name, name_len);
+	memcpy(at, after, after_len + 1);
+	out->len += before_len + name_len + after_len;
+}
+
+/* Ends a start tag that attributes could still have gone into. */
+static void end_tag(struct writer *writer)
+{
+	if (writer->in_tag)
+		str_addc(writer->out, '>');
+	writer->in_tag = false;
+}
+
+static bool same_ns(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+void writer_init(struct writer *writer, struct str *out, const char *ns)
+{
+	/* Level 0 is the place where the output will stand. */
+	writer->out = out;
+	writer->open[0] = NULL;
+	writer->ns[0] = ns;
+	writer->depth = 0;
+	writer->in_tag = false;
+}
+
+void writer_end(struct writer *writer)
+{
+	assert(writer->depth == 0);
+	writer->out = NULL;
+}
+
+void xml_open(struct writer *writer, const char *name, const char *ns)
+{
+	assert(writer->depth + 1 < WRITER_DEPTH);
+	end_tag(writer);
+	const char *around = writer->ns[writer->depth];
+	writer->depth++;
+	writer->open[writer->depth] = name;
+	writer->ns[writer->depth] = ns ? ns : around;
+	writer->in_tag = true;
+	add_markup(writer->out, "<", name, "");
+	if (ns && !same_ns(ns, around))
+		add_attribute(writer->out, "", "xmlns", ns);
+}
+
+void xml_attr(struct writer *writer, const char *name, const char *value)
+{
+	assert(writer->in_tag);
+	if (value)
+		add_attribute(writer->out, "", name, value);
+}
+
+/* Formats into `room` if it fits, else on the heap; *heap is to be freed. */
+static const char *format_text(char *room, size_t size, char **heap, const char *format, va_list args)
+{
+	va_list again;
+	va_copy(again, args);
+	*heap = NULL;
+	int len = vsnprintf(room, size, format, args);
+	if (len < 0)
+		room[0] = '\0';
+	if (len >= 0 && (size_t)len >= size) {
+		*heap = mem_new((size_t)len + 1);
+		vsnprintf(*heap, (size_t)len + 1, format, again);
+	}
+	va_end(again);
+	return *heap ? *heap : room;
+}
+
+void xml_attrf(struct writer *writer, const char *name, const char *format, ...)
+{
+	char room[256], *heap;
+	va_list args;
+	va_start(args, format);
+	xml_attr(writer, name, format_text(room, sizeof room, &heap, format, args));
+	va_end(args);
+	free(heap);
+}
+
+void xml_text(struct writer *writer, const char *text)
+{
+	if (!text || !*text)
+		return;
+	end_tag(writer);
+	add_escaped(writer->out, text, IN_TEXT);
+}
+
+void xml_textf(struct writer *writer, const char *format, ...)
+{
+	char room[256], *heap;
+	va_list args;
+	va_start(args, format);
+	xml_text(writer, format_text(room, sizeof room, &heap, format, args));
+	va_end(args);
+	free(heap);
+}
+
+void xml_close(struct writer *writer)
+{
+	assert(writer->depth > 0);
+	if (writer->in_tag)
+		str_add(writer->out, "/>", 2);
+	else
+		add_markup(writer->out, "</", writer->open[writer->depth], ">");
+	writer->in_tag = false;
+	writer->depth--;
+}
+
+void xml_leaf(struct writer *writer, const char *name, const char *ns, const char *text)
+{
+	if (!text)
+		return;
+	xml_open(writer, name, ns);
+	xml_text(writer, text);
+	xml_close(writer);
+}
+
+void xml_empty(struct writer *writer, const char *name, const char *ns)
+{
+	xml_open(writer, name, ns);
+	xml_close(writer);
+}
+
+/* Attributes of a parsed element. Those of a namespace other than xml: get a prefix of their own, declared beside them.
+ */
+static void copy_attributes(struct str *out, const struct element *element)
+{
+	unsigned prefixes = 0;
+	for (const struct attribute *a = element->attributes; a; a = a->next) {
+		if (!a->ns) {
+			add_attribute(out, "", a->name, a->value);
+		} else if (!strcmp(a->ns, "http://www.w3.org/XML/1998/namespace")) {
+			add_attribute(out, "xml:", a->name, a->value);
+		} else {
+			char prefix[16];
+			snprintf(prefix, sizeof prefix, "n%u", ++prefixes);
+			add_attribute(out, "xmlns:", prefix, a->ns);
+			snprintf(prefix, sizeof prefix, "n%u:", prefixes);
+			add_attribute(out, prefix, a->name, a->value);
+		}
+	}
+}
+
+/* Recursive; the parser bounds the depth of what comes from outside. */
+static void copy_element(struct str *out, const struct element *element, const char *around)
+{
+	if (!element->name) {
+		add_escaped(out, element->text, IN_TEXT);
+		return;
+	}
+	add_markup(out, "<", element->name, "");
+	const char *ns = element->ns ? element->ns : around;
+	if (!same_ns(ns, around))
+		add_attribute(out, "", "xmlns", ns);
+	copy_attributes(out, element);
+	if (!element->children) {
+		str_add(out, "/>", 2);
+		return;
+	}
+	str_addc(out, '>');
+	for (const struct element *node = element->children; node; node = node->next)
+		copy_element(out, node, ns);
+	add_markup(out, "</", element->name, ">");
+}
+
+void xml_element(struct writer *writer, const struct element *element)
+{
+	if (!element)
+		return;
+	end_tag(writer);
+	copy_element(writer->out, element, writer->ns[writer->depth]);
+}
