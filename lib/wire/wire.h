@@ -55,9 +55,9 @@ struct wire_frame {
 	enum wire_type type;
 	const char *user; /* bare JID; NULL where the message has none */
 	union {
-		struct s2_login login;     /* LOGIN; LOGOUT (name only) */
-		struct {                   /* DISCONNECTED */
-			int32_t error;         /* s2_connection_error, unchecked */
+		struct s2_login login; /* LOGIN; LOGOUT (name only) */
+		struct {               /* DISCONNECTED */
+			int32_t error; /* s2_connection_error, unchecked */
 			const char *text;
 		} disconnected;
 		struct {
@@ -67,34 +67,34 @@ struct wire_frame {
 		struct s2_message message; /* CONV_MESSAGE*, ROOM_SUBJECT_CHANGED, ATTENTION */
 		struct s2_room room;       /* JOIN_ROOM, LEAVE_ROOM, ROOM_NICKNAME_CHANGED */
 		struct s2_participant participant;
-		struct {                   /* VCARD */
+		struct { /* VCARD */
 			struct s2_card card;
 			uint32_t request;
-			bool has_photo;        /* M->B: own avatar update and not a request */
+			bool has_photo; /* M->B: own avatar update and not a request */
 		};
-		struct {                   /* STATUS_CHANGED */
+		struct { /* STATUS_CHANGED */
 			enum s2_status status;
 			const char *text;
 		} status;
-		struct {                   /* STATS, KB */
+		struct { /* STATS, KB */
 			int32_t res, init_res, shared;
 			const char *id;
 		} stats;
-		struct {                   /* ROOM_LIST */
+		struct { /* ROOM_LIST */
 			const struct s2_room_listing *rooms;
 			size_t count;
 		} list;
-		struct {                   /* MESSAGE_RESULT: id and peer of the message; ROOM_ERROR: room and nickname */
+		struct { /* MESSAGE_RESULT: id and peer of the message; ROOM_ERROR: room and nickname */
 			const char *id, *peer, *nickname;
 			enum s2_condition condition;
 			const char *text;
 		} result;
-		struct {                   /* BUDDIES */
+		struct { /* BUDDIES */
 			const struct s2_buddy *items;
 			size_t count;
 		} buddies;
-		const char *config;        /* BACKEND_CONFIG, QUERY */
-		const char *xml;           /* RAW_XML */
+		const char *config; /* BACKEND_CONFIG, QUERY */
+		const char *xml;    /* RAW_XML */
 	};
 };
 
@@ -108,13 +108,16 @@ enum wire_status {
 /* What the receiving side says about its peer; changes how ambiguous fields are read. */
 enum wire_direction { WIRE_TO_BACKEND, WIRE_TO_MAIN };
 
-/* Reads one frame off the front of `bytes`; *used says how much of it is consumed (0 if incomplete). Strings live on the
- * arena; they are cleaned: valid UTF-8, no characters that XML forbids; embedded NULs end them. *error names what was
- * wrong with a bad frame (static text). Numbers of enums outside of their range become the neutral value. */
+/* Reads one frame off the front of `bytes`; *used says how much of it is consumed (0 if incomplete). Strings live on
+ * the arena; they are cleaned: valid UTF-8, no characters that XML forbids; embedded NULs end them. Those that the
+ * protocol requires are never NULL, all others are NULL instead of empty. *error names what was wrong with a bad frame
+ * or stream (static text). Numbers of enums outside of their range become the neutral value. */
 enum wire_status wire_read(struct arena *, const char *bytes, size_t len, enum wire_direction, size_t *used,
                            struct wire_frame *, const char **error);
 
-/* Appends one frame. `extended`: the peer announced our extensions, so new fields are written, too. */
-void wire_write(struct str *out, enum wire_direction, bool extended, const struct wire_frame *);
+/* Appends one frame. `extended`: the peer announced our extensions, so new fields are written, too. Towards the main
+ * process strings are cleaned as above; towards a backend they have to be clean. A frame that would be longer than
+ * WIRE_MAX_FRAME is not written, as the peer would close the connection over it: false. */
+bool wire_write(struct str *out, enum wire_direction, bool extended, const struct wire_frame *);
 
 #endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of lib/wire only: the table from frame type to the functions that move its fields between struct wire_frame
+ * and the message that protobuf-c packs and unpacks. */
+#ifndef LIB_WIRE_CODEC_H
+#define LIB_WIRE_CODEC_H
+
+#include "lib/wire/protocol.pb-c.h"
+#include "lib/wire/wire.h"
+
+/* Any inner message; lives on the stack while it is packed. */
+union wire_message {
+	ProtobufCMessage base;
+	Pbnetwork__Connected connected;
+	Pbnetwork__Disconnected disconnected;
+	Pbnetwork__Login login;
+	Pbnetwork__Logout logout;
+	Pbnetwork__Buddy buddy;
+	Pbnetwork__Buddies buddies;
+	Pbnetwork__ConversationMessage conversation;
+	Pbnetwork__Room room;
+	Pbnetwork__RoomList room_list;
+	Pbnetwork__Participant participant;
+	Pbnetwork__VCard card;
+	Pbnetwork__Status status;
+	Pbnetwork__Stats stats;
+	Pbnetwork__BackendConfig config;
+	Pbnetwork__APIVersion version;
+	Pbnetwork__MessageResult result;
+	Pbnetwork__RoomError room_error;
+};
+
+struct wire_decoder {
+	struct arena *arena;
+	enum wire_direction direction;
+};
+
+struct wire_encoder {
+	struct arena arena; /* for arrays and cleaned text; most frames need none */
+	enum wire_direction direction;
+	bool extended;
+	char timestamp[24];
+};
+
+typedef void wire_decode_function(struct wire_decoder *, const union wire_message *, struct wire_frame *);
+typedef void wire_encode_function(struct wire_encoder *, const struct wire_frame *, union wire_message *);
+
+/* From RFC 3629 bytes of a peer to text that may go anywhere: the same pointer if it is clean already. NULL gives NULL.
+ */
+const char *wire_clean(struct arena *, const char *text);
+
+wire_decode_function wire_decode_connected, wire_decode_disconnected, wire_decode_login, wire_decode_logout,
+    wire_decode_buddy, wire_decode_buddies, wire_decode_conversation, wire_decode_room, wire_decode_room_list,
+    wire_decode_participant, wire_decode_card, wire_decode_status, wire_decode_stats, wire_decode_config,
+    wire_decode_result, wire_decode_room_error;
+wire_encode_function wire_encode_connected, wire_encode_disconnected, wire_encode_login, wire_encode_logout,
+    wire_encode_buddy, wire_encode_buddy_name, wire_encode_buddies, wire_encode_conversation, wire_encode_ack,
+    wire_encode_room, wire_encode_room_list, wire_encode_participant, wire_encode_card, wire_encode_status,
+    wire_encode_stats, wire_encode_config, wire_encode_version, wire_encode_result, wire_encode_room_error;
+
+#endif

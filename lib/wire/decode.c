@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From unpacked protobuf messages to struct wire_frame, one function per message, called through the table in wire.c.
+ * An empty string means the same as an absent one, and both become NULL; names, bodies and whatever else the protocol
+ * requires are never NULL. */
+#include "lib/wire/codec.h"
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/utf8.h"
+
+#define LATEST_MS INT64_C(253402300799999) /* the end of the year 9999, behind which XEP-0082 has no notation */
+
+const char *wire_clean(struct arena *arena, const char *raw)
+{
+	size_t len = raw ? strlen(raw) : 0;
+	if (utf8_xml_valid(raw, len))
+		return raw;
+	struct str clean = {0};
+	utf8_clean(&clean, raw, len);
+	const char *text = arena_strndup(arena, str_text(&clean), clean.len);
+	str_fini(&clean);
+	return text;
+}
+
+static const char *required(struct wire_decoder *d, const char *raw)
+{
+	const char *text = wire_clean(d->arena, raw);
+	return text ? text : "";
+}
+
+static const char *optional(struct wire_decoder *d, const char *raw)
+{
+	return text_empty(raw) ? NULL : text_or_null(wire_clean(d->arena, raw));
+}
+
+static enum s2_status status_of(int value)
+{
+	return value >= S2_STATUS_ONLINE && value <= S2_STATUS_INVISIBLE ? (enum s2_status)value : S2_STATUS_ONLINE;
+}
+
+static enum s2_condition condition_of(int32_t value)
+{
+	return value >= 0 && value < S2_CONDITIONS ? (enum s2_condition)value : S2_UNDEFINED_CONDITION;
+}
+
+void wire_decode_connected(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->connected.user);
+}
+
+void wire_decode_disconnected(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->disconnected.user);
+	out->disconnected.error = in->disconnected.error;
+	out->disconnected.text = optional(d, in->disconnected.message);
+}
+
+void wire_decode_login(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->login.user);
+	out->login.name = required(d, in->login.legacyname);
+	out->login.password = required(d, in->login.password);
+	const Pbnetwork__Login__UserSettings *settings = in->login.settings;
+	if (!settings || !settings->n_value)
+		return;
+	struct s2_setting *list = arena_alloc(d->arena, settings->n_value * sizeof *list);
+	for (size_t i = 0; i < settings->n_value; i++) {
+		list[i].key = required(d, settings->value[i]->key);
+		list[i].value = required(d, settings->value[i]->value);
+	}
+	out->login.settings = list;
+	out->login.setting_count = settings->n_value;
+}
+
+void wire_decode_logout(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->logout.user);
+	out->login.name = required(d, in->logout.legacyname);
+}
+
+static void decode_buddy(struct wire_decoder *d, const Pbnetwork__Buddy *in, struct s2_buddy *out)
+{
+	out->name = required(d, in->buddyname);
+	out->alias = optional(d, in->alias);
+	out->status = in->has_status ? status_of((int)in->status) : S2_STATUS_ONLINE;
+	out->status_text = optional(d, in->statusmessage);
+	out->icon_hash = optional(d, in->iconhash);
+	out->blocked = in->has_blocked && in->blocked;
+	if (!in->n_group)
+		return;
+	const char **groups = arena_alloc(d->arena, in->n_group * sizeof *groups);
+	for (size_t i = 0; i < in->n_group; i++)
+		if ((groups[out->group_count] = optional(d, in->group[i])) != NULL)
+			out->group_count++;
+	out->groups = groups;
+}
+
+void wire_decode_buddy(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->buddy.username);
+	out->has_blocked = in->buddy.has_blocked;
+	decode_buddy(d, &in->buddy, &out->buddy);
+}
+
+/* The message names the user once per contact; all are the same, those that are not are left out. */
+void wire_decode_buddies(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	const Pbnetwork__Buddies *list = &in->buddies;
+	if (!list->n_buddy)
+		return;
+	out->user = required(d, list->buddy[0]->username);
+	struct s2_buddy *items = arena_alloc(d->arena, list->n_buddy * sizeof *items);
+	for (size_t i = 0; i < list->n_buddy; i++)
+		if (text_equal(list->buddy[i]->username, list->buddy[0]->username))
+			decode_buddy(d, list->buddy[i], &items[out->buddies.count++]);
+	out->buddies.items = items;
+}
+
+static void decode_attachments(struct wire_decoder *d, const Pbnetwork__ConversationMessage *in, struct s2_message *out)
+{
+	struct s2_attachment *list = arena_alloc(d->arena, in->n_attachment * sizeof *list);
+	for (size_t i = 0; i < in->n_attachment; i++) {
+		list[i].url = required(d, in->attachment[i]->url);
+		list[i].mime_type = optional(d, in->attachment[i]->mimetype);
+		list[i].description = optional(d, in->attachment[i]->description);
+	}
+	out->attachments = list;
+	out->attachment_count = in->n_attachment;
+}
+
+void wire_decode_conversation(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
+{
+	const Pbnetwork__ConversationMessage *in = &message->conversation;
+	struct s2_message *out = &frame->message;
+	frame->user = required(d, in->username);
+	out->peer = required(d, in->buddyname);
+	out->body = required(d, in->message);
+	out->nickname = optional(d, in->nickname);
+	out->xhtml = optional(d, in->xhtml);
+	out->id = optional(d, in->id);
+	out->headline = in->has_headline && in->headline;
+	out->private_ = in->has_pm && in->pm;
+	out->carbon = in->has_carbon && in->carbon;
+	/* An old main process sends the id only if a receipt was asked for. */
+	out->want_receipt = in->has_wantreceipt ? in->wantreceipt : d->direction == WIRE_TO_BACKEND && out->id;
+	if (in->has_timems && in->timems > 0 && in->timems <= LATEST_MS)
+		out->time = in->timems;
+	else if (!text_empty(in->timestamp))
+		out->time = clock_parse(in->timestamp);
+	if (in->n_attachment)
+		decode_attachments(d, in, out);
+}
+
+void wire_decode_room(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->room.username);
+	out->room.name = required(d, in->room.room);
+	out->room.nickname = required(d, in->room.nickname);
+	out->room.password = optional(d, in->room.password);
+}
+
+void wire_decode_room_list(struct wire_decoder *d, const union wire_message *message, struct wire_frame *out)
+{
+	const Pbnetwork__RoomList *in = &message->room_list;
+	size_t count = in->n_room < in->n_name ? in->n_room : in->n_name;
+	out->user = optional(d, in->user);
+	struct s2_room_listing *rooms = arena_alloc(d->arena, count * sizeof *rooms);
+	for (size_t i = 0; i < count; i++) {
+		rooms[i].name = required(d, in->room[i]);
+		rooms[i].title = optional(d, in->name[i]);
+	}
+	out->list.rooms = rooms;
+	out->list.count = count;
+}
+
+void wire_decode_participant(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
+{
+	const Pbnetwork__Participant *in = &message->participant;
+	struct s2_participant *out = &frame->participant;
+	frame->user = required(d, in->username);
+	out->room = required(d, in->room);
+	out->nickname = required(d, in->nickname);
+	out->flags = (unsigned)in->flag;
+	out->status = status_of((int)in->status);
+	out->status_text = optional(d, in->statusmessage);
+	out->new_nickname = optional(d, in->newname);
+	out->icon_hash = optional(d, in->iconhash);
+	out->alias = optional(d, in->alias);
+	if (in->has_affiliation && in->affiliation > 0 && in->affiliation <= S2_AFFILIATION_OUTCAST)
+		out->affiliation = (enum s2_affiliation)in->affiliation;
+	if (in->has_role && in->role > 0 && in->role <= S2_ROLE_MODERATOR)
+		out->role = (enum s2_role)in->role;
+	out->real_name = optional(d, in->realname);
+	out->actor = optional(d, in->actor);
+}
+
+void wire_decode_card(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->card.username);
+	out->card.name = required(d, in->card.buddyname);
+	out->card.full_name = optional(d, in->card.fullname);
+	out->card.nickname = optional(d, in->card.nickname);
+	out->request = (uint32_t)in->card.id;
+	out->has_photo = in->card.has_photo;
+	if (in->card.has_photo && in->card.photo.len) {
+		out->card.photo = in->card.photo.data;
+		out->card.photo_bytes = in->card.photo.len;
+	}
+}
+
+void wire_decode_status(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->status.username);
+	out->status.status = status_of((int)in->status.status);
+	out->status.text = optional(d, in->status.statusmessage);
+}
+
+void wire_decode_stats(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->stats.res = in->stats.res;
+	out->stats.init_res = in->stats.init_res;
+	out->stats.shared = in->stats.shared;
+	out->stats.id = required(d, in->stats.id);
+}
+
+void wire_decode_config(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->config = required(d, in->config.config);
+}
+
+void wire_decode_result(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->result.user);
+	out->result.id = required(d, in->result.id);
+	out->result.peer = required(d, in->result.peer);
+	out->result.condition = condition_of(in->result.condition);
+	out->result.text = optional(d, in->result.text);
+}
+
+void wire_decode_room_error(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->room_error.user);
+	out->result.peer = required(d, in->room_error.room);
+	out->result.nickname = required(d, in->room_error.nickname);
+	out->result.condition = condition_of(in->room_error.condition);
+	out->result.text = optional(d, in->room_error.text);
+}

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+#include "lib/wire/wire.h"
+#include "tests/unit/test.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static size_t unhex(const char *hex, char *out)
+{
+	size_t len = 0;
+	int used;
+	unsigned byte;
+	for (; sscanf(hex, "%2x%n", &byte, &used) == 1; hex += used + (hex[used] == ' '))
+		out[len++] = (char)byte;
+	return len;
+}
+
+static void dump_text(struct str *out, const char *name, const char *text)
+{
+	if (!text_empty(text))
+		str_addf(out, " %s=%s", name, text);
+}
+
+static void dump_number(struct str *out, const char *name, long long number)
+{
+	if (number)
+		str_addf(out, " %s=%lld", name, number);
+}
+
+static void dump_buddy(struct str *out, const struct s2_buddy *buddy)
+{
+	dump_text(out, "name", buddy->name);
+	dump_text(out, "alias", buddy->alias);
+	for (size_t i = 0; i < buddy->group_count; i++)
+		dump_text(out, "group", buddy->groups[i]);
+	dump_number(out, "status", buddy->status);
+	dump_text(out, "status_text", buddy->status_text);
+	dump_text(out, "icon_hash", buddy->icon_hash);
+	dump_number(out, "blocked", buddy->blocked);
+}
+
+static void dump_message(struct str *out, const struct s2_message *message)
+{
+	dump_text(out, "peer", message->peer);
+	dump_text(out, "nickname", message->nickname);
+	dump_text(out, "body", message->body);
+	dump_text(out, "xhtml", message->xhtml);
+	dump_text(out, "id", message->id);
+	dump_number(out, "time", message->time);
+	dump_number(out, "private", message->private_);
+	dump_number(out, "headline", message->headline);
+	dump_number(out, "carbon", message->carbon);
+	dump_number(out, "want_receipt", message->want_receipt);
+	for (size_t i = 0; i < message->attachment_count; i++) {
+		dump_text(out, "url", message->attachments[i].url);
+		dump_text(out, "mime", message->attachments[i].mime_type);
+		dump_text(out, "description", message->attachments[i].description);
+	}
+}
+
+static void dump_participant(struct str *out, const struct s2_participant *participant)
+{
+	dump_text(out, "room", participant->room);
+	dump_text(out, "nickname", participant->nickname);
+	dump_number(out, "flags", participant->flags);
+	dump_number(out, "status", participant->status);
+	dump_text(out, "status_text", participant->status_text);
+	dump_text(out, "new_nickname", participant->new_nickname);
+	dump_text(out, "icon_hash", participant->icon_hash);
+	dump_text(out, "alias", participant->alias);
+	dump_number(out, "affiliation", participant->affiliation);
+	dump_number(out, "role", participant->role);
+	dump_text(out, "real_name", participant->real_name);
+	dump_text(out, "actor", participant->actor);
+}
+
+static void dump_values(struct str *out, const struct wire_frame *frame)
+{
+	switch (frame->type) {
+	case WIRE_DISCONNECTED:
+		dump_number(out, "error", frame->disconnected.error);
+		dump_text(out, "text", frame->disconnected.text);
+		break;
+	case WIRE_LOGIN:
+	case WIRE_LOGOUT:
+		dump_text(out, "name", frame->login.name);
+		dump_text(out, "password", frame->login.password);
+		for (size_t i = 0; i < frame->login.setting_count; i++)
+			dump_text(out, frame->login.settings[i].key, frame->login.settings[i].value);
+		break;
+	case WIRE_JOIN_ROOM:
+	case WIRE_LEAVE_ROOM:
+	case WIRE_ROOM_NICKNAME_CHANGED:
+		dump_text(out, "room", frame->room.name);
+		dump_text(out, "nickname", frame->room.nickname);
+		dump_text(out, "password", frame->room.password);
+		break;
+	case WIRE_VCARD:
+		dump_text(out, "name", frame->card.name);
+		dump_text(out, "full_name", frame->card.full_name);
+		dump_text(out, "nickname", frame->card.nickname);
+		dump_number(out, "request", frame->request);
+		dump_number(out, "has_photo", frame->has_photo);
+		str_addf(out, " photo=%.*s", (int)frame->card.photo_bytes, (const char *)frame->card.photo);
+		break;
+	case WIRE_STATUS_CHANGED:
+		dump_number(out, "status", frame->status.status);
+		dump_text(out, "text", frame->status.text);
+		break;
+	case WIRE_STATS:
+		str_addf(out, " %d %d %d", frame->stats.res, frame->stats.init_res, frame->stats.shared);
+		dump_text(out, "id", frame->stats.id);
+		break;
+	case WIRE_ROOM_LIST:
+		for (size_t i = 0; i < frame->list.count; i++) {
+			dump_text(out, "name", frame->list.rooms[i].name);
+			dump_text(out, "title", frame->list.rooms[i].title);
+		}
+		break;
+	case WIRE_MESSAGE_RESULT:
+	case WIRE_ROOM_ERROR:
+		dump_text(out, "id", frame->result.id);
+		dump_text(out, "peer", frame->result.peer);
+		dump_text(out, "nickname", frame->result.nickname);
+		dump_number(out, "condition", frame->result.condition);
+		dump_text(out, "text", frame->result.text);
+		break;
+	case WIRE_BUDDIES:
+		for (size_t i = 0; i < frame->buddies.count; i++)
+			dump_buddy(out, &frame->buddies.items[i]);
+		break;
+	default:
+		break;
+	}
+}
+
+/* All that a frame says, in one line. Empty and absent look the same, as they mean the same. */
+static char *dump(const struct wire_frame *frame)
+{
+	struct str out = {0};
+	str_addf(&out, "%d", frame->type);
+	dump_text(&out, "user", frame->user);
+	switch (frame->type) {
+	case WIRE_BUDDY_CHANGED:
+	case WIRE_BUDDY_REMOVED:
+	case WIRE_BUDDY_TYPING:
+	case WIRE_BUDDY_STOPPED_TYPING:
+	case WIRE_BUDDY_TYPED:
+	case WIRE_AUTH_REQUEST:
+		dump_buddy(&out, &frame->buddy);
+		dump_number(&out, "has_blocked", frame->has_blocked);
+		break;
+	case WIRE_CONV_MESSAGE:
+	case WIRE_CONV_MESSAGE_ACK:
+	case WIRE_ROOM_SUBJECT_CHANGED:
+	case WIRE_ATTENTION:
+		dump_message(&out, &frame->message);
+		break;
+	case WIRE_PARTICIPANT_CHANGED:
+		dump_participant(&out, &frame->participant);
+		break;
+	case WIRE_BACKEND_CONFIG:
+	case WIRE_QUERY:
+		dump_text(&out, "config", frame->config);
+		break;
+	case WIRE_RAW_XML:
+		dump_text(&out, "xml", frame->xml);
+		break;
+	default:
+		dump_values(&out, frame);
+	}
+	return str_take(&out);
+}
+
+/* One known conversation, as recorded bytes. `exact`: we write the same bytes; others spend some on empty fields. */
+static const struct vector {
+	enum wire_direction direction;
+	bool exact;
+	const char *hex, *text;
+} vectors[] = {
+    {WIRE_TO_BACKEND, true, "00000002 0809", "9"},
+    {WIRE_TO_MAIN, true, "00000017 081e 1213 0a115b66656174757265735d0a6d75633d310a", "30 config=[features]\nmuc=1\n"},
+    {WIRE_TO_MAIN, true, "00000002 080a", "10"},
+    {WIRE_TO_MAIN, true, "00000013 0817 120f 088827 10c025 18b817 220434323432", "23 5000 4800 3000 id=4242"},
+    {WIRE_TO_BACKEND, true,
+     "00000029 0803 1225 0a03614062 1203626f62 1a027077 2a150a130a0e737461795f636f6e6e6563746564120130",
+     "3 user=a@b name=bob password=pw stay_connected=0"},
+    {WIRE_TO_BACKEND, false, "0000000d 0811 1209 0a03614062 1800 2200", "17 user=a@b"},
+    {WIRE_TO_MAIN, true, "00000009 0801 1205 0a03614062", "1 user=a@b"},
+    {WIRE_TO_MAIN, false, "00000024 0806 1220 0a03614062 1203657665 1a03457665 2207467269656e6473 2801 3200 3a00 4000",
+     "6 user=a@b name=eve alias=Eve group=Friends status=1 has_blocked=1"},
+    {WIRE_TO_BACKEND, false, "00000014 0808 1210 0a03614062 1203657665 1a026869 2a00", "8 user=a@b peer=eve body=hi"},
+    {WIRE_TO_MAIN, false, "0000001e 0808 121a 0a03614062 1203657665 1a026869 2200 2a00 3200 3800 4800 5000",
+     "8 user=a@b peer=eve body=hi"},
+    {WIRE_TO_MAIN, true, "00000014 0821 1210 0a03614062 1203657665 1a00 42026d31", "33 user=a@b peer=eve id=m1"},
+    {WIRE_TO_BACKEND, false, "00000019 080b 1215 0a03614062 1202616c 1a082363406972632e78 2200",
+     "11 user=a@b room=#c@irc.x nickname=al"},
+    {WIRE_TO_MAIN, true, "0000001b 080d 1217 0a03614062 12082363406972632e78 1a02616c 2000 2800",
+     "13 user=a@b room=#c@irc.x nickname=al"},
+    {WIRE_TO_MAIN, true, "00000019 0802 1215 0a03614062 1002 1a0c4261642070617373776f7264",
+     "2 user=a@b error=2 text=Bad password"},
+    {WIRE_TO_BACKEND, true, "0000000e 0804 120a 0a03614062 1203626f62", "4 user=a@b name=bob"},
+    {WIRE_TO_BACKEND, true, "00000002 081d", "29"},
+    {WIRE_TO_MAIN, true, "0000000c 081f 1208 0a06737461747573", "31 config=status"},
+};
+
+static void known_bytes_are_read_and_written(void **state)
+{
+	for (size_t i = 0; i < COUNT(vectors); i++) {
+		const struct vector *v = &vectors[i];
+		struct arena arena = {0};
+		struct wire_frame frame;
+		const char *error;
+		char bytes[256];
+		size_t used, len = unhex(v->hex, bytes);
+		assert_int_equal(wire_read(&arena, bytes, len, v->direction, &used, &frame, &error), WIRE_OK);
+		assert_int_equal(used, len);
+		char *text = dump(&frame);
+		assert_string_equal(text, v->text);
+		free(text);
+		struct str out = {0};
+		assert_true(wire_write(&out, v->direction, false, &frame));
+		if (v->exact) {
+			assert_int_equal(out.len, len);
+			assert_memory_equal(out.data, bytes, len);
+		}
+		assert_true(out.len <= len);
+		str_fini(&out);
+		arena_fini(&arena);
+	}
+}
+
+static const struct s2_setting settings[] = {{"stay_connected", "1"}, {"", ""}, {"encoding", "utf-8"}};
+static const char *const groups[] = {"Friends", "W\xc3\xb6rk"};
+static const struct s2_attachment attachments[] = {{"https://example.org/a", "image/png", "a cat"},
+                                                   {"https://example.org/b", NULL, NULL}};
+static const struct s2_room_listing listings[] = {{"#a", "first"}, {"#b", ""}};
+static const struct s2_buddy buddies[] = {
+    {.name = "eve", .alias = "Eve", .groups = groups, .group_count = 2, .status = S2_STATUS_NONE, .icon_hash = "abc"},
+    {.name = "dan", .status = S2_STATUS_NONE}};
+
+#define FULL_BUDDY                                                                                         \
+	{                                                                                                  \
+		.name = "eve", .alias = "Eve", .groups = groups, .group_count = 2, .status = S2_STATUS_XA, \
+		.status_text = "out", .icon_hash = "ab12", .blocked = true                                 \
+	}
+#define FULL_MESSAGE                                                                                        \
+	{                                                                                                   \
+		.peer = "#c@irc.example.org", .nickname = "al", .body = "hi\n there", .xhtml = "<b>hi</b>", \
+		.id = "m1", .time = 1763805600000, .attachments = attachments, .attachment_count = 2,       \
+		.private_ = true, .headline = true, .carbon = true, .want_receipt = true                    \
+	}
+
+/* Every type with every field that it carries, by direction. */
+static const struct {
+	enum wire_direction direction;
+	struct wire_frame frame;
+} full[] = {
+    {WIRE_TO_MAIN, {.type = WIRE_CONNECTED, .user = "a@b"}},
+    {WIRE_TO_MAIN, {.type = WIRE_DISCONNECTED, .user = "a@b", .disconnected = {16, "gone"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_DISCONNECTED, .user = "a@b", .disconnected = {-7, "odd"}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_LOGIN, .user = "a@b", .login = {"bob", "p\xc3\xa4ss", settings, 3}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_LOGOUT, .user = "a@b", .login = {.name = "bob"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_BUDDY_CHANGED, .user = "a@b", .buddy = FULL_BUDDY, .has_blocked = true}},
+    {WIRE_TO_BACKEND, {.type = WIRE_BUDDY_CHANGED, .user = "a@b", .buddy = FULL_BUDDY, .has_blocked = true}},
+    {WIRE_TO_BACKEND, {.type = WIRE_BUDDY_CHANGED, .user = "a@b", .buddy = {.name = "eve"}, .has_blocked = true}},
+    {WIRE_TO_BACKEND, {.type = WIRE_BUDDY_CHANGED, .user = "a@b", .buddy = {.name = "eve", .alias = "E"}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_BUDDY_REMOVED, .user = "a@b", .buddy = {.name = "eve", .status = S2_STATUS_NONE}}},
+    {WIRE_TO_MAIN, {.type = WIRE_BUDDY_REMOVED, .user = "a@b", .buddy = {.name = "eve"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_CONV_MESSAGE, .user = "a@b", .message = FULL_MESSAGE}},
+    {WIRE_TO_BACKEND, {.type = WIRE_PING}},
+    {WIRE_TO_MAIN, {.type = WIRE_PONG}},
+    {WIRE_TO_BACKEND, {.type = WIRE_JOIN_ROOM, .user = "a@b", .room = {"#c", "al", "key"}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_LEAVE_ROOM, .user = "a@b", .room = {"#c", "", ""}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_PARTICIPANT_CHANGED,
+      .user = "a@b",
+      .participant = {.room = "#c",
+                      .nickname = "al",
+                      .flags = S2_PARTICIPANT_ME | S2_PARTICIPANT_KICKED,
+                      .status = S2_STATUS_NONE,
+                      .status_text = "bye",
+                      .new_nickname = "al2",
+                      .icon_hash = "ab",
+                      .alias = "Al"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_ROOM_NICKNAME_CHANGED, .user = "a@b", .room = {"#c", "al", NULL}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_ROOM_SUBJECT_CHANGED, .user = "a@b", .message = {.peer = "#c", .nickname = "al", .body = "topic"}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_VCARD, .user = "a@b", .card = {.name = "eve"}, .request = 4000000000u}},
+    {WIRE_TO_BACKEND, {.type = WIRE_VCARD, .user = "a@b", .card = {"", "Al B", "al", "png", 3}, .has_photo = true}},
+    {WIRE_TO_BACKEND, {.type = WIRE_VCARD, .user = "a@b", .card = {.nickname = "al"}, .has_photo = true}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_VCARD, .user = "a@b", .card = {"eve", "Eve E", "eve", "jpg", 3}, .request = 7, .has_photo = true}},
+    {WIRE_TO_BACKEND, {.type = WIRE_STATUS_CHANGED, .user = "a@b", .status = {S2_STATUS_INVISIBLE, "shh"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_BUDDY_TYPING, .user = "a@b", .buddy = {.name = "eve"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_BUDDY_STOPPED_TYPING, .user = "a@b", .buddy = {.name = "eve"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_BUDDY_TYPED, .user = "a@b", .buddy = {.name = "eve"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_AUTH_REQUEST, .user = "a@b", .buddy = {.name = "eve"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_ATTENTION, .user = "a@b", .message = {.peer = "eve", .body = "!"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_STATS, .stats = {1, 2, 3, "77"}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_EXIT}},
+    {WIRE_TO_MAIN, {.type = WIRE_BACKEND_CONFIG, .config = "[features]\nmuc=1\n"}},
+    {WIRE_TO_MAIN, {.type = WIRE_QUERY, .config = "status"}},
+    {WIRE_TO_MAIN, {.type = WIRE_ROOM_LIST, .user = "a@b", .list = {listings, 2}}},
+    {WIRE_TO_MAIN, {.type = WIRE_ROOM_LIST, .list = {listings, 1}}},
+    {WIRE_TO_MAIN, {.type = WIRE_CONV_MESSAGE_ACK, .user = "a@b", .message = {.peer = "eve", .id = "m1"}}},
+    {WIRE_TO_MAIN, {.type = WIRE_RAW_XML, .xml = "<message/>"}},
+    {WIRE_TO_BACKEND, {.type = WIRE_BUDDIES, .user = "a@b", .buddies = {buddies, 2}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_API_VERSION}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_MESSAGE_RESULT,
+      .user = "a@b",
+      .result = {.id = "m1", .peer = "#c", .condition = S2_FORBIDDEN, .text = "+m"}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_ROOM_ERROR,
+      .user = "a@b",
+      .result = {.peer = "#c", .nickname = "al", .condition = S2_CONFLICT, .text = "taken"}}},
+};
+
+static char *there_and_back(enum wire_direction direction, bool extended, const struct wire_frame *frame)
+{
+	struct str out = {0};
+	struct arena arena = {0};
+	struct wire_frame back;
+	const char *error;
+	size_t used;
+	str_adds(&out, "before");
+	assert_true(wire_write(&out, direction, extended, frame));
+	str_consume(&out, strlen("before"));
+	for (size_t cut = 0; cut < out.len; cut++) {
+		/* Exactly sized, so that reading too far is noticed. */
+		char *piece = malloc(cut + !cut);
+		memcpy(piece, out.data, cut);
+		assert_int_equal(wire_read(&arena, piece, cut, direction, &used, &back, &error), WIRE_INCOMPLETE);
+		assert_int_equal(used, 0);
+		free(piece);
+	}
+	enum wire_status status = wire_read(&arena, out.data, out.len, direction, &used, &back, &error);
+	if (status != WIRE_OK)
+		print_message("type %d: %s\n", frame->type, error);
+	assert_int_equal(status, WIRE_OK);
+	assert_int_equal(used, out.len);
+	char *text = dump(&back);
+	str_fini(&out);
+	arena_fini(&arena);
+	return text;
+}
+
+static void every_type_survives_the_way(void **state)
+{
+	for (size_t i = 0; i < COUNT(full); i++) {
+		for (int extended = 0; extended < 2; extended++) {
+			char *before = dump(&full[i].frame),
+			     *after = there_and_back(full[i].direction, extended, &full[i].frame);
+			assert_string_equal(
+			    after, extended || full[i].frame.type != WIRE_CONV_MESSAGE
+			               ? before
+			               : "8 user=a@b peer=#c@irc.example.org nickname=al body=hi\n there "
+			                 "xhtml=<b>hi</b> id=m1 time=1763805600000 private=1 headline=1 carbon=1 "
+			                 "url=https://example.org/a mime=image/png description=a cat "
+			                 "url=https://example.org/b");
+			free(before);
+			free(after);
+		}
+	}
+}
+
+static void check_way(enum wire_direction direction, bool extended, const struct wire_frame *frame,
+                      const char *expected)
+{
+	char *text = there_and_back(direction, extended, frame);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void old_peers_get_old_fields_only(void **state)
+{
+	struct wire_frame frame = {.type = WIRE_CONV_MESSAGE, .user = "a@b", .message = FULL_MESSAGE};
+	frame.message.attachment_count = 0;
+	frame.message.time++;
+	/* The receipt is all that an id means there. */
+	check_way(WIRE_TO_BACKEND, false, &frame,
+	          "8 user=a@b peer=#c@irc.example.org/al body=hi\n there xhtml=<b>hi</b> id=m1 headline=1 carbon=1 "
+	          "want_receipt=1");
+	check_way(
+	    WIRE_TO_BACKEND, true, &frame,
+	    "8 user=a@b peer=#c@irc.example.org nickname=al body=hi\n there xhtml=<b>hi</b> id=m1 time=1763805600001 "
+	    "private=1 headline=1 carbon=1 want_receipt=1");
+	check_way(
+	    WIRE_TO_MAIN, false, &frame,
+	    "8 user=a@b peer=#c@irc.example.org nickname=al body=hi\n there xhtml=<b>hi</b> id=m1 time=1763805600000 "
+	    "private=1 headline=1 carbon=1");
+	frame.message = (struct s2_message){.peer = "eve", .body = "x", .id = "m2"};
+	check_way(WIRE_TO_BACKEND, false, &frame, "8 user=a@b peer=eve body=x");
+	check_way(WIRE_TO_BACKEND, true, &frame, "8 user=a@b peer=eve body=x id=m2");
+
+	struct wire_frame who = {.type = WIRE_PARTICIPANT_CHANGED,
+	                         .user = "a@b",
+	                         .participant = {.room = "#c",
+	                                         .nickname = "al",
+	                                         .affiliation = S2_AFFILIATION_OWNER,
+	                                         .role = S2_ROLE_VISITOR,
+	                                         .real_name = "al@host",
+	                                         .actor = "op"}};
+	check_way(WIRE_TO_MAIN, false, &who, "13 user=a@b room=#c nickname=al");
+	check_way(WIRE_TO_MAIN, true, &who,
+	          "13 user=a@b room=#c nickname=al affiliation=4 role=2 real_name=al@host actor=op");
+}
+
+static void times_are_read_in_every_form(void **state)
+{
+	static const struct {
+		const char *hex; /* field 6 and what else there is */
+		int64_t time;
+	} cases[] = {
+	    {"320f 323032353131323254313030303030", 1763805600000},                        /* 20251122T100000 */
+	    {"3210 3230323531313232543130303030305a", 1763805600000},                      /* ...Z */
+	    {"320a 31373633383035363030", 1763805600000},                                  /* 1763805600 */
+	    {"3205 6e6f6e6521", 0},                                                        /* none! */
+	    {"320f 323032353131323254313030303030 b00681b286d8aa33", 1763805600001},       /* the exact time wins */
+	    {"320f 323032353131323254313030303030 b006ffffffffffffffff7f", 1763805600000}, /* the year 292 million */
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena arena = {0};
+		struct wire_frame frame;
+		const char *error;
+		char bytes[128] = {0, 0, 0, 0, 8, 8, 18, 0};
+		size_t used, len = unhex("0a0161 120162 1a0163", bytes + 8);
+		len += unhex(cases[i].hex, bytes + 8 + len);
+		bytes[7] = (char)len;
+		bytes[3] = (char)(len + 4);
+		assert_int_equal(wire_read(&arena, bytes, len + 8, WIRE_TO_MAIN, &used, &frame, &error), WIRE_OK);
+		assert_int_equal(frame.message.time, cases[i].time);
+		arena_fini(&arena);
+	}
+}
+
+static void bad_frames_are_told_apart(void **state)
+{
+	static const struct {
+		const char *hex;
+		enum wire_status status;
+		size_t used;
+		const char *error;
+	} cases[] = {
+	    {"00000000", WIRE_BAD_FRAME, 4, "frame is empty"},
+	    {"00000002 0805", WIRE_BAD_FRAME, 6, "unknown frame type"},
+	    {"00000002 0825", WIRE_BAD_FRAME, 6, "unknown frame type"},
+	    {"00000003 08e807", WIRE_BAD_FRAME, 7, "unknown frame type"},
+	    {"0000000b 08ffffffffffffffffff01", WIRE_BAD_FRAME, 15, "unknown frame type"},
+	    {"00000002 0818", WIRE_BAD_FRAME, 6, "file transfer by frames is obsolete"},
+	    {"00000002 1200", WIRE_BAD_FRAME, 6, "a required field is missing or has another type"},
+	    {"00000002 0801", WIRE_BAD_FRAME, 6, "a required field is missing or has another type"},
+	    {"00000009 0802 1205 0a03614062", WIRE_BAD_FRAME, 13, "a required field is missing or has another type"},
+	    {"00000006 0801 1202 0801", WIRE_BAD_FRAME, 10, "a required field is missing or has another type"},
+	    {"00000004 ffffffff", WIRE_BAD_FRAME, 8, "payload is no protobuf message"},
+	    {"00000009 0801 12ff 0a03614062", WIRE_BAD_FRAME, 13, "payload is no protobuf message"},
+	    {"00000009 0801 1205 0a7f614062", WIRE_BAD_FRAME, 13, "payload is no protobuf message"},
+	    {"00000004 4745 5420", WIRE_BAD_FRAME, 8, "payload is no protobuf message"},
+	    {"01000001 0801", WIRE_BAD_STREAM, 0, "frame is longer than allowed"},
+	    {"ffffffff", WIRE_BAD_STREAM, 0, "frame is longer than allowed"},
+	    {"47455420 2f", WIRE_BAD_STREAM, 0, "frame is longer than allowed"},
+	    {"01000000 0801", WIRE_INCOMPLETE, 0, NULL},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena arena = {0};
+		struct wire_frame frame;
+		const char *error;
+		char bytes[64];
+		size_t used, len = unhex(cases[i].hex, bytes);
+		assert_int_equal(wire_read(&arena, bytes, len, WIRE_TO_MAIN, &used, &frame, &error), cases[i].status);
+		assert_int_equal(used, cases[i].used);
+		if (cases[i].error)
+			assert_string_equal(error, cases[i].error);
+		else
+			assert_null(error);
+		arena_fini(&arena);
+	}
+}
+
+static void a_frame_cannot_ask_for_memory_without_end(void **state)
+{
+	/* Two bytes each: empty contacts, of which protobuf-c would make structures of more than a hundred bytes. */
+	size_t inner = 8u << 20;
+	struct str out = {0};
+	struct arena arena = {0};
+	struct wire_frame frame;
+	const char *error;
+	size_t used, size = inner + 7;
+	char head[] = {(char)(size >> 24), (char)(size >> 16), (char)(size >> 8), (char)size, 8, 8, 18,
+	               (char)0x80,         (char)0x80,         (char)0x80,        4};
+	str_add(&out, head, sizeof head);
+	for (size_t i = 0; i < inner / 2; i++)
+		str_add(&out, "\x5a", 2);
+	assert_int_equal(wire_read(&arena, out.data, out.len, WIRE_TO_BACKEND, &used, &frame, &error), WIRE_BAD_FRAME);
+	assert_string_equal(error, "payload has too many fields");
+	assert_int_equal(used, out.len);
+	assert_true(arena.total < 128u << 20);
+	str_fini(&out);
+	arena_fini(&arena);
+}
+
+static void text_is_cleaned(void **state)
+{
+	static const struct {
+		enum wire_direction direction;
+		const char *hex, *text;
+	} cases[] = {
+	    /* body "h\xffi", nickname "\x01" (nothing is left of it) */
+	    {WIRE_TO_MAIN, "00000018 0808 1214 0a03614062 1203657665 1a0368ff69 220101",
+	     "8 user=a@b peer=eve body=h\xef\xbf\xbdi"},
+	    /* body "h\0i" */
+	    {WIRE_TO_BACKEND, "00000015 0808 1211 0a03614062 1203657665 1a03680069", "8 user=a@b peer=eve body=h"},
+	    /* raw XML with a NUL and a lone continuation byte */
+	    {WIRE_TO_MAIN, "00000009 0822 1205 3c61802f3e", "34 xml=<a\xef\xbf\xbd/>"},
+	    {WIRE_TO_MAIN, "00000008 0822 1204 3c610062", "34 xml=<a"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena arena = {0};
+		struct wire_frame frame;
+		const char *error;
+		char bytes[64];
+		size_t used, len = unhex(cases[i].hex, bytes);
+		bytes[3] = (char)(len - 4);
+		if (bytes[5] == 8)
+			bytes[7] = (char)(len - 8);
+		assert_int_equal(wire_read(&arena, bytes, len, cases[i].direction, &used, &frame, &error), WIRE_OK);
+		char *text = dump(&frame);
+		assert_string_equal(text, cases[i].text);
+		free(text);
+		arena_fini(&arena);
+	}
+	/* And on the way out of a backend. */
+	struct str out = {0};
+	struct wire_frame frame = {.type = WIRE_CONNECTED, .user = "\xff"};
+	wire_write(&out, WIRE_TO_MAIN, false, &frame);
+	assert_memory_equal(out.data, "\0\0\0\x09\x08\x01\x12\x05\x0a\x03\xef\xbf\xbd", 13);
+	str_fini(&out);
+}
+
+static void numbers_out_of_range_become_neutral(void **state)
+{
+	static const struct {
+		const char *hex, *text;
+	} cases[] = {
+	    {"00000012 080d 120e 0a0161 12012a 1a0162 2001 2863", "13 user=a room=* nickname=b flags=1"},
+	    {"00000018 080d 1214 0a0161 12012a 1a0162 2000 2801 a80609 b00609", "13 user=a room=* nickname=b status=1"},
+	    {"0000000f 0865 120b 0a0161 120162 1a0163 207f", "101 user=a id=b peer=c condition=20"},
+	    {"0000000e 0806 120a 0a0161 120162 287f 4001", "6 user=a name=b blocked=1 has_blocked=1"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena arena = {0};
+		struct wire_frame frame;
+		const char *error;
+		char bytes[64];
+		size_t used, len = unhex(cases[i].hex, bytes);
+		bytes[3] = (char)(len - 4);
+		bytes[7] = (char)(len - 8);
+		assert_int_equal(wire_read(&arena, bytes, len, WIRE_TO_MAIN, &used, &frame, &error), WIRE_OK);
+		char *text = dump(&frame);
+		assert_string_equal(text, cases[i].text);
+		free(text);
+		arena_fini(&arena);
+	}
+}
+
+static void frames_that_are_too_long_are_not_written(void **state)
+{
+	char *photo = malloc(WIRE_MAX_FRAME);
+	memset(photo, 'x', WIRE_MAX_FRAME);
+	struct str out = {0};
+	struct wire_frame frame = {
+	    .type = WIRE_VCARD, .user = "a@b", .card = {.photo = photo, .photo_bytes = WIRE_MAX_FRAME}};
+	assert_false(wire_write(&out, WIRE_TO_MAIN, true, &frame));
+	assert_int_equal(out.len, 0);
+	frame.card.photo_bytes = WIRE_MAX_FRAME - 64;
+	assert_true(wire_write(&out, WIRE_TO_MAIN, true, &frame));
+	assert_true(out.len <= WIRE_MAX_FRAME + 4);
+	struct arena arena = {0};
+	const char *error;
+	size_t used;
+	assert_int_equal(wire_read(&arena, out.data, out.len, WIRE_TO_MAIN, &used, &frame, &error), WIRE_OK);
+	assert_int_equal(frame.card.photo_bytes, WIRE_MAX_FRAME - 64);
+	arena_fini(&arena);
+	str_fini(&out);
+	free(photo);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(known_bytes_are_read_and_written),
+    cmocka_unit_test(every_type_survives_the_way),
+    cmocka_unit_test(old_peers_get_old_fields_only),
+    cmocka_unit_test(times_are_read_in_every_form),
+    cmocka_unit_test(bad_frames_are_told_apart),
+    cmocka_unit_test(a_frame_cannot_ask_for_memory_without_end),
+    cmocka_unit_test(text_is_cleaned),
+    cmocka_unit_test(numbers_out_of_range_become_neutral),
+    cmocka_unit_test(frames_that_are_too_long_are_not_written),
+};
+RUN_TESTS(tests)
