@@ -17,7 +17,8 @@ import gateway as program
 from hosts import Prosody
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
-from xmpp import RawUser, User
+from person import RawUser
+from user import User
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ only on 127.0.0.1. Accounts are written straight into its store, which it reads 
 import itertools
 import pathlib
 import signal
+import subprocess
 
 from processes import LIMIT, Process, answers, free_port, wait_for
 
@@ -31,7 +32,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "offline", "private", "pep", "blocklist",
   "vcard_legacy"{modules} }}
-modules_disabled = {{ "s2s", "tls" }}
+modules_disabled = {{ "s2s"{no_tls} }}
 
 VirtualHost "localhost"
 {privileges}
@@ -51,18 +52,30 @@ Component "{jid}"
 """
 
 
+def self_signed(directory, name, subject_names):
+    """Makes NAME.crt and NAME.key."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName={subject_names}", "-keyout",
+                    directory / f"{name}.key", "-out", directory / f"{name}.crt"], check=True, capture_output=True)
+
+
 class Prosody(Process):
-    def __init__(self, directory, privileged=False):
+    """`privileged`: XEP-0356 for gw.localhost. `tls`: STARTTLS with a self-signed certificate may be used."""
+
+    def __init__(self, directory, privileged=False, tls=False):
         super().__init__(directory, "prosody")
         self.privileged = privileged
+        self.tls = tls
         self.port = self.component_port = None
         self._numbers = itertools.count(1)
         (self.directory / "data/localhost/accounts").mkdir(parents=True)
+        if tls:
+            self_signed(self.directory, "localhost", "DNS:localhost")
 
     def _configure(self):
         text = CONFIGURATION.format(
             dir=self.directory, port=self.port, component_port=self.component_port,
-            modules=', "privilege"' if self.privileged else "",
+            no_tls="" if self.tls else ', "tls"', modules=', "privilege"' if self.privileged else "",
             privileges=PRIVILEGES.format(jid=COMPONENTS[0]) if self.privileged else "")
         for jid in COMPONENTS:
             text += COMPONENT.format(jid=jid, secret=SECRET, modules='"privilege"' if self.privileged else "")

@@ -2,12 +2,15 @@
 """IRC servers on 127.0.0.1: ngIRCd (plain RFC 1459/2812, what the oldest networks speak) and InspIRCd (IRCv3, TLS) with
 Atheme's services (NickServ, SASL) behind it."""
 
+import grp
+import os
+import pwd
 import resource
 import shutil
 import signal
 import socket
-import subprocess
 
+from hosts import self_signed
 from processes import LIMIT, Process, answers, free_port, wait_for
 
 NGIRCD = """\
@@ -53,7 +56,7 @@ INSPIRCD = """\
 <class name="all" commands="*" usermodes="*" chanmodes="*">
 <type name="all" classes="all">
 <oper name="oper" password="operpass" host="*@*" type="all">
-<sslprofile name="clients" provider="gnutls" certfile="{dir}/cert.pem" keyfile="{dir}/key.pem" hash="sha256"
+<sslprofile name="clients" provider="gnutls" certfile="{dir}/ircd.crt" keyfile="{dir}/ircd.key" hash="sha256"
   requestclientcert="yes">
 <link name="services.test" ipaddr="127.0.0.1" port="{services_port}" allowmask="127.0.0.1" sendpass="link"
   recvpass="link">
@@ -124,7 +127,8 @@ class Ngircd(Process):
         for _ in range(5):
             self.port = self.port or free_port()
             path = self.directory / "ngircd.conf"
-            path.write_text(NGIRCD.format(port=self.port, user="root", group="root"))
+            path.write_text(NGIRCD.format(port=self.port, user=pwd.getpwuid(os.geteuid()).pw_name,
+                                          group=grp.getgrgid(os.getegid()).gr_name))
             self.launch(program("ngircd"), "-n", "-f", path)
             if wait_for(lambda: "up" if answers(self.port) else not self.running() and "ended",
                         "ngircd accepts connections") == "up":
@@ -145,10 +149,7 @@ class Inspircd(Process):
         self.port = self.tls_port = self.services_port = None
 
     def start(self):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "30", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.directory / "key.pem", "-out",
-                        self.directory / "cert.pem"], check=True, capture_output=True)
+        self_signed(self.directory, "ircd", "DNS:localhost,IP:127.0.0.1")
         for _ in range(5):
             self.port, self.tls_port, self.services_port = free_port(), free_port(), free_port()
             if self._start_server():

@@ -12,7 +12,8 @@ from ircds import transcript
 from ircclient import line
 from processes import LIMIT
 from stanzas import message
-from xmpp import RawUser, User
+from person import RawUser
+from user import User
 
 
 @pytest.mark.parametrize("kind", [User, RawUser])
@@ -56,6 +57,6 @@ async def test_inspircd_has_tls_accounts_and_sasl(inspircd, irc_people):
     await alice.join("#bed")
     inspircd.account("carol", "carolpass")
     assert b"sasl=PLAIN" in transcript(inspircd.port, (["CAP LS 302"], b"\r\n"))
-    trusted = ssl.create_default_context(cafile=inspircd.directory / "cert.pem")
+    trusted = ssl.create_default_context(cafile=inspircd.directory / "ircd.crt")
     _, writer = await asyncio.open_connection("127.0.0.1", inspircd.tls_port, ssl=trusted, server_hostname="localhost")
     writer.close()
