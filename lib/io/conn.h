@@ -17,23 +17,41 @@ struct tls; /* lib/io/tls.h: settings shared by many connections */
 
 /* What a connection tells its owner. Any may be NULL. conn_free is allowed inside of each of them. */
 struct conn_events {
+	/* The name of an outgoing connection is resolved, the first address is being tried. */
+	void (*resolved)(void *arg);
 	/* The outgoing connection stands (before TLS); never called for adopted sockets. */
 	void (*connected)(void *arg);
 	/* The TLS handshake is done and the peer's certificate was accepted. */
 	void (*secured)(void *arg);
 	void (*input)(void *arg, const char *bytes, size_t len);
-	/* The output buffer went below the low-water mark after conn_write had reported it full. */
+	/* conn_unsent had been above CONN_HIGH_WATER at the end of a turn and is now at most CONN_LOW_WATER. */
 	void (*drained)(void *arg);
-	/* The peer closed, an error happened, or the connection attempt failed. Called at most once, nothing follows it;
-	 * `reason` is a text for people. Not called after conn_free. The owner must still call conn_free. */
+	/* The peer closed, an error happened, or the connection attempt failed. Called at most once, nothing follows
+	 * it; `reason` is a text for people. Not called after conn_free. The owner must still call conn_free. */
 	void (*closed)(void *arg, const char *reason);
+};
+
+enum { CONN_HIGH_WATER = 256 * 1024, CONN_LOW_WATER = 64 * 1024 };
+
+/* What ended a connection, for owners that tell reasons apart. */
+enum conn_fault {
+	CONN_FAULT_NONE,
+	CONN_FAULT_UNREACHABLE, /* not resolved, refused, timed out */
+	CONN_FAULT_LOST,        /* closed by the peer, reset */
+	CONN_FAULT_TLS,         /* the handshake or a record was wrong */
+	CONN_FAULT_CERT_SELF_SIGNED,
+	CONN_FAULT_CERT_EXPIRED,
+	CONN_FAULT_CERT_NOT_ACTIVATED,
+	CONN_FAULT_CERT_NAME,
+	CONN_FAULT_CERT_UNTRUSTED,
+	CONN_FAULT_CERT_OTHER,
 };
 
 /* Takes over a connected socket. */
 struct conn *conn_adopt(struct loop *, int fd, const struct conn_events *, void *arg);
 
-/* Starts an outgoing TCP connection. Names are resolved by c-ares, all addresses are tried (A and AAAA raced, RFC 8305);
- * `timeout_ms` covers resolving and connecting. `source` is the local address to bind to, or NULL. */
+/* Starts an outgoing TCP connection. Names are resolved by c-ares, all addresses are tried (A and AAAA raced, RFC
+ * 8305); `timeout_ms` covers resolving and connecting. `source` is the local address to bind to, or NULL. */
 struct conn *conn_connect(struct loop *, const char *host, uint16_t port, uint64_t timeout_ms, const char *source,
                           const struct conn_events *, void *arg);
 
@@ -42,9 +60,9 @@ void conn_free(struct conn **);
 /* Sends what is buffered (waiting for at most 2 s), then closes; the owner hears nothing more. *conn becomes NULL. */
 void conn_finish(struct conn **);
 
-/* Appends to the output buffer; flushed at the end of this turn. */
+/* Appends to the output buffer; flushed at the end of this turn, or when the connection stands. */
 void conn_write(struct conn *, const void *bytes, size_t len);
-/* The output buffer itself, to write into; flushed at the end of this turn. */
+/* The output buffer itself, to append to; flushed at the end of this turn. Borrowed until then. */
 struct str *conn_output(struct conn *);
 /* Bytes that were written and not yet taken by the kernel. */
 size_t conn_unsent(const struct conn *);
@@ -63,6 +81,8 @@ bool conn_is_secure(const struct conn *);
 const char *conn_tls_description(const struct conn *);
 /* The peer's address as text, "127.0.0.1:6667"; "" if unknown. Borrowed. */
 const char *conn_peer(const struct conn *);
+/* -1 while connecting. */
 int conn_fd(const struct conn *);
+enum conn_fault conn_fault(const struct conn *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The process's one event loop (libuv): timers, signals, work after the turn, and the flush of every connection that was
- * written to, once per turn. */
+/* The process's one event loop (libuv): timers, signals, work after the turn, and the flush of every connection that
+ * was written to, once per turn. */
 #ifndef LIB_IO_LOOP_H
 #define LIB_IO_LOOP_H
 

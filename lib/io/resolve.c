@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* c-ares driven by uv_poll and a timer. One channel per loop; it is made for the first question and goes away when
+ * nobody asks any more, so that a changed resolv.conf is seen and an idle process holds no sockets. */
+#include "lib/io/resolve.h"
+
+#include <ares.h>
+#include <assert.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/io/loop_state.h"
+
+enum {
+	ADDRESSES_MAX = 16,
+	TRY_MS = 2500, /* per server, doubled by c-ares with each round */
+	TRIES = 3,
+};
+
+struct resolver {
+	struct loop *loop;
+	ares_channel channel;
+	struct list sockets;
+	struct timer *timer;
+	size_t running; /* questions inside of c-ares */
+	struct deferred tidy;
+};
+
+struct resolver_socket {
+	uv_poll_t poll; /* first: freed through it */
+	struct list node;
+	struct resolver *resolver;
+	ares_socket_t fd;
+};
+
+struct query {
+	struct loop *loop;
+	void (*answered)(void *arg, const struct sockaddr_storage *, size_t count, const char *reason);
+	void *arg; /* NULL together with `answered` when nobody waits any more */
+	uint16_t port;
+	bool in_ares; /* c-ares will call back with this pointer */
+	struct deferred deliver;
+	const char *reason;
+	struct sockaddr_storage addresses[ADDRESSES_MAX];
+	size_t count;
+};
+
+/* ---- c-ares on the loop ---- */
+
+static void resolver_schedule(struct resolver *resolver)
+{
+	struct timeval tv;
+	if (ares_timeout(resolver->channel, NULL, &tv))
+		timer_start(resolver->timer, (uint64_t)tv.tv_sec * 1000 + (uint64_t)tv.tv_usec / 1000 + 1, 0);
+	else
+		timer_stop(resolver->timer);
+}
+
+static void resolver_timed_out(void *arg)
+{
+	struct resolver *resolver = arg;
+	ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	resolver_schedule(resolver);
+}
+
+static void socket_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void socket_ready(uv_poll_t *poll, int status, int events)
+{
+	struct resolver_socket *at = (struct resolver_socket *)poll;
+	struct resolver *resolver = at->resolver;
+	ares_socket_t fd = at->fd;
+	bool readable = status < 0 || (events & UV_READABLE), writable = status < 0 || (events & UV_WRITABLE);
+	ares_process_fd(resolver->channel, readable ? fd : ARES_SOCKET_BAD, writable ? fd : ARES_SOCKET_BAD);
+	resolver_schedule(resolver);
+}
+
+/* c-ares tells what it waits for; neither means that it is about to close the socket. */
+static void socket_changed(void *arg, ares_socket_t fd, int readable, int writable)
+{
+	struct resolver *resolver = arg;
+	struct resolver_socket *found = NULL;
+	LIST_EACH (&resolver->sockets, node) {
+		struct resolver_socket *at = LIST_ITEM(node, struct resolver_socket, node);
+		if (at->fd == fd)
+			found = at;
+	}
+	if (!readable && !writable) {
+		if (found) {
+			list_remove(&found->node);
+			uv_close((uv_handle_t *)&found->poll, socket_closed);
+		}
+		return;
+	}
+	if (!found) {
+		found = mem_new(sizeof *found);
+		found->resolver = resolver;
+		found->fd = fd;
+		int failed = uv_poll_init(&resolver->loop->uv, &found->poll, fd);
+		assert(!failed);
+		list_append(&resolver->sockets, &found->node);
+	}
+	uv_poll_start(&found->poll, (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0), socket_ready);
+}
+
+static struct resolver *resolver_get(struct loop *loop, const char **reason)
+{
+	if (loop->resolver)
+		return loop->resolver;
+	static bool library_ready;
+	if (!library_ready)
+		ares_library_init(ARES_LIB_INIT_ALL);
+	library_ready = true;
+	struct resolver *resolver = mem_new(sizeof *resolver);
+	resolver->loop = loop;
+	list_init(&resolver->sockets);
+	struct ares_options options = {
+	    .sock_state_cb = socket_changed, .sock_state_cb_data = resolver, .timeout = TRY_MS, .tries = TRIES};
+	int failed = ares_init_options(&resolver->channel, &options,
+	                               ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+	if (failed) {
+		*reason = ares_strerror(failed);
+		free(resolver);
+		return NULL;
+	}
+	resolver->timer = timer_new(loop, resolver_timed_out, resolver);
+	return loop->resolver = resolver;
+}
+
+static void resolver_tidy(void *arg)
+{
+	struct resolver *resolver = arg;
+	if (resolver->running)
+		return;
+	resolver->loop->resolver = NULL;
+	ares_destroy(resolver->channel);
+	assert(list_empty(&resolver->sockets));
+	timer_free(&resolver->timer);
+	free(resolver);
+}
+
+void resolver_stop(struct loop *loop)
+{
+	if (loop->resolver)
+		ares_cancel(loop->resolver->channel);
+}
+
+/* ---- Questions ---- */
+
+static void query_deliver(void *arg)
+{
+	struct query *query = arg;
+	if (!query->count && !query->reason)
+		query->reason = "the name has no address";
+	query->answered(query->arg, query->addresses, query->count, query->reason);
+}
+
+static void query_add(struct query *query, const struct sockaddr *address, size_t len)
+{
+	if (query->count == ADDRESSES_MAX || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
+		return;
+	struct sockaddr_storage *at = &query->addresses[query->count++];
+	memcpy(at, address, len < sizeof *at ? len : sizeof *at);
+	if (address->sa_family == AF_INET)
+		((struct sockaddr_in *)at)->sin_port = htons(query->port);
+	else
+		((struct sockaddr_in6 *)at)->sin6_port = htons(query->port);
+}
+
+/* Families in turn, the first address's family first; the order within each stays (RFC 8305 section 4). */
+static void query_interleave(struct query *query)
+{
+	struct sockaddr_storage sorted[ADDRESSES_MAX];
+	sa_family_t first = query->addresses[0].ss_family;
+	size_t same = 0, other = 0;
+	for (size_t i = 0; i < query->count; i++) {
+		bool want_same = i % 2 == 0;
+		size_t *at = want_same ? &same : &other;
+		while (*at < query->count && (query->addresses[*at].ss_family == first) != want_same)
+			++*at;
+		if (*at == query->count) {
+			at = want_same ? &other : &same;
+			while ((query->addresses[*at].ss_family == first) == want_same)
+				++*at;
+		}
+		sorted[i] = query->addresses[(*at)++];
+	}
+	memcpy(query->addresses, sorted, query->count * sizeof *sorted);
+}
+
+static void query_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct query *query = arg;
+	struct resolver *resolver = query->loop->resolver;
+	if (--resolver->running == 0)
+		loop_defer(resolver->loop, &resolver->tidy, resolver_tidy, resolver);
+	if (query->answered) {
+		for (struct ares_addrinfo_node *node = info ? info->nodes : NULL; node; node = node->ai_next)
+			query_add(query, node->ai_addr, node->ai_addrlen);
+		query_interleave(query);
+		query->reason = status == ARES_SUCCESS ? NULL : ares_strerror(status);
+		query->in_ares = false;
+		loop_defer(query->loop, &query->deliver, query_deliver, query);
+	} else {
+		free(query);
+	}
+	if (info)
+		ares_freeaddrinfo(info);
+}
+
+/* Address literals need no resolver, and "fe80::1%eth0" only works here. */
+static bool query_literal(struct query *query, const char *host)
+{
+	struct addrinfo *info, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+	if (getaddrinfo(host, NULL, &hints, &info) != 0)
+		return false;
+	query_add(query, info->ai_addr, info->ai_addrlen);
+	freeaddrinfo(info);
+	return true;
+}
+
+struct query *query_new(struct loop *loop, const char *host, uint16_t port,
+                        void (*answered)(void *arg, const struct sockaddr_storage *, size_t count, const char *reason),
+                        void *arg)
+{
+	struct query *query = mem_new(sizeof *query);
+	query->loop = loop;
+	query->answered = answered;
+	query->arg = arg;
+	query->port = port;
+	struct resolver *resolver = NULL;
+	if (query_literal(query, host) || !(resolver = resolver_get(loop, &query->reason))) {
+		loop_defer(loop, &query->deliver, query_deliver, query);
+		return query;
+	}
+	resolver->running++;
+	query->in_ares = true;
+	struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	ares_getaddrinfo(resolver->channel, host, NULL, &hints, query_answered, query);
+	resolver_schedule(resolver);
+	return query;
+}
+
+void query_free(struct query **at)
+{
+	struct query *query = *at;
+	if (!query)
+		return;
+	*at = NULL;
+	loop_defer_cancel(&query->deliver);
+	/* c-ares cannot take back one question: its answer frees it. */
+	query->answered = NULL;
+	if (!query->in_ares)
+		free(query);
+}
