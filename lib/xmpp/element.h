@@ -18,7 +18,7 @@ struct attribute {
 
 struct element {
 	const char *name; /* NULL: this node is a text */
-	const char *ns;
+	const char *ns; /* "" if a parsed one is in no namespace; NULL in built ones: that of its parent */
 	const char *text; /* of a text node */
 	struct attribute *attributes;
 	struct element *children; /* first child node */

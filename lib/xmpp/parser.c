@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The stream parser: expat below, caps all around, one event per stanza above. Every stream of the program reads
+ * through it (RFC 6120 sections 4 and 11).
+ *
+ * Expat keeps each name that it ever saw, and streams live for months. So the expat parser is thrown away between two
+ * stanzas from time to time, and a new one is brought to where the old one was by the stored bytes of the stream
+ * header. */
+#include "lib/xmpp/parser.h"
+
+#include <assert.h>
+#include <expat.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/xmpp/names.h"
+#include "lib/xmpp/ns.h"
+#include "lib/xmpp/tree.h"
+
+#define PIECE_BYTES 8192       /* expat copies what it is given and keeps a buffer of that size */
+#define LONG_TAG 4096          /* from so many bytes on expat gets the rest of an unfinished tag in one piece */
+#define RESET_BYTES (4u << 20) /* reset after so much input: expat measures its memory by what it has read */
+#define EXPAT_BYTES (1u << 20) /* memory that expat may take whatever it has read */
+
+enum state {
+	AWAIT_HEADER,
+	OPEN,
+	RESET,   /* open, and the rest of the bytes is for a new expat parser */
+	RESTART, /* the owner asked for it inside of a callback */
+	ENDED,   /* after </stream:stream>, an error, or parser_stop */
+};
+
+struct parser {
+	const struct parser_events *events;
+	void *arg;
+	struct parser_limits limits;
+	XML_Parser expat;
+	enum state state;
+	enum parser_error error; /* why it ended */
+	bool feeding;            /* on the stack: inside of parser_feed */
+	bool replaying;          /* the header goes in again */
+	bool fragment;           /* the root is what is wanted */
+
+	/* Places in the stream, in bytes since the expat parser began. */
+	size_t position; /* taken so far */
+	size_t boundary; /* of that, done with: end of the last stanza, or of white space after it */
+
+	struct str header;      /* the raw bytes up to the end of the stream's start tag */
+	const char *default_ns; /* of the header */
+	struct str held;        /* bytes of a long tag that expat has not seen yet */
+	bool holding;
+	bool swollen; /* expat has had a long tag in its buffer */
+	char quote;   /* within the long tag: the quote that is open, or '\0' */
+
+	unsigned declared; /* namespaces, by the tag being read */
+	unsigned stanzas;  /* since the last reset */
+	struct names names;
+	struct tree tree;
+	struct element *root; /* of a fragment */
+	struct arena name_arena, stanza_arena;
+};
+
+/* Nothing more is taken from the bytes that expat has. It may still call back, so every callback asks stopped() first.
+ */
+static void end_reading(struct parser *parser, enum state state)
+{
+	parser->state = state;
+	if (parser->feeding)
+		XML_StopParser(parser->expat, XML_FALSE);
+}
+
+static bool stopped(const struct parser *parser)
+{
+	return parser->state != AWAIT_HEADER && parser->state != OPEN;
+}
+
+static void fail(struct parser *parser, enum parser_error error)
+{
+	parser->error = error;
+	end_reading(parser, ENDED);
+}
+
+/* End of what expat is telling about. */
+static size_t event_end(const struct parser *parser)
+{
+	return (size_t)XML_GetCurrentByteIndex(parser->expat) + (size_t)XML_GetCurrentByteCount(parser->expat);
+}
+
+static size_t count_attributes(const char **attributes)
+{
+	size_t count = 0;
+	while (attributes[2 * count])
+		count++;
+	return count;
+}
+
+/* The owner wants to see the namespace of the content, which expat does not count among the attributes. */
+static void header_open(struct parser *parser, const char *name, const char **attributes)
+{
+	tree_open(&parser->tree, name, attributes);
+	struct element *header = tree_close(&parser->tree);
+	if (!element_is(header, "stream", NS_STREAMS)) {
+		fail(parser, PARSER_BAD_NAMESPACE);
+		return;
+	}
+	if (parser->default_ns)
+		element_set(&parser->stanza_arena, header, "xmlns", parser->default_ns);
+	parser->default_ns = NULL;
+	parser->boundary = event_end(parser);
+	struct str raw = {0};
+	str_add(&raw, parser->header.data, parser->boundary);
+	str_fini(&parser->header);
+	parser->header = raw;
+	parser->state = OPEN;
+	if (parser->events->header)
+		parser->events->header(parser->arg, header);
+	arena_reset(&parser->stanza_arena);
+}
+
+static void stanza_close(struct parser *parser, struct element *stanza)
+{
+	size_t bytes = event_end(parser) - parser->boundary;
+	parser->boundary += bytes;
+	if (bytes > parser->limits.stanza_bytes) { /* lowered on the way */
+		fail(parser, PARSER_POLICY_VIOLATION);
+		return;
+	}
+	parser->events->stanza(parser->arg, &parser->stanza_arena, stanza);
+	arena_reset(&parser->stanza_arena);
+	if (!stopped(parser) && (++parser->stanzas >= parser->limits.reset_stanzas ||
+	                         parser->names.bytes >= parser->limits.reset_name_bytes || parser->swollen ||
+	                         parser->boundary >= RESET_BYTES))
+		end_reading(parser, RESET);
+}
+
+static bool room_for_node(const struct parser *parser)
+{
+	return !parser->tree.depth || parser->tree.nodes < parser->limits.children;
+}
+
+static void on_start(void *arg, const char *name, const char **attributes)
+{
+	struct parser *parser = arg;
+	unsigned declared = parser->declared;
+	parser->declared = 0;
+	if (stopped(parser) || parser->replaying)
+		return;
+	if (parser->tree.depth >= parser->limits.depth || !room_for_node(parser) ||
+	    declared + count_attributes(attributes) > parser->limits.attributes)
+		fail(parser, PARSER_POLICY_VIOLATION);
+	else if (parser->state == AWAIT_HEADER)
+		header_open(parser, name, attributes);
+	else
+		tree_open(&parser->tree, name, attributes);
+}
+
+static void on_end(void *arg, const char *name)
+{
+	struct parser *parser = arg;
+	if (stopped(parser))
+		return;
+	if (!parser->tree.depth) {
+		end_reading(parser, ENDED);
+		if (parser->events->end)
+			parser->events->end(parser->arg);
+		return;
+	}
+	struct element *root = tree_close(&parser->tree);
+	if (root && parser->fragment)
+		parser->root = root;
+	else if (root)
+		stanza_close(parser, root);
+}
+
+static bool is_space(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != ' ' && text[i] != '\n' && text[i] != '\t' && text[i] != '\r')
+			return false;
+	return true;
+}
+
+static void on_text(void *arg, const char *text, int len)
+{
+	struct parser *parser = arg;
+	if (stopped(parser))
+		return;
+	if (!parser->tree.depth) {
+		if (is_space(text, (size_t)len))
+			parser->boundary = event_end(parser);
+		else
+			fail(parser, PARSER_NOT_WELL_FORMED);
+	} else if (parser->tree.text.len || room_for_node(parser)) {
+		tree_text(&parser->tree, text, (size_t)len);
+	} else {
+		fail(parser, PARSER_POLICY_VIOLATION);
+	}
+}
+
+static void on_namespace(void *arg, const char *prefix, const char *uri)
+{
+	struct parser *parser = arg;
+	if (stopped(parser) || parser->replaying)
+		return;
+	parser->declared++;
+	if (prefix)
+		names_count(&parser->names, prefix);
+	if (uri && strlen(uri) > NAMES_SPACE_BYTES)
+		fail(parser, PARSER_POLICY_VIOLATION);
+	else if (parser->state == AWAIT_HEADER && !prefix)
+		parser->default_ns = arena_strdup(&parser->stanza_arena, uri);
+}
+
+static void on_declaration(void *arg, const char *version, const char *encoding, int standalone)
+{
+	struct parser *parser = arg;
+	if (!stopped(parser) && encoding && strcasecmp(encoding, "UTF-8"))
+		fail(parser, PARSER_UNSUPPORTED_ENCODING);
+}
+
+static void restricted(struct parser *parser)
+{
+	if (!stopped(parser))
+		fail(parser, PARSER_RESTRICTED_XML);
+}
+
+static void on_doctype(void *arg, const char *name, const char *system, const char *public, int subset)
+{
+	restricted(arg);
+}
+
+static void on_instruction(void *arg, const char *target, const char *data)
+{
+	restricted(arg);
+}
+
+static void on_comment(void *arg, const char *text)
+{
+	restricted(arg);
+}
+
+/* A long namespace is repeated in expat's memory for each attribute that is in it. */
+static void limit_memory(struct parser *parser)
+{
+#ifdef HAVE_ALLOC_TRACKER
+	XML_SetAllocTrackerMaximumAmplification(parser->expat, 1.0f);
+	XML_SetAllocTrackerActivationThreshold(parser->expat, EXPAT_BYTES + 8ull * parser->limits.stanza_bytes);
+#endif
+}
+
+static void expat_start(struct parser *parser)
+{
+	XML_Parser expat = XML_ParserCreateNS("UTF-8", NAMES_SEPARATOR);
+	if (!expat)
+		abort();
+		/* Or the last stanza of a burst would wait for more bytes to come. */
+#ifdef HAVE_REPARSE_DEFERRAL
+	XML_SetReparseDeferralEnabled(expat, XML_FALSE);
+#endif
+	XML_SetReturnNSTriplet(expat, 1);
+	XML_SetUserData(expat, parser);
+	XML_SetElementHandler(expat, on_start, on_end);
+	XML_SetCharacterDataHandler(expat, on_text);
+	XML_SetStartNamespaceDeclHandler(expat, on_namespace);
+	XML_SetXmlDeclHandler(expat, on_declaration);
+	XML_SetStartDoctypeDeclHandler(expat, on_doctype);
+	XML_SetProcessingInstructionHandler(expat, on_instruction);
+	XML_SetCommentHandler(expat, on_comment);
+	parser->expat = expat;
+	parser->position = parser->boundary = 0;
+	parser->declared = parser->stanzas = 0;
+	parser->swollen = false;
+	limit_memory(parser);
+	names_clear(&parser->names);
+	arena_reset(&parser->name_arena);
+}
+
+static enum parser_error error_of(XML_Parser expat)
+{
+	switch (XML_GetErrorCode(expat)) {
+	case XML_ERROR_UNDEFINED_ENTITY:
+		return PARSER_RESTRICTED_XML;
+	case XML_ERROR_UNKNOWN_ENCODING:
+	case XML_ERROR_INCORRECT_ENCODING:
+		return PARSER_UNSUPPORTED_ENCODING;
+	case XML_ERROR_NO_MEMORY: /* its limit, see above; the allocator itself does not fail on Linux */
+		return PARSER_POLICY_VIOLATION;
+	default:
+		return PARSER_NOT_WELL_FORMED;
+	}
+}
+
+static void expat_feed(struct parser *parser, const char *bytes, size_t len)
+{
+	enum XML_Status status = XML_Parse(parser->expat, bytes, (int)len, XML_FALSE);
+	if (status != XML_STATUS_OK && !stopped(parser))
+		fail(parser, error_of(parser->expat));
+}
+
+/* Expat has given its last event of this parser: a new one takes over within the stream. */
+static void expat_reset(struct parser *parser)
+{
+	XML_ParserFree(parser->expat);
+	expat_start(parser);
+	parser->state = OPEN;
+	parser->replaying = true;
+	expat_feed(parser, parser->header.data, parser->header.len);
+	parser->replaying = false;
+	parser->position = parser->boundary = parser->header.len;
+}
+
+/* Bytes up to and with the end of the long tag that is being held back; all of them if it does not end in there. */
+static size_t long_tag_rest(struct parser *parser, const char *bytes, size_t len)
+{
+	for (size_t at = 0; at < len; at++) {
+		char c = bytes[at];
+		if (parser->quote) {
+			const char *end = memchr(bytes + at, parser->quote, len - at);
+			if (!end)
+				return len;
+			at = (size_t)(end - bytes);
+			parser->quote = '\0';
+		} else if (c == '"' || c == '\'') {
+			parser->quote = c;
+		} else if (c == '>') {
+			parser->holding = false;
+			return at + 1;
+		}
+	}
+	return len;
+}
+
+/* Expat reads an unfinished tag from its beginning each time that a piece of it comes: a long one that comes byte by
+ * byte would cost the square of its length. */
+static void check_long_tag(struct parser *parser)
+{
+	int offset = 0, size = 0;
+	const char *input = XML_GetInputContext(parser->expat, &offset, &size);
+	if (!input || size - offset < LONG_TAG)
+		return;
+	const char *tag = input + offset;
+	if (tag[0] != '<' || tag[1] == '!' || tag[1] == '?') {
+		fail(parser, PARSER_RESTRICTED_XML);
+		return;
+	}
+	parser->holding = parser->swollen = true;
+	parser->quote = '\0';
+	long_tag_rest(parser, tag, (size_t)(size - offset));
+}
+
+static void feed_long_tag(struct parser *parser, const char *bytes, size_t len, bool at_cap)
+{
+	str_add(&parser->held, bytes, len);
+	if (parser->holding && !at_cap)
+		return;
+	parser->holding = false;
+	struct str held = parser->held;
+	parser->held = (struct str){0};
+	expat_feed(parser, held.data, held.len);
+	str_fini(&held);
+}
+
+/* RFC 6120 section 11.6. Expat itself would follow UTF-16. */
+static bool is_utf16(const struct str *header)
+{
+	const unsigned char *bytes = (const unsigned char *)header->data;
+	return bytes[0] == 0 || bytes[0] >= 0xfe || (header->len > 1 && bytes[0] == '<' && bytes[1] == 0);
+}
+
+/* Takes as much as may belong to one stanza, so that a cap trips at the same byte however the bytes are cut. */
+static size_t feed_piece(struct parser *parser, const char *bytes, size_t len)
+{
+	size_t before = parser->position, used = before - parser->boundary;
+	if (used >= parser->limits.stanza_bytes) {
+		fail(parser, PARSER_POLICY_VIOLATION);
+		return 0;
+	}
+	size_t room = parser->limits.stanza_bytes - used;
+	len = len < room ? len : room;
+	len = len < PIECE_BYTES ? len : PIECE_BYTES;
+	if (parser->holding)
+		len = long_tag_rest(parser, bytes, len);
+	parser->position += len;
+	if (parser->state == AWAIT_HEADER) {
+		str_add(&parser->header, bytes, len);
+		if (is_utf16(&parser->header)) {
+			fail(parser, PARSER_UNSUPPORTED_ENCODING);
+			return len;
+		}
+	}
+	if (parser->holding || parser->held.len)
+		feed_long_tag(parser, bytes, len, len == room);
+	else
+		expat_feed(parser, bytes, len);
+	if (!stopped(parser) && !parser->holding)
+		check_long_tag(parser);
+	if (parser->state == RESET) {
+		len = parser->boundary - before;
+		expat_reset(parser);
+	}
+	return len;
+}
+
+enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t len)
+{
+	assert(!parser->feeding);
+	/* White space before a header is what remains of the stream before a restart. */
+	while (len && parser->state == AWAIT_HEADER && !parser->position && is_space(bytes, 1)) {
+		bytes++;
+		len--;
+	}
+	parser->feeding = true;
+	while (len && !stopped(parser)) {
+		size_t taken = feed_piece(parser, bytes, len);
+		bytes += taken;
+		len -= taken;
+	}
+	parser->feeding = false;
+	if (parser->state == RESTART)
+		parser_restart(parser);
+	enum parser_error error = parser->error;
+	parser->error = PARSER_OK;
+	return error;
+}
+
+void parser_stop(struct parser *parser)
+{
+	end_reading(parser, ENDED);
+}
+
+void parser_restart(struct parser *parser)
+{
+	if (parser->feeding) {
+		end_reading(parser, RESTART);
+		return;
+	}
+	XML_ParserFree(parser->expat);
+	tree_clear(&parser->tree);
+	str_fini(&parser->header);
+	str_fini(&parser->held);
+	arena_reset(&parser->stanza_arena);
+	parser->default_ns = NULL;
+	parser->holding = false;
+	parser->error = PARSER_OK;
+	expat_start(parser);
+	parser->state = AWAIT_HEADER;
+}
+
+void parser_set_limits(struct parser *parser, const struct parser_limits *limits)
+{
+	static const struct parser_limits none;
+	const struct parser_limits *wanted = limits ? limits : &none;
+	parser->limits = (struct parser_limits){
+	    .depth = wanted->depth ? wanted->depth : 64,
+	    .stanza_bytes = wanted->stanza_bytes ? wanted->stanza_bytes : 256u << 10,
+	    .attributes = wanted->attributes ? wanted->attributes : 64,
+	    .children = wanted->children ? wanted->children : 4096,
+	    .reset_stanzas = wanted->reset_stanzas ? wanted->reset_stanzas : 1000,
+	    .reset_name_bytes = wanted->reset_name_bytes ? wanted->reset_name_bytes : 256u << 10,
+	};
+	if (parser->limits.stanza_bytes > INT_MAX / 2) /* a long tag goes to expat in one piece */
+		parser->limits.stanza_bytes = INT_MAX / 2;
+	if (parser->expat)
+		limit_memory(parser);
+}
+
+static void parser_init(struct parser *parser, const struct parser_limits *limits, struct arena *nodes,
+                        struct arena *names)
+{
+	parser_set_limits(parser, limits);
+	parser->names.arena = names;
+	parser->tree.names = &parser->names;
+	parser->tree.arena = nodes;
+	expat_start(parser);
+}
+
+static void parser_fini(struct parser *parser)
+{
+	XML_ParserFree(parser->expat);
+	tree_fini(&parser->tree);
+	names_clear(&parser->names);
+	str_fini(&parser->header);
+	str_fini(&parser->held);
+	arena_fini(&parser->name_arena);
+	arena_fini(&parser->stanza_arena);
+}
+
+struct parser *parser_new(const struct parser_limits *limits, const struct parser_events *events, void *arg)
+{
+	struct parser *parser = mem_new(sizeof *parser);
+	parser->events = events;
+	parser->arg = arg;
+	parser_init(parser, limits, &parser->stanza_arena, &parser->name_arena);
+	return parser;
+}
+
+void parser_free(struct parser **parser)
+{
+	if (!*parser)
+		return;
+	assert(!(*parser)->feeding);
+	parser_fini(*parser);
+	free(*parser);
+	*parser = NULL;
+}
+
+struct element *parser_fragment(struct arena *arena, const char *xml, const char *ns)
+{
+	struct parser parser = {.fragment = true, .feeding = true, .state = OPEN};
+	struct str open = {0};
+	parser_init(&parser, NULL, arena, arena);
+	size_t len = strlen(xml);
+	bool whole = false;
+	if (len <= parser.limits.stanza_bytes) {
+		str_addf(&open, "<body xmlns='%s'>", ns);
+		expat_feed(&parser, open.data, open.len);
+		expat_feed(&parser, xml, len);
+		whole = !stopped(&parser) && XML_Parse(parser.expat, "</body>", 7, XML_TRUE) == XML_STATUS_OK;
+	}
+	str_fini(&open);
+	parser_fini(&parser);
+	return whole ? parser.root : NULL;
+}
+
+const char *parser_error_name(enum parser_error error)
+{
+	static const char *const names[] = {
+	    [PARSER_OK] = "",
+	    [PARSER_NOT_WELL_FORMED] = "not-well-formed",
+	    [PARSER_RESTRICTED_XML] = "restricted-xml",
+	    [PARSER_BAD_NAMESPACE] = "invalid-namespace",
+	    [PARSER_POLICY_VIOLATION] = "policy-violation",
+	    [PARSER_UNSUPPORTED_ENCODING] = "unsupported-encoding",
+	};
+	return names[error];
+}
