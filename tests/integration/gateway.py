@@ -16,6 +16,8 @@ BUILD = pathlib.Path(os.environ.get("SPECTRUM2_BUILD", ROOT / "build")).resolve(
 MAIN = BUILD / "spectrum/spectrum2"
 ECHO = BUILD / "backends/echo/spectrum2_echo_backend"
 IRC = BUILD / "backends/irc/spectrum2_irc_backend"
+# Does what message bodies tell it; see there.
+SCRIPTED = ROOT / "tests/peers/backend.py"
 
 
 def sanitizers(directory):
@@ -47,7 +49,6 @@ class Gateway(Process):
             "identity.type": "irc" if jid.startswith("irc.") else "xmpp",
             "database.type": "sqlite3",
             "database.database": f"{directory}/work/database.sql",
-            "database.encryption_key_file": f"{directory}/work/key",
             **(settings or {}),
         }
 
@@ -101,7 +102,7 @@ class Gateway(Process):
     def backends(self):
         """Pids of its backend processes, oldest first."""
         return sorted(pid for pid, argv in marked(self.directory).items()
-                      if pid != self.child.pid and argv[0].endswith(self.backend.name))
+                      if pid != self.child.pid and any(word.endswith(self.backend.name) for word in argv[:2]))
 
     async def backend_started(self, count=1, other_than=(), limit=LIMIT):
         """Waits for `count` backends besides those of `other_than`; returns their pids."""

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import xml.etree.ElementTree as ET
+from xml.sax.saxutils import escape
 
 from processes import LIMIT, free_port
 from stanzas import Inbox, Stanza, matches, xml_element
@@ -152,10 +153,14 @@ class HostUser:
         self.send("iq", payload, to, type=type, id=id)
         return await self.host.expect(matches("iq", id=id, to=self.full), limit)
 
-    def message(self, to, body, id, content=""):
-        self.send("message", f"<body>{body}</body>{content}", to, type="chat", id=id)
+    def send_message(self, to, body=None, content="", type="chat", id=None):
+        """As Person.send_message."""
+        id = id or f"message{next(self.host.numbers)}"
+        text = "" if body is None else f"<body>{escape(body)}</body>"
+        self.send("message", text + content, to, type=type, id=id)
+        return id
 
-    async def login(self, username="legacy"):
+    async def login(self, _gateway=None, username="legacy"):
         """Registers and goes online; the host grants no roster access."""
         answer = await self.iq("<query xmlns='jabber:iq:register'><username>%s</username><password>secret</password>"
                                "</query>" % username, "set")
@@ -167,8 +172,8 @@ class HostUser:
         return await self.host.expect(matches("presence", self.host.jid, "available",
                                               where=lambda s: s.to in (self.jid, self.full)), limit)
 
-    async def sync(self):
-        await self.iq("<ping xmlns='urn:xmpp:ping'/>")
+    async def sync(self, to=None):
+        await self.iq("<ping xmlns='urn:xmpp:ping'/>", to=to)
 
     def expect(self, predicate, limit=LIMIT):
         """Something to this person."""

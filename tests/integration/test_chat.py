@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One-to-one chat: texts arrive as they were written, in order, once; what cannot be delivered is an error."""
+
+import pytest
+
+from gateway import SCRIPTED
+from stanzas import RECEIPTS, available, matches, message
+from person import RawUser
+
+GW = "gw.localhost"
+ECHO = f"echo@{GW}"
+EVE = f"eve@{GW}"
+
+
+@pytest.mark.parametrize("text", [
+    "hello", "a & b < c > d \" ' ]]>", "two\nlines\n\nand four", "gr\u00fc\u00dfe \u4f60\u597d \U0001f600 e\u0301",
+    "\tindented ", "x" * 60000], ids=["plain", "markup", "lines", "unicode", "blanks", "60 KB"])
+async def test_a_text_comes_back_as_it_was_written(echo, people, text):
+    user = await people()
+    await user.login(GW)
+    user.send_message(ECHO, text)
+    got = await user.expect(message(ECHO, text))
+    assert got.type == "chat" and got.id and got.resource == "bot"
+    assert not user.take(message(type="error"))
+
+
+async def test_many_messages_keep_their_order_and_number(echo, people):
+    users = [await people() for _ in range(3)]
+    for user in users:
+        await user.login(GW)
+    texts = [f"number {n}" for n in range(300)]
+    for text in texts:
+        for user in users:
+            user.send_message(ECHO, text)
+    for user in users:
+        await user.expect(message(ECHO, texts[-1]), 20)
+        await user.sync(GW)
+        got = [s.body for s in user.inbox.seen if s.name == "message" and s.bare == ECHO and s.body]
+        assert got == texts
+
+
+async def test_an_answer_goes_to_the_client_that_wrote_last(echo, people):
+    first = await people()
+    await first.login(GW)
+    second = await people(account=first.user, resource="second")
+    await second.online(GW)
+    for writer, other in ((first, second), (second, first)):
+        writer.send_message(ECHO, f"from {writer.resource}")
+        got = await writer.expect(message(ECHO, f"from {writer.resource}"))
+        assert got.to == writer.full
+        await other.sync(GW)
+
+
+async def test_chat_states_pass_both_ways(gateways, prosody, people):
+    await gateways(prosody, SCRIPTED)
+    user = await people()
+    await user.login(GW)
+    user.send_message(EVE, "E hello")  # chat states alone open no conversation
+    await user.expect(message(EVE, "E hello"))
+    for state in ("composing", "paused", "active"):
+        user.send_message(EVE, content=f"<{state} xmlns='http://jabber.org/protocol/chatstates'/>")
+        await user.expect(message(EVE, chat_state=state, body=None))
+
+
+async def test_a_receipt_comes_when_the_network_confirms(gateways, prosody, people):
+    await gateways(prosody, f"{SCRIPTED} --features=receipts")
+    user = await people()
+    await user.login(GW)
+    asked = user.send_message(EVE, "ACK", f"<request xmlns='{RECEIPTS}'/>")
+    got = await user.expect(message(EVE, where=lambda s: s.child("received", RECEIPTS) is not None))
+    assert got.child("received", RECEIPTS).get("id") == asked
+
+
+async def test_attention_reaches_the_network(gateways, prosody, people):
+    await gateways(prosody, SCRIPTED)
+    user = await people()
+    await user.login(GW)
+    user.send_message(EVE, content="<attention xmlns='urn:xmpp:attention:0'/>", type="headline")
+    await user.expect(message(EVE, where=lambda s: s.child("attention", "urn:xmpp:attention:0") is not None))
+
+
+async def test_a_message_that_the_network_refuses_is_an_error_with_its_id(gateways, prosody, people):
+    await gateways(prosody, f"{SCRIPTED} --extended")
+    user = await people()
+    await user.login(GW)
+    id = user.send_message(EVE, "R7")
+    got = await user.expect(message(EVE, type="error"))
+    assert got.id == id and got.error == ("cancel", "item-not-found", "as you like")
+
+
+async def test_not_registered_is_an_error_that_says_what_to_do(echo, people):
+    user = await people()
+    id = user.send_message(ECHO, "hello")
+    got = await user.expect(message(ECHO, type="error"))
+    assert got.id == id and got.condition == "registration-required" and got.error[2]
+
+
+async def test_not_logged_in_is_an_error_that_says_what_to_do(echo, people):
+    user = await people()
+    await user.register(GW, "bob")
+    id = user.send_message(ECHO, "hello")
+    got = await user.expect(message(ECHO, type="error"))
+    assert got.id == id and got.error[2]
+
+
+async def test_a_message_during_the_login_is_delivered_or_refused(gateways, prosody, people):
+    await gateways(prosody, f"{SCRIPTED} --slow=1")
+    user = await people()
+    await user.register(GW, "bob")
+    user.send_presence(GW)
+    id = user.send_message(EVE, "E early")
+    got = await user.expect(message(EVE, where=lambda s: s.body == "E early" or s.type == "error"))
+    assert got.type != "error" or got.id == id
+    await user.expect(available(GW))
+    await user.sync(GW)
+    assert not [s for s in user.take(message(EVE)) if s.body == "E early" or s.type == "error"], "two answers"
+
+
+async def test_the_gateway_itself_answers_people(echo, people):
+    user = await people()
+    user.send_message(GW, "hello?")
+    got = await user.expect(message(GW))
+    assert got.type == "error" or got.body
+
+
+async def test_an_administrator_may_ask_for_the_status(gateways, prosody, people):
+    admin = await people("admin")
+    await gateways(prosody, **{"service.admin_jid": admin.jid})
+    user = await people()
+    await user.login(GW)
+    admin.send_message(GW, "status")
+    assert (await admin.expect(message(GW))).body == "Running (1 users connected using 1 backends)"
+    admin.send_message(GW, "online_users_count")
+    assert (await admin.expect(message(GW))).body == "1"
+    admin.send_message(GW, "no such thing")
+    assert (await admin.expect(message(GW))).body.startswith("Error")
+
+
+async def test_others_may_not_command(echo, people):
+    user = await people()
+    user.send_message(GW, "online_users")
+    got = await user.expect(message(GW))
+    assert user.jid not in (got.body or "")
+
+
+async def test_a_message_without_content_is_neither_sent_nor_answered(echo, people):
+    user = await people(kind=RawUser)
+    await user.login(GW)
+    user.send(f"<message to='{ECHO}' type='chat' id='empty'/>")
+    user.send(f"<message to='{ECHO}' type='chat' id='blank'><body></body></message>")
+    await user.sync(GW)
+    user.send_message(ECHO, "end")
+    await user.expect(message(ECHO, "end"))
+    assert not user.take(matches("message", ECHO))

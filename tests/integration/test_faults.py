@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The promise of no silent loss. Parts are killed, stopped and cut off under traffic, and every message is accounted for:
+delivered once, or refused with an error."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+import pytest_asyncio
+
+from gateway import SCRIPTED
+from host import Host
+from ledger import Ledger
+from stanzas import REGISTER, available, matches, message, presence, unavailable
+
+GW = "gw.localhost"
+ECHO = f"echo@{GW}"
+EVE = f"eve@{GW}"
+
+
+@pytest_asyncio.fixture
+async def host():
+    one = await Host().start()
+    yield one
+    await one.stop()
+
+
+def has_ended(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize("backend", ["echo", "old", "confirming"])
+async def test_killed_backend(gateways, prosody, people, backend):
+    command = {"echo": {}, "old": {"backend": SCRIPTED}, "confirming": {"backend": f"{SCRIPTED} --extended"}}[backend]
+    gateway = await gateways(prosody, **command)
+    user = await people()
+    await user.login(GW)
+    ledger = Ledger(user, ECHO)
+    ledger.send(50)
+    await ledger.read(20)
+    (pid,) = gateway.backends()
+    ledger.send(50)
+    os.kill(pid, signal.SIGKILL)
+    ledger.send(50)
+    told = await user.expect(lambda s: s.sender == GW and s.name in ("presence", "message"))
+    assert told.type != "error"
+    await ledger.settle(GW)
+    await ledger.until_echoed(GW)
+    await gateway.backend_started(other_than=(pid,))
+    assert gateway.running()
+
+
+async def test_killed_backend_of_others(gateways, prosody, people):
+    """One user's backend dies; the other user, on another one, notices nothing."""
+    gateway = await gateways(prosody, **{"service.users_per_backend": 1})
+    first, second = await people(), await people()
+    await first.login(GW)
+    (pid,) = [p for p in await gateway.backend_started()][:1]
+    await second.login(GW)
+    await second.expect(available(ECHO))
+    await gateway.backend_started(2)
+    ledgers = Ledger(first, ECHO), Ledger(second, ECHO)
+    for ledger in ledgers:
+        ledger.send(30)
+    os.kill(pid, signal.SIGKILL)
+    for ledger in ledgers:
+        ledger.send(30)
+        await ledger.settle(GW)
+    untouched = [ledger for ledger in ledgers if len(ledger.echoed()) == 60]
+    assert untouched, "both users were disturbed"
+    assert not untouched[0].person.take(unavailable())
+
+
+async def test_stopped_backend_is_noticed_within_five_seconds(gateways, prosody, people):
+    gateway = await gateways(prosody)
+    user = await people()
+    await user.login(GW)
+    ledger = Ledger(user, ECHO)
+    ledger.send(5)
+    await ledger.read(5)
+    (pid,) = gateway.backends()
+    os.kill(pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    ledger.send(20)
+    await ledger.read(1)
+    assert time.monotonic() - begin < 6, "noticed late"
+    await ledger.settle(GW)
+    await ledger.until_echoed(GW)
+    assert has_ended(pid), "the stopped process is still there"
+
+
+async def test_crash_during_login_is_told(gateways, prosody, people):
+    """A backend that dies of one user's login is not tried for ever without a word."""
+    gateway = await gateways(prosody, f"{SCRIPTED} --extended")
+    user, other = await people(), await people()
+    await user.register(GW, "bob", "crash")
+    user.send_presence(GW)
+    await user.expect(lambda s: s.sender == GW and (s.name == "message" or s.type == "unavailable"))
+    await other.login(GW)
+    ledger = Ledger(other, EVE)
+    await ledger.until_echoed(GW)
+    assert gateway.running()
+
+
+@pytest.mark.parametrize("fault", ["FLEN", "FHUGE", "CLOSE", "HANG", "EXIT 3"])
+async def test_backend_that_breaks_the_line(gateways, prosody, people, fault):
+    gateway = await gateways(prosody, f"{SCRIPTED} --extended")
+    user, other = await people(), await people()
+    await user.login(GW)
+    await other.login(GW)
+    ledgers = Ledger(user, EVE), Ledger(other, EVE)
+    for ledger in ledgers:
+        ledger.send(20)
+    culprit = user.send_message(f"mallory@{GW}", fault)
+    for ledger in ledgers:
+        ledger.send(20)
+    for ledger in ledgers:
+        await ledger.settle(GW)
+    for ledger in ledgers:
+        await ledger.until_echoed(GW)
+    assert len([s for s in user.inbox.seen if s.type == "error" and s.id == culprit]) <= 1
+    assert gateway.running()
+
+
+@pytest.mark.parametrize("fault", ["FBAD", "FZERO", "FTYPE", "FOLD", "FLACK", "FPONG", "FSTATS", "DRIP"])
+async def test_strange_frames_are_stepped_over(gateways, prosody, people, fault):
+    gateway = await gateways(prosody, SCRIPTED)
+    user = await people()
+    await user.login(GW)
+    (pid,) = gateway.backends()
+    ledger = Ledger(user, EVE)
+    ledger.send(20)
+    user.send_message(EVE, fault)
+    ledger.send(20)
+    await user.expect(message(EVE, where=lambda s: s.body in ("after", fault)))
+    await ledger.settle(GW)
+    assert len(ledger.echoed()) == 40 and gateway.backends() == [pid]
+
+
+async def test_a_backend_cannot_speak_for_users_of_another(gateways, prosody, people):
+    await gateways(prosody, SCRIPTED, **{"service.users_per_backend": 1})
+    attacker, victim = await people(), await people()
+    await attacker.login(GW)
+    await victim.login(GW)
+    before = len(victim.inbox.seen)
+    attacker.send_message(EVE, f"FUSER {victim.jid}")
+    await attacker.expect(message(EVE, "after"))
+    await victim.sync(GW)
+    assert not [s for s in victim.inbox.seen[before:] if s.name != "iq"]
+    ledger = Ledger(victim, EVE)
+    await ledger.until_echoed(GW)
+
+
+async def test_text_that_is_no_text_is_cleaned(gateways, prosody, people):
+    await gateways(prosody, SCRIPTED)
+    user = await people()
+    await user.login(GW)
+    user.send_message(EVE, "FUTF")
+    got = await user.expect(message(EVE))
+    assert got.body.startswith("x") and " ]]> &<" in got.body
+
+
+async def test_link_lost_under_traffic(gateways, host):
+    """The host ends the connection while messages are on their way; what was read from it is answered on the next one."""
+    gateway = await gateways(host)
+    await host.login()
+    romeo, juliet = host.user("romeo"), host.user("juliet")
+    ledgers = []
+    for user in (romeo, juliet):
+        await user.login()
+        ledgers.append(Ledger(user, ECHO))
+    for round in range(3):
+        for ledger in ledgers:
+            ledger.send(100)
+        host.link.writer.write_eof()  # we still read what the gateway says on this one
+        await host.login()
+        for user in (romeo, juliet):
+            user.send("presence")  # as a server does when asked by a probe
+        for ledger in ledgers:
+            await ledger.settle(GW)
+            await ledger.until_echoed(GW)
+        assert gateway.running(), f"round {round}"
+
+
+async def test_users_are_looked_for_after_a_lost_link(gateways, host):
+    await gateways(host)
+    await host.login()
+    romeo = host.user("romeo")
+    await romeo.login()
+    host.link.cut()
+    await host.login()
+    await host.expect(presence(GW, "probe", to=romeo.jid))
+    romeo.send("presence")
+    await romeo.expect(available(GW))
+
+
+async def test_messages_from_the_network_wait_for_the_link(gateways, host):
+    """What the network says while the link is down is delivered when it is up again."""
+    await gateways(host, SCRIPTED)
+    await host.login()
+    romeo = host.user("romeo")
+    await romeo.login()
+    await host.stop_listening()
+    romeo.send_message(EVE, "B50")
+    host.link.writer.write_eof()
+    await asyncio.wait_for(host.link.closed.wait(), 10)
+    had = [s.body for s in host.take(message(EVE)) if s.body]
+    await host.start()
+    await host.login()
+    romeo.send("presence")
+    while f"x{49}" not in had:
+        had.append((await host.expect(message(EVE, type="chat"))).body)
+    assert had == [f"x{n}" for n in range(50)]
+
+
+async def test_restarted_server(gateways, own_prosody, people):
+    """Prosody stops under traffic and comes back; so do its users."""
+    gateway = await gateways(own_prosody)
+    user = await people(host=own_prosody)
+    await user.login(GW)
+    for jid in (GW,):
+        await user.expect(presence(jid, "subscribe"))
+        user.send_presence(jid, "subscribed")
+    ledger = Ledger(user, ECHO)
+    ledger.send(50)
+    await ledger.read(50)
+    ledger.send(50)
+    await user.close()
+    own_prosody.stop()
+    own_prosody.start()
+    again = await people(host=own_prosody, account=user.user, resource="again")
+    await gateway.linked(own_prosody, 0)
+    await again.online(GW)
+    ledger = Ledger(again, ECHO)
+    ledger.send(50)
+    await ledger.settle(GW)
+    assert len(ledger.echoed()) == 50
+
+
+async def test_killed_main(gateways, host):
+    """kill -9 and a new start: who was online is looked for at once and works again within ten seconds."""
+    gateway = await gateways(host)
+    await host.login()
+    users = [host.user(f"user{n}") for n in range(20)]
+    for user in users:
+        await user.login()
+    ledger = Ledger(users[0], ECHO)
+    ledger.send(50)
+    await ledger.read(10)
+    old = gateway.backends()
+    gateway.kill()
+    begin = time.monotonic()
+    gateway.start()
+    await host.login()
+    asked = set()
+    while len(asked) < len(users):
+        asked.add((await host.expect(presence(GW, "probe"))).to)
+    assert asked == {user.jid for user in users}
+    for user in users:
+        user.send("presence")
+    for user in users:
+        await user.expect(available(GW))
+    for user in users:
+        fresh = Ledger(user, ECHO)
+        if user is not users[0]:
+            await fresh.until_echoed(GW)
+    users[0].send_message(ECHO, "works again")
+    await users[0].expect(message(ECHO, "works again"))
+    assert time.monotonic() - begin < 10
+    late = [s for s in host.take(matches("message", ECHO)) if s.body or s.type == "error"]
+    bodies = [s.body for s in late if s.body]
+    assert len(bodies) == len(set(bodies)), "something came twice"
+    while not all(map(has_ended, old)):
+        assert time.monotonic() - begin < 20, "backends of the dead process live on"
+        await asyncio.sleep(0.05)
+
+
+async def test_end_tells_everybody(gateways, host):
+    gateway = await gateways(host)
+    await host.login()
+    users = [host.user(f"user{n}") for n in range(10)]
+    for user in users:
+        await user.login()
+        await user.expect(available(ECHO))
+    ledger = Ledger(users[0], ECHO)
+    ledger.send(100)
+    begin = time.monotonic()
+    gateway.send_signal(signal.SIGTERM)
+    assert await gateway.ended() == 0
+    assert time.monotonic() - begin < 2
+    await asyncio.wait_for(host.link.closed.wait(), 5)
+    assert host.link.close_tag, "the stream was not closed properly"
+    for user in users:
+        await user.expect(unavailable(GW), 1)
+        await user.expect(unavailable(ECHO), 1)
+    ledger.person.sync = no_sync
+    await ledger.settle(GW, 1)
+
+
+async def no_sync(_):
+    """The gateway is gone, nothing can follow."""
+
+
+async def test_a_confirmed_registration_survives(gateways, prosody, people):
+    gateway = await gateways(prosody)
+    for round in range(5):
+        user = await people()
+        assert (await user.register(GW, f"bob{round}")).type == "result"
+        gateway.kill()
+        await gateway.up(prosody)
+        answer = await user.iq(GW, f"<query xmlns='{REGISTER}'/>")
+        assert answer.xml.findtext(f".//{{{REGISTER}}}username") == f"bob{round}"
+
+
+async def test_a_locked_database_stops_nothing_else(gateways, prosody, people):
+    gateway = await gateways(prosody)
+    user, late = await people(), await people()
+    await user.login(GW)
+    lock = sqlite3.connect(gateway.directory / "work/database.sql", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    ledger = Ledger(user, ECHO)
+    ledger.send(50)
+    waiting = asyncio.create_task(late.register(GW, "bob"))
+    await ledger.settle(GW)
+    assert len(ledger.echoed()) == 50 and not waiting.done()
+    lock.execute("ROLLBACK")
+    lock.close()
+    answer = await waiting
+    assert answer.type == "result" or answer.error[0] == "wait"
+
+
+@pytest.mark.slow
+async def test_a_slow_backend_fills_no_memory(gateways, host):
+    """Its queue is bounded; behind the bound senders are told to wait; what was queued is delivered once."""
+    gateway = await gateways(host, **{"service.backend_timeout": 60})
+    await host.login()
+    romeo = host.user("romeo")
+    await romeo.login()
+    (pid,) = gateway.backends()
+    ledger = Ledger(romeo, ECHO)
+    ledger.send(1)
+    await ledger.read(1)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        before = gateway.rss_kb()
+        for _ in range(60):
+            ledger.send(500, " " + "x" * 1000)
+            await host.link.drain()
+        while not ledger.refused():
+            await ledger.read(1)
+        await romeo.sync()
+        assert gateway.rss_kb() - before < 64 * 1024
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await ledger.settle(GW, 20)
+    assert len(ledger.echoed()) > 500
+
+
+async def test_without_any_backend_messages_are_refused(gateways, prosody, people, directories):
+    broken = directories("broken") / "backend"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    await gateways(prosody, broken)
+    user = await people()
+    await user.register(GW, "bob")
+    user.send_presence(GW)
+    await user.expect(lambda s: s.sender == GW and s.name in ("presence", "message") and s.type != "subscribe")
+    id = user.send_message(ECHO, "hello")
+    got = await user.expect(message(ECHO, type="error"))
+    assert got.id == id and got.error[2]

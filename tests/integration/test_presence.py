@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Going online and offline through the gateway, contacts and their presence, subscriptions (XEP-0100, RFC 6121)."""
+
+from gateway import SCRIPTED
+from host import Host
+from rosters import pushed, roster
+from stanzas import available, message, presence, unavailable
+
+GW = "gw.localhost"
+ECHO = f"echo@{GW}"
+
+
+async def test_login_brings_the_gateway_and_its_contacts(echo, people):
+    user = await people()
+    await user.login(GW)
+    contact = await user.expect(available(ECHO))
+    assert contact.resource == "bot"
+    assert len(list(contact.xml.iter("{http://jabber.org/protocol/caps}c"))) == 1
+
+
+async def test_a_presence_without_registration_starts_nothing(echo, people):
+    user = await people()
+    user.send_presence(GW)
+    await user.sync(GW)
+    assert not user.take(available(GW))
+
+
+async def test_logout_takes_the_contacts_and_the_gateway_along(echo, people):
+    user = await people()
+    await user.login(GW)
+    await user.expect(available(ECHO))
+    user.send_presence(GW, "unavailable")
+    await user.expect(unavailable(ECHO))
+    await user.expect(unavailable(GW))
+    await user.sync(GW)
+    assert not user.take(unavailable(GW)), "told twice"
+
+
+async def test_a_lost_client_is_logged_out(echo, people):
+    user = await people()
+    await user.login(GW)
+    await user.close()
+    again = await people(account=user.user, resource="second")
+    again.send_message(ECHO, "hello")
+    assert (await again.expect(message(ECHO, type="error"))).error[2], "no text says what to do"
+
+
+async def test_the_gateways_presence_follows_the_users_status(echo, people):
+    user = await people()
+    await user.login(GW)
+    user.send_presence(GW, content="<show>away</show><status>lunch</status>")
+    got = await user.expect(available(GW, show="away"))
+    assert got.status == "lunch"
+
+
+async def test_a_second_client_gets_every_contact(echo, people):
+    first = await people()
+    await first.login(GW)
+    await first.expect(available(ECHO))
+    second = await people(account=first.user, resource="second")
+    await second.online(GW)
+    await second.expect(available(ECHO))
+    first.send_presence(GW, "unavailable")
+    await first.expect(unavailable(GW))
+    second.send_message(ECHO, "still here")
+    await second.expect(message(ECHO, "still here"))
+
+
+async def test_new_contacts_ask_for_subscription_once(echo, people):
+    user = await people()
+    await user.register(GW, "bob")
+    await user.expect(presence(GW, "subscribe"))
+    await user.online(GW)
+    await user.expect(presence(ECHO, "subscribe"))
+    for jid in (GW, ECHO):
+        user.send_presence(jid, "subscribed")
+        user.send_presence(jid, "subscribe")
+        await user.expect(presence(jid, "subscribed"))
+    user.send_presence(GW, "unavailable")
+    await user.expect(unavailable(GW))
+    await user.online(GW)
+    await user.expect(available(ECHO))
+    await user.sync(GW)
+    assert not user.take(presence(ECHO, "subscribe")), "asked again"
+
+
+async def test_contacts_enter_the_roster_where_that_is_allowed(gateways, privileged_prosody, people):
+    await gateways(privileged_prosody)
+    user = await people(host=privileged_prosody)
+    await roster(user)
+    await user.login(GW)
+    item = await pushed(user, ECHO)
+    assert item.get("subscription") == "both"
+    await user.expect(available(ECHO))
+    assert not user.take(presence(ECHO, "subscribe")), "asked although it may write the roster"
+    await user.sync(GW)
+    assert set(await roster(user)) == {GW, ECHO}
+
+
+async def test_subscribing_to_a_name_makes_a_contact(echo, people):
+    user = await people()
+    await user.login(GW)
+    friend = f"friend\\40example.org@{GW}"
+    user.send_presence(friend, "subscribe")
+    await user.expect(presence(friend, "subscribed"))
+    user.send_presence(friend, "unsubscribe")
+    await user.expect(presence(friend, "unsubscribed"))
+
+
+async def test_subscription_to_the_gateway_is_granted(echo, people):
+    user = await people()
+    await user.register(GW, "bob")
+    user.send_presence(GW, "subscribe")
+    await user.expect(presence(GW, "subscribed"))
+
+
+async def test_a_refused_login_is_told_with_its_reason(gateways, prosody, people):
+    await gateways(prosody, SCRIPTED)
+    user = await people()
+    await user.register(GW, "bob", "wrong")
+    user.send_presence(GW)
+    told = await user.expect(message(GW, where=lambda s: s.body and "Bad password" in s.body))
+    assert told.type != "error"
+    await user.sync(GW)
+    assert not user.take(available(GW))
+
+
+async def test_probes_are_answered_with_what_is_known(gateways):
+    host = await Host().start()
+    try:
+        await gateways(host)
+        await host.login()
+        romeo, nobody = host.user("romeo"), host.user("nobody")
+        await romeo.login()
+        await romeo.expect(available(ECHO))
+        for target in (GW, ECHO):
+            romeo.send("presence", to=target, type="probe")
+            await romeo.expect(available(target))
+        romeo.send("presence", to=f"stranger@{GW}", type="probe")
+        await romeo.expect(unavailable(f"stranger@{GW}"))
+        nobody.send("presence", to=GW, type="probe")
+        await nobody.expect(unavailable(GW))
+    finally:
+        await host.stop()
