@@ -41,6 +41,17 @@ static inline void list_prepend(struct list *head, struct list *node)
 	list_append(head->next, node);
 }
 
+/* Moves all nodes of `from`, which is empty then, to `to`, which need not be initialised. */
+static inline void list_move(struct list *from, struct list *to)
+{
+	list_init(to);
+	if (list_empty(from))
+		return;
+	*to = *from;
+	to->prev->next = to->next->prev = to;
+	list_init(from);
+}
+
 /* Leaves the node pointing at itself, so that removing twice does no harm. */
 static inline void list_remove(struct list *node)
 {
