@@ -172,7 +172,7 @@ static void conn_send(struct conn *conn)
 	}
 }
 
-void conn_flush(struct conn *conn)
+static void conn_write_out(struct conn *conn)
 {
 	if (conn->ended) {
 		conn_drop_output(conn);
@@ -188,6 +188,13 @@ void conn_flush(struct conn *conn)
 	}
 	conn_send(conn);
 	conn_watch(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+	/* The loop may not run any more to tell that there is room again. */
+	conn->blocked = false;
+	conn_write_out(conn);
 }
 
 /* conn_finish goes on: goodbye, then our half of the socket is closed, then the peer's end is awaited. Closing at once
@@ -211,7 +218,7 @@ static void conn_finish_step(struct conn *conn)
 static void conn_flush_turn(void *arg)
 {
 	struct conn *conn = arg;
-	conn_flush(conn);
+	conn_write_out(conn);
 	if (conn->ended)
 		return;
 	if (conn->finishing)
