@@ -3,8 +3,8 @@
  * traffic goes through it, and frames about him are taken from no other.
  *
  * A message handed over with a ticket ends exactly once: events.result (done or refused), or events.returned when its
- * backend died or hung before it had confirmed it. Backends that announce it confirm each message; for all others a PING
- * behind the messages does: frames are handled in order, so its PONG confirms what was sent before. */
+ * backend died or hung before it had confirmed it. Backends that announce it confirm each message; for all others a
+ * PING behind the messages does: frames are handled in order, so its PONG confirms what was sent before. */
 #ifndef SPECTRUM_LINK_LINK_H
 #define SPECTRUM_LINK_LINK_H
 
@@ -18,24 +18,25 @@ struct backend;
 
 /* A user's place; embedded in his owner. Zero-initialise, set `user`. */
 struct seat {
-	const char *user; /* bare JID, owned by the owner, unchanged while seated or waiting */
+	const char *user;        /* bare JID, owned by the owner, unchanged while seated or waiting */
 	struct backend *backend; /* NULL: none */
 	struct list mates;       /* the others on that backend, or in the queue */
 	bool waiting;
 };
 
-/* What a message carries so that its end can be told to its sender. The link owns it from link_message on until it hands
- * it back through result or returned; then the receiver frees it. Opaque here. */
+/* What a message carries so that its end can be told to its sender. The link owns it from link_message on until it
+ * hands it back through result or returned; then the receiver frees it. Opaque here. */
 struct ticket;
 
 /* Upwards. `user` calls come only for seats that are on the backend the frame came from. All pointers are borrowed. */
 struct link_events {
 	/* There is a place on a backend now: send LOGIN. Never called from inside of link_seat. */
 	void (*seated)(void *arg, struct seat *);
-	/* The backend died or was given up; the seat is free again (backend NULL) and not waiting. Comes after all `returned`
-	 * of that seat. `text` is for people. */
+	/* The backend died or was given up; the seat is free again (backend NULL) and not waiting. Comes after all
+	 * `returned` of that seat. `text` is for people. */
 	void (*unseated)(void *arg, struct seat *, const char *text);
-	/* No backend can be started at the moment: told once per waiting seat and failed try, the seat goes on waiting. */
+	/* No backend can be started at the moment: told once per waiting seat and failed try, the seat goes on waiting.
+	 */
 	void (*delayed)(void *arg, struct seat *, const char *text);
 
 	void (*result)(void *arg, struct ticket *, enum s2_condition, const char *text);
