@@ -1,0 +1,405 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A backend that does what it is told: the other end of tests/unit/link.c.
+
+It knows the wire from its description alone: 4 bytes length (big-endian), then protobuf by hand. As an old backend it
+connects to --host/--port; with --extended it uses the descriptor that SPECTRUM2_FD names and confirms each message.
+What it does to the main process is chosen by options at the start (see main) and by message bodies (see BODIES).
+"""
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import sys
+import time
+
+CONNECTED, DISCONNECTED, LOGIN, LOGOUT, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSAGE = 1, 2, 3, 4, 6, 7, 8
+PING, PONG, JOIN_ROOM, LEAVE_ROOM, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED = 9, 10, 11, 12, 13, 14
+ROOM_SUBJECT_CHANGED, VCARD, STATUS_CHANGED, TYPING, STOPPED_TYPING, TYPED = 15, 16, 17, 18, 19, 20
+AUTH_REQUEST, ATTENTION, STATS, EXIT, BACKEND_CONFIG, QUERY, ROOM_LIST, ACK = 21, 22, 23, 29, 30, 31, 32, 33
+RAW_XML, BUDDIES, API_VERSION, MESSAGE_RESULT, ROOM_ERROR = 34, 35, 36, 101, 102
+
+
+def varint(number):
+    out = bytearray()
+    number &= (1 << 64) - 1
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def pack(fields):
+    """A protobuf message of {number: int, str, bytes, or a list of them}; None is left out."""
+    out = b""
+    for number, value in fields.items():
+        for item in value if isinstance(value, list) else [value]:
+            if item is None:
+                continue
+            if isinstance(item, int):
+                out += varint(number << 3) + varint(item)
+            else:
+                data = item.encode() if isinstance(item, str) else item
+                out += varint(number << 3 | 2) + varint(len(data)) + data
+    return out
+
+
+def read_varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def unpack(data):
+    """{number: last value}; sub-messages stay bytes."""
+    fields, at = {}, 0
+    while at < len(data):
+        key, at = read_varint(data, at)
+        value, at = read_varint(data, at)
+        if key & 7 == 2:
+            value, at = data[at : at + value], at + value
+        fields[key >> 3] = value
+    return fields
+
+
+def frame(kind, fields=None):
+    payload = pack({1: kind, 2: None if fields is None else pack(fields)})
+    return struct.pack(">I", len(payload)) + payload
+
+
+class Backend:
+    def __init__(self, line, extended):
+        self.line = line
+        self.extended = extended
+        self.out = b""
+
+    def send(self, kind, fields=None):
+        self.out += frame(kind, fields)
+
+    def flush(self):
+        data, self.out = self.out, b""
+        self.line.sendall(data)
+
+    def say(self, user, peer, text, **extra):
+        self.send(CONV_MESSAGE, {1: user, 2: peer, 3: text, **extra})
+
+    def run(self):
+        pending = b""
+        while True:
+            data = self.line.recv(1 << 18)
+            if not data:
+                return
+            pending += data
+            while len(pending) >= 4:
+                length = struct.unpack(">I", pending[:4])[0]
+                if len(pending) < 4 + length:
+                    break
+                payload, pending = pending[4 : 4 + length], pending[4 + length :]
+                wrapper = unpack(payload)
+                self.handle(wrapper[1], unpack(wrapper.get(2, b"")))
+            self.flush()
+
+    def handle(self, kind, fields):
+        handler = getattr(self, f"on_{kind}", None)
+        if handler:
+            handler(fields)
+
+    # ---- Frames ----
+
+    def on_9(self, _):  # PING
+        self.send(PONG)
+        self.send(STATS, {1: 5000, 2: 4800, 3: 3000, 4: str(os.getpid())})
+
+    def on_29(self, _):  # EXIT
+        self.flush()
+        sys.exit(0)
+
+    def on_3(self, login):  # LOGIN
+        user, password = login[1], login[3]
+        if password == b"crash":
+            os.abort()
+        if password == b"wrong":
+            self.send(DISCONNECTED, {1: user, 2: 2, 3: "Bad password"})
+        elif password == b"strange":
+            self.send(DISCONNECTED, {1: user, 2: -7, 3: "No such number"})
+        else:
+            self.send(CONNECTED, {1: user})
+
+    def on_16(self, card):  # VCARD
+        if 6 in card:
+            self.say(card[1], "photo", f"{len(card[6])} bytes of {card.get(5, b'').decode()}")
+        else:
+            self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], 4: "Full Name", 5: "nick", 6: b"\x89PNG"})
+
+    def on_6(self, buddy):  # BUDDY_CHANGED
+        if 8 in buddy:
+            self.say(buddy[1], buddy[2], f"blocked={buddy[8]}")
+        else:
+            self.send(BUDDY_CHANGED, {1: buddy[1], 2: buddy[2], 3: buddy.get(3, ""), 4: [b"Friends"], 5: 1})
+
+    def on_7(self, buddy):  # BUDDY_REMOVED
+        self.send(BUDDY_REMOVED, {1: buddy[1], 2: buddy[2]})
+
+    def on_35(self, buddies):  # BUDDIES
+        last = unpack(buddies[1])
+        self.say(last[1], last[2], "the last of the buddies")
+
+    def on_17(self, status):  # STATUS_CHANGED
+        self.say(status[1], "status", f"{status[3]} {status.get(4, b'').decode()}")
+
+    def on_11(self, room):  # JOIN_ROOM
+        user, nickname, name = room[1], room[2], room[3]
+        if name == b"#locked":
+            self.send(ROOM_ERROR, {1: user, 2: name, 3: nickname, 4: 8, 5: "Members only"})
+            return
+        self.send(PARTICIPANT_CHANGED, {1: user, 2: name, 3: nickname, 4: 16, 5: 0})
+        self.send(ROOM_SUBJECT_CHANGED, {1: user, 2: name, 3: "Welcome", 4: "op"})
+        self.send(ROOM_NICKNAME_CHANGED, {1: user, 2: nickname + b"_", 3: name})
+
+    def on_12(self, room):  # LEAVE_ROOM
+        self.say(room[1], room[3], "left")
+
+    def on_18(self, buddy):  # TYPING and its kin
+        self.send(TYPING, {1: buddy[1], 2: buddy[2]})
+
+    def on_19(self, buddy):
+        self.send(STOPPED_TYPING, {1: buddy[1], 2: buddy[2]})
+
+    def on_20(self, buddy):
+        self.send(TYPED, {1: buddy[1], 2: buddy[2]})
+
+    def on_22(self, message):  # ATTENTION
+        self.send(ATTENTION, {1: message[1], 2: message[2], 3: message.get(3, b"")})
+
+    def on_15(self, message):  # ROOM_SUBJECT_CHANGED
+        self.send(ROOM_SUBJECT_CHANGED, {1: message[1], 2: message[2], 3: message[3]})
+        self.result(message, 0, "")
+
+    def on_31(self, query):  # QUERY: the answer to one of ours
+        self.say(self.asker, "query", query.get(1, b""))
+
+    def on_8(self, message):  # CONV_MESSAGE
+        user, peer, text = message[1], message[2], message.get(3, b"").decode()
+        verb = re.match(r"[A-Z]*", text).group()
+        body = BODIES.get(verb) or BODIES.get(verb[:1])
+        if body:
+            body(self, user, peer, text)
+        if verb == "ID":
+            self.say(user, peer, b"id=" + message.get(8, b"none"))
+        if verb == "ACK":
+            self.send(ACK, {1: user, 2: peer, 3: "", 8: message.get(8)})
+            self.send(ACK, {1: user, 2: peer, 3: ""})
+        if verb == "R":
+            self.result(message, int(text[1:]), "as you like")
+        elif verb != "N":
+            self.result(message, 0, "")
+
+    def result(self, message, condition, text):
+        if self.extended:
+            self.send(MESSAGE_RESULT, {1: message[1], 2: message.get(8), 3: message[2], 4: condition, 5: text})
+
+    # ---- What message bodies ask for ----
+
+    def echo(self, user, peer, text):
+        self.say(user, peer, text)
+
+    def burst(self, user, peer, text):
+        for number in range(int(text[1:])):
+            self.say(user, peer, f"x{number}")
+
+    def die(self, *_):
+        self.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def hang(self, *_):
+        while True:
+            signal.pause()
+
+    def close(self, *_):
+        self.flush()
+        self.line.close()
+        while True:
+            signal.pause()
+
+    def leave(self, user, peer, text):
+        """Ends properly with much unread output behind it."""
+        for number in range(200):
+            self.say(user, peer, f"x{number}")
+        self.flush()
+        sys.exit(int(text[4:] or 0))
+
+    def dribble(self, user, peer, text):
+        """A frame in pieces of one byte."""
+        self.flush()
+        for byte in frame(CONV_MESSAGE, {1: user, 2: peer, 3: text}):
+            self.line.sendall(bytes([byte]))
+            time.sleep(0.0005)
+
+    def large(self, user, peer, text):
+        self.say(user, peer, "y" * int(text[5:]))
+
+    def disconnect(self, user, peer, text):
+        self.send(DISCONNECTED, {1: user, 2: 2 if text == "DA" else 0, 3: "network gone"})
+
+    def bad_length(self, *_):
+        self.out += b"\xff\xff\xff\xff"
+
+    def bad_huge(self, *_):
+        self.out += b"\xff\xff\xff\xff" + b"A" * (64 << 20)
+
+    def bad_bytes(self, user, peer, text):
+        self.out += b"\0\0\0\x08" + b"\xff" * 8
+        self.say(user, peer, "after")
+
+    def bad_zero(self, user, peer, text):
+        self.out += b"\0\0\0\0"
+        self.say(user, peer, "after")
+
+    def bad_type(self, user, peer, text):
+        self.send(99, {1: "x"})
+        self.send(5, {1: "x"})
+        self.say(user, peer, "after")
+
+    def old_types(self, user, peer, text):
+        """Frames that no main process handles, then one that it does."""
+        for kind in (24, 25, 26, 27, 28, LOGIN, LOGOUT, JOIN_ROOM, PING, EXIT, RAW_XML, BUDDIES, API_VERSION):
+            self.send(kind, {1: user, 2: "x", 3: "y"})
+        self.say(user, peer, "after")
+
+    def lacking(self, user, peer, text):
+        """Messages without fields that they need."""
+        for kind in (CONNECTED, DISCONNECTED, BUDDY_CHANGED, CONV_MESSAGE, PARTICIPANT_CHANGED, VCARD, STATS):
+            self.send(kind, {})
+        self.say(user, peer, "after")
+
+    def other_user(self, user, peer, text):
+        """`FUSER NAME`: frames about somebody else, of each kind."""
+        other = text[6:] or "nobody@nowhere"
+        self.send(CONNECTED, {1: other})
+        self.send(DISCONNECTED, {1: other, 2: 2, 3: "not yours"})
+        self.say(other, peer, "hello")
+        for kind in (BUDDY_CHANGED, BUDDY_REMOVED, AUTH_REQUEST, TYPING, TYPED, STOPPED_TYPING):
+            self.send(kind, {1: other, 2: peer})
+        for kind in (ROOM_SUBJECT_CHANGED, ATTENTION):
+            self.send(kind, {1: other, 2: peer, 3: "hello"})
+        self.send(ACK, {1: other, 2: peer, 3: "", 8: "m1"})
+        self.send(VCARD, {1: other, 2: peer, 3: 1})
+        self.send(PARTICIPANT_CHANGED, {1: other, 2: "#room", 3: "nick", 4: 0, 5: 0})
+        self.send(ROOM_NICKNAME_CHANGED, {1: other, 2: "nick", 3: "#room"})
+        self.send(ROOM_LIST, {1: ["#room"], 2: ["Room"], 3: other})
+        self.send(ROOM_ERROR, {1: other, 2: "#room", 3: "nick", 4: 8, 5: "no"})
+        self.send(MESSAGE_RESULT, {1: other, 2: "m1", 3: peer, 4: 8, 5: "no"})
+        self.say(user, peer, "after")
+
+    def bad_text(self, user, peer, text):
+        self.say(user, peer, b"x\xff\xfe\x01\x02 ]]> &<\xc3")
+
+    def pongs(self, user, peer, text):
+        for _ in range(1000):
+            self.send(PONG)
+        self.say(user, peer, "after")
+
+    def claim(self, user, peer, text):
+        """Statistics that name somebody else's process."""
+        for pid in ("-1", "0", "1", str(os.getppid()), "nonsense"):
+            self.send(STATS, {1: -5, 2: 1 << 40, 3: 7, 4: pid})
+        self.say(user, peer, "after")
+
+    def list_all(self, user, peer, text):
+        self.send(ROOM_LIST, {1: ["#a", "#b"], 2: ["A", "B"]})
+        self.say(user, peer, "after")
+
+    def query(self, user, peer, text):
+        self.asker = user
+        self.send(QUERY, {1: text[2:]})
+
+    def configure(self, user, peer, text):
+        self.send(BACKEND_CONFIG, {1: text[5:].replace("|", "\n")})
+        self.say(user, peer, "after")
+
+
+BODIES = {
+    "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
+    "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
+    "DA": Backend.disconnect, "FLEN": Backend.bad_length, "FHUGE": Backend.bad_huge, "FBAD": Backend.bad_bytes,
+    "FZERO": Backend.bad_zero, "FTYPE": Backend.bad_type, "FOLD": Backend.old_types, "FLACK": Backend.lacking,
+    "FUSER": Backend.other_user, "FUTF": Backend.bad_text, "FPONG": Backend.pongs, "FSTATS": Backend.claim,
+    "LIST": Backend.list_all, "Q": Backend.query, "CONF": Backend.configure,
+}
+
+
+def dial(host, port):
+    line = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    line.connect((host, port))
+    return line
+
+
+def intrude(host, port):
+    """A process that is no child of the main process's children any more dials the port and lies. True if it was
+    thrown out without a word."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == 0
+    os.setsid()
+    line = dial(host, port)
+    silent = True
+    try:
+        line.sendall(frame(PONG) + frame(BACKEND_CONFIG, {1: "[features]\nreceipts=1\n"}))
+        silent = not line.recv(1)
+    except ConnectionError:
+        pass
+    os._exit(0 if silent else 1)
+
+
+def option(name, default=None):
+    """The value of --name, as --name=value or as the next word."""
+    for at, word in enumerate(sys.argv):
+        if word == f"--{name}":
+            return sys.argv[at + 1]
+        if word.startswith(f"--{name}="):
+            return word.split("=", 1)[1]
+    return default
+
+
+def main():
+    host, port = option("host"), int(option("port"))
+    if option("report"):
+        with open(option("report"), "a", encoding="utf-8") as report:
+            report.write(json.dumps(sys.argv[1:]) + "\n")
+    if option("exit"):
+        sys.exit(int(option("exit")))
+    if "--never" in sys.argv:
+        Backend.hang(None)
+    if "--deaf" in sys.argv:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    thrown_out = "--intruder" in sys.argv and intrude(host, port)
+    time.sleep(float(option("slow", 0)))
+    extended = "--extended" in sys.argv
+    if extended:
+        line = socket.socket(fileno=int(os.environ["SPECTRUM2_FD"]))
+    elif "--helper" in sys.argv and os.fork():
+        os.wait()  # the line belongs to a child of the child, as behind a wrapper script
+        return
+    else:
+        line = dial(host, port)
+    backend = Backend(line, extended)
+    features = "".join(f"{name} = 1\n" for name in option("features", "").split(",") if name)
+    if extended:
+        features += "extensions=1\n"
+    if thrown_out:
+        features += "muc=1\n"
+    if features:
+        backend.send(BACKEND_CONFIG, {1: "[features]\n" + features})
+    backend.flush()
+    backend.run()
+
+
+main()
