@@ -13,10 +13,12 @@
 
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
+#include "lib/base/utf8.h"
 
 #define SENT_BYTES (64 << 10) /* of one text that a backend sends */
 #define SENT_KEYS 256
 #define DOMAIN_BYTES 1023 /* RFC 7622 section 3.2 */
+#define SHOWN_BYTES 80    /* of a wrong value in a message */
 #define MOST_UNKNOWN 50   /* warnings about unknown keys */
 
 enum origin { FALLBACK, COMMAND_LINE, FROM_FILE, SENT };
@@ -172,6 +174,14 @@ static bool is_choice(const char *value, const char *choices)
 	return false;
 }
 
+/* A value in a message, in quotes and not too long. */
+static void add_value(struct str *out, const char *value)
+{
+	size_t len = strlen(value);
+	size_t shown = len > SHOWN_BYTES ? utf8_cut(value, len, SHOWN_BYTES) : len;
+	str_addf(out, "\"%.*s%s\" ", (int)shown, value, shown < len ? "..." : "");
+}
+
 /* The range of a number in words. */
 static void add_range(struct str *out, const struct config_key *known)
 {
@@ -203,7 +213,8 @@ static const char *checked(struct load *load, const struct config_key *known, co
 		return NULL;
 	case CONFIG_NUMBER:
 		if (!config_parse_number(value, &number)) {
-			str_addf(tell(load, load->errors, known->name, line), "\"%.80s\" is no number; ", value);
+			add_value(tell(load, load->errors, known->name, line), value);
+			str_adds(load->errors, "is no number; ");
 			add_range(load->errors, known);
 			return NULL;
 		}
@@ -217,8 +228,8 @@ static const char *checked(struct load *load, const struct config_key *known, co
 	default:
 		if (!known->choices || is_choice(value, known->choices))
 			return value;
-		str_addf(tell(load, load->errors, known->name, line), "\"%.80s\" is not possible; choose one of %s\n",
-		         value, known->choices);
+		add_value(tell(load, load->errors, known->name, line), value);
+		str_addf(load->errors, "is not possible; choose one of %s\n", known->choices);
 		return NULL;
 	}
 }
