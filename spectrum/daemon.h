@@ -18,13 +18,13 @@
 
 #include "lib/config/config.h"
 
-/* Goes to the background unless `foreground`, or started by pid 1. The waiting parent ends when daemon_ready (0) or
- * daemon_fail (1, after printing the text) was called, or when the process died before. */
+/* Goes to the background unless `foreground`, or started by pid 1 (as in containers). The waiting parent ends when
+ * daemon_ready (0) or daemon_fail (1, after printing the text) was called, or when the process died before. */
 void daemon_detach(bool foreground);
 
-/* Makes the directories (working_dir; parents of pid file, port file, logs and database file), takes the pid file,
- * opens the log, becomes service.user and service.group, enters working_dir. umask is 0007 from here on. Calls daemon_fail
- * if any of this does not succeed. The config must outlive the daemon. */
+/* Makes the directories (working_dir; parents of pid file, port file, logs and database file), becomes service.user and
+ * service.group, takes the pid file, enters working_dir (in the background only), opens the log. umask is 0007 from
+ * here on. Calls daemon_fail if any of this does not succeed. */
 void daemon_prepare(const struct config *);
 
 /* Writes service.portfile. */
@@ -37,8 +37,8 @@ void daemon_ready(void);
  * status 1. */
 void daemon_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* On SIGHUP: opens the log anew by its name. */
-void daemon_reopen_log(void);
+/* On SIGHUP: takes over the log settings of `config` and opens the log anew by its name. */
+void daemon_reopen_log(const struct config *config);
 
 /* The end was asked for: systemd gets STOPPING=1. */
 void daemon_stopping(void);

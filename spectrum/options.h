@@ -12,10 +12,12 @@
 struct options {
 	bool foreground;   /* -n */
 	bool check_config; /* --check-config */
-	const char *jid;   /* -j, or NULL. This and the others are borrowed from argv */
-	const char *file;
+	const char *jid;   /* -j, or NULL; borrowed from argv, as the texts below */
+	const char
+	    *file; /* absolute unless check_config: argv is changed, too, as backends get it in the working directory */
 	struct config_override *overrides; /* --section.key=value; owned */
 	size_t override_count;
+	char *owned_file; /* what `file` and that argument became */
 };
 
 /* False if the process has to end now with *status: after --help and --version (0), after a message about a wrong

@@ -425,6 +425,12 @@ bool config_is_set(const struct config *config, const char *key)
 	return given && given->origin != FALLBACK;
 }
 
+unsigned config_line(const struct config *config, const char *key)
+{
+	const struct entry *given = map_get(&config->given, key);
+	return given && given->origin == FROM_FILE ? given->line : 0;
+}
+
 const char *config_path(const struct config *config)
 {
 	return config->path;

@@ -52,6 +52,8 @@ size_t config_count(const struct config *, const char *key);     /* values of a 
 const char *config_item(const struct config *, const char *key, size_t index);
 /* True if file or command line set it. */
 bool config_is_set(const struct config *, const char *key);
+/* Where in the file its (first) value stands; 0 if it does not come from there. */
+unsigned config_line(const struct config *, const char *key);
 const char *config_path(const struct config *); /* of the file, or NULL */
 
 /* A backend's BACKEND_CONFIG text: `[section]` and `key=value` lines; the last explicit value wins (W-18). */

@@ -14,12 +14,11 @@ static bool make_one(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	struct stat info;
 	if (!mkdir(path, mode))
 		return (uid == (uid_t)-1 && gid == (gid_t)-1) || !lchown(path, uid, gid);
-	if (errno != EEXIST)
-		return !stat(path, &info) && S_ISDIR(info.st_mode);
-	if (stat(path, &info))
-		return false;
-	errno = ENOTDIR;
-	return S_ISDIR(info.st_mode);
+	/* A directory that is there may also be answered with EACCES or EROFS. */
+	int saved = errno;
+	bool there = !stat(path, &info);
+	errno = there ? ENOTDIR : saved;
+	return there && S_ISDIR(info.st_mode);
 }
 
 bool directory_make(const char *path, mode_t mode, uid_t uid, gid_t gid)

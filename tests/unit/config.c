@@ -212,6 +212,8 @@ static void values_have_the_type_that_is_asked_for(void **state)
 	assert_int_equal(config_number(config, "service.backend_timeout"), 4);
 	assert_true(config_bool(config, "service.verify_certs"));
 	assert_string_equal(config_path(config), "gw.cfg");
+	assert_int_equal(config_line(config, "service.admin_jid"), 4);
+	assert_int_equal(config_line(config, "service.jid"), 0);
 	assert_true(config_is_set(config, "service.admin_jid"));
 	assert_false(config_is_set(config, "service.jid"));
 	config_free(&config);

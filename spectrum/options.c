@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "spectrum/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "spectrum/check.h"
+
+enum action { HELP, VERSION, FOREGROUND, NOTHING, JID, CONFIG_FILE, CHECK_CONFIG };
+
+static const struct option {
+	const char *letter, *name, *argument, *help;
+	enum action action;
+} table[] = {
+    {"-h", "--help", NULL, "show this and end", HELP},
+    {"-v", "--version", NULL, "show the version and end", VERSION},
+    {"-n", "--no-daemonize", NULL, "stay in the foreground", FOREGROUND},
+    {"-d", "--no-debug", NULL, "no effect; accepted as Spectrum 2 does", NOTHING},
+    {"-j", "--jid", "JID", "run as JID instead of the file's service.jid", JID},
+    {NULL, "--config", "FILE", "the configuration file, as CONFIG", CONFIG_FILE},
+    {NULL, "--check-config", NULL, "say what is wrong with the configuration and end", CHECK_CONFIG},
+};
+
+static void print_help(void)
+{
+	puts("Usage: spectrum2 [OPTIONS] CONFIG\n"
+	     "Runs one gateway between XMPP and another chat network, as CONFIG describes it.\n");
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		const struct option *option = &table[i];
+		char left[40];
+		snprintf(left, sizeof left, "%s%s%s%s%s", option->letter ? option->letter : "  ",
+		         option->letter ? ", " : "  ", option->name, option->argument ? " " : "",
+		         option->argument ? option->argument : "");
+		printf("  %-24s %s\n", left, option->help);
+	}
+	printf("  %-24s %s\n", "    --SECTION.KEY=VALUE", "set this key, whatever CONFIG says");
+	puts("\nThe keys are described in spectrum2.cfg(5), this program in spectrum2(8).");
+}
+
+static bool wrong(const char *format, const char *what)
+{
+	fputs("spectrum2: ", stderr);
+	fprintf(stderr, format, what);
+	fputs("; try spectrum2 --help\n", stderr);
+	return false;
+}
+
+/* One command-line word on its way: where it stands, and the value behind its '='. */
+struct words {
+	int argc, at;
+	char **argv;
+	char *value; /* NULL: no '=' */
+	int file_at; /* where the configuration file was named, 0: nowhere */
+};
+
+/* The value of the option at hand: behind its '=', or the next word. NULL if there is none. */
+static const char *take_value(struct words *words)
+{
+	if (words->value)
+		return words->value;
+	return words->at + 1 < words->argc ? words->argv[++words->at] : NULL;
+}
+
+static bool set_file(struct options *options, struct words *words, const char *file)
+{
+	if (options->file)
+		return wrong("more than one configuration file: %s", file);
+	options->file = file;
+	words->file_at = words->at;
+	return true;
+}
+
+static const struct option *find_option(const char *word, size_t len)
+{
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		const char *const names[] = {table[i].letter, table[i].name};
+		for (size_t j = 0; j < 2; j++) {
+			if (names[j] && strlen(names[j]) == len && !memcmp(names[j], word, len))
+				return &table[i];
+		}
+	}
+	return NULL;
+}
+
+/* False ends the program with *status. */
+static bool apply(struct options *options, const struct option *option, struct words *words, int *status)
+{
+	const char *value = option->argument ? take_value(words) : NULL;
+	if (option->argument && text_empty(value))
+		return wrong("%s needs a value", option->name);
+	if (!option->argument && words->value)
+		return wrong("%s takes no value", option->name);
+	switch (option->action) {
+	case HELP:
+		print_help();
+		*status = 0;
+		return false;
+	case VERSION:
+		puts("spectrum2 " SPECTRUM2_VERSION);
+		*status = 0;
+		return false;
+	case FOREGROUND:
+		options->foreground = true;
+		return true;
+	case CHECK_CONFIG:
+		options->check_config = true;
+		return true;
+	case JID:
+		options->jid = value;
+		return true;
+	case CONFIG_FILE:
+		return set_file(options, words, value);
+	case NOTHING:
+		return true;
+	}
+	return true;
+}
+
+/* --section.key=value; the word is cut at its '=' for as long as the program runs, in a copy. */
+static bool add_override(struct options *options, const char *key, size_t key_len, struct words *words)
+{
+	const char *value = take_value(words);
+	if (!value)
+		return wrong("%s needs a value", key);
+	options->overrides = mem_resize(options->overrides, (options->override_count + 1) * sizeof *options->overrides);
+	options->overrides[options->override_count++] =
+	    (struct config_override){mem_strndup(key + 2, key_len - 2), value};
+	return true;
+}
+
+static bool read_word(struct options *options, struct words *words, int *status)
+{
+	char *word = words->argv[words->at], *equals = strchr(word, '=');
+	size_t len = equals && word[1] == '-' ? (size_t)(equals - word) : strlen(word);
+	words->value = word[len] ? &word[len + 1] : NULL;
+	if (*word != '-' || !word[1])
+		return set_file(options, words, word);
+	const struct option *option = find_option(word, len);
+	if (option)
+		return apply(options, option, words, status);
+	if (!strncmp(word, "--", 2) && memchr(word, '.', len))
+		return add_override(options, word, len, words);
+	return wrong("unknown option %s", word);
+}
+
+/* Backends get our arguments and may run in another directory. */
+static void make_file_absolute(struct options *options, struct words *words)
+{
+	char **argument = &words->argv[words->file_at];
+	char *path = realpath(options->file, NULL);
+	if (!path)
+		return;
+	bool whole_word = options->file == *argument;
+	options->owned_file = whole_word ? mem_strdup(path) : mem_printf("--config=%s", path);
+	*argument = options->owned_file;
+	options->file = options->owned_file + (strlen(options->owned_file) - strlen(path));
+	free(path);
+}
+
+bool options_read(struct options *options, int argc, char **argv, int *status)
+{
+	struct words words = {.argc = argc, .argv = argv};
+	*options = (struct options){0};
+	*status = 1;
+	for (words.at = 1; words.at < argc; words.at++) {
+		if (!read_word(options, &words, status)) {
+			options_fini(options);
+			return false;
+		}
+	}
+	if (!options->file) {
+		wrong("no configuration file%s", "");
+		options_fini(options);
+		return false;
+	}
+	if (!options->check_config)
+		make_file_absolute(options, &words);
+	return true;
+}
+
+void options_fini(struct options *options)
+{
+	for (size_t i = 0; i < options->override_count; i++)
+		free((char *)options->overrides[i].key);
+	free(options->overrides);
+	free(options->owned_file);
+	*options = (struct options){0};
+}
+
+/* Each line of `text` with `before` in front. */
+static size_t print_lines(FILE *out, const char *before, const struct str *text)
+{
+	size_t count = 0;
+	for (const char *at = str_text(text), *end; (end = strchr(at, '\n')); at = end + 1, count++)
+		fprintf(out, "%s%.*s\n", before, (int)(end - at), at);
+	return count;
+}
+
+struct config *options_load_config(const struct options *options)
+{
+	struct str errors = {0}, warnings = {0};
+	struct config *config =
+	    config_load(options->file, options->jid, options->overrides, options->override_count, &errors, &warnings);
+	print_lines(stderr, "spectrum2: warning: ", &warnings);
+	print_lines(stderr, "spectrum2: ", &errors);
+	str_fini(&errors);
+	str_fini(&warnings);
+	return config;
+}
+
+int options_check_config(const struct options *options)
+{
+	struct str errors = {0}, warnings = {0};
+	struct config *config =
+	    config_load(options->file, options->jid, options->overrides, options->override_count, &errors, &warnings);
+	if (config)
+		check_config(config, &errors, &warnings);
+	config_free(&config);
+	size_t error_count = print_lines(stdout, "", &errors);
+	size_t warning_count = print_lines(stdout, "warning: ", &warnings);
+	if (!error_count && !warning_count)
+		printf("%s: no problems\n", options->file);
+	else
+		printf("%s: errors: %zu, warnings: %zu\n", options->file, error_count, warning_count);
+	str_fini(&errors);
+	str_fini(&warnings);
+	return error_count ? 1 : 0;
+}
