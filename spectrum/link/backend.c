@@ -61,7 +61,7 @@ bool backend_write(struct backend *b, const struct wire_frame *frame)
 	return true;
 }
 
-static void ping(struct backend *b)
+void backend_ping(struct backend *b)
 {
 	if (!b->line)
 		return;
@@ -112,7 +112,7 @@ static void line_accepted(void *arg, int fd)
 	b->line = conn_adopt(b->link->loop, fd, &line_events, b);
 	b->pings = 0;
 	choose(b);
-	ping(b);
+	backend_ping(b);
 	if (b->link->paused)
 		conn_pause(b->line);
 }
@@ -203,7 +203,7 @@ bool backend_start(struct link *link)
 	log_info("backend=%u pid=%d started", b->id, (int)b->pid);
 	if (link->paused)
 		conn_pause(b->line);
-	ping(b);
+	backend_ping(b);
 	return true;
 }
 
@@ -217,9 +217,6 @@ void backend_free(struct backend *b)
 		listener_free(&b->listener);
 	if (b->process)
 		process_free(&b->process);
-	while (inflight_take_first(&b->by_result) || inflight_take_first(&b->by_pong) ||
-	       inflight_take_first(&b->too_long))
-		;
 	str_fini(&b->input);
 	free(b);
 }
@@ -287,7 +284,7 @@ void backend_ask_confirmation(struct backend *b)
 		return;
 	}
 	b->confirm_asked_at = now;
-	ping(b);
+	backend_ping(b);
 }
 
 void backend_pong(struct backend *b)
@@ -355,7 +352,7 @@ static void log_end(const struct backend *b)
 		log_error("the backend %s needs a database, but none is configured: set database.type", program);
 }
 
-static void return_tickets(struct backend *b, const char *text)
+void backend_return_tickets(struct backend *b, const char *text)
 {
 	struct list *const lists[] = {&b->by_result, &b->by_pong, &b->too_long};
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
@@ -374,13 +371,13 @@ static void bury(struct backend *b)
 	become(b, BACKEND_DEAD);
 	list_remove(&b->node);
 	log_end(b);
-	return_tickets(b, text);
+	backend_return_tickets(b, text);
 	while (!list_empty(&b->seats)) {
 		struct seat *seat = LIST_ITEM(b->seats.next, struct seat, mates);
 		backend_stand_up(seat);
 		link->events->unseated(link->arg, seat, text);
 	}
-	return_tickets(b, text); /* of what was sent while the others were returned */
+	backend_return_tickets(b, text); /* of what was sent while the others were returned */
 	link_backend_gone(link, b);
 	backend_free(b);
 }
@@ -448,5 +445,5 @@ void backend_heartbeat(struct backend *b)
 		b->asked = true;
 		b->silent = 0;
 	}
-	ping(b);
+	backend_ping(b);
 }

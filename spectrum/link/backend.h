@@ -70,6 +70,7 @@ struct link {
 	unsigned waiting_count, users;
 	struct arena arena; /* of the frame in hand */
 	bool paused;
+	bool ending; /* link_free: nothing but confirmations is of interest any more */
 
 	struct timer *heartbeat, *restart, *login, *confirm;
 	struct deferred settle;
@@ -80,7 +81,9 @@ struct link {
 
 /* Starts a process. False, logged, if that is not possible. */
 bool backend_start(struct link *);
-/* Ends it without EXIT and without a word to anybody. */
+/* Tells `returned` for what it has not confirmed. */
+void backend_return_tickets(struct backend *, const char *text);
+/* Forgets it, without EXIT and without a word to anybody. */
 void backend_free(struct backend *);
 
 void backend_sit(struct backend *, struct seat *);
@@ -93,6 +96,7 @@ void backend_await(struct backend *, bool by_result, const char *user, const cha
 /* The message could not be written: the ticket is ended later in this turn. */
 void backend_refuse(struct backend *, struct ticket *);
 void backend_pong(struct backend *);
+void backend_ping(struct backend *);
 /* EXIT: it is not needed any more. */
 void backend_end(struct backend *);
 /* Kills it; `fault` (static) says what it did. `mute`: what it has sent meanwhile is not read either. */

@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/random.h"
 #include "spectrum/link/backend.h"
+#include "spectrum/link/receive.h"
 
 #define LOG_AREA "link"
 
@@ -249,41 +251,49 @@ static bool has_ended(const struct backend *b)
 	       info.si_pid;
 }
 
-/* Until all have ended or the time is over. What they still send is thrown away, so that none of them waits for us. */
-static void wait_for_end(struct link *link, uint64_t limit_ms)
+/* Reads the confirmations that are there, so that nobody who still writes waits for us, and writes what is left. */
+static void exchange(struct backend *b)
 {
-	char rest[16384];
-	for (uint64_t waited = 0, step = 1; waited < limit_ms; waited += step) {
-		bool all = true;
-		LIST_EACH (&link->backends, node) {
-			struct backend *b = LIST_ITEM(node, struct backend, node);
-			all = has_ended(b) && all;
-			if (!b->line)
-				continue;
-			conn_flush(b->line);
-			while (recv(conn_fd(b->line), rest, sizeof rest, MSG_DONTWAIT) > 0)
-				;
-		}
-		if (all)
-			return;
-		nanosleep(&(struct timespec){.tv_nsec = (long)step * 1000000}, NULL);
-		step = step * 2 < STEP_MAX_MS ? step * 2 : STEP_MAX_MS;
+	char bytes[16384];
+	ssize_t len = 1;
+	while (b->line && len > 0) {
+		conn_flush(b->line);
+		len = recv(conn_fd(b->line), bytes, sizeof bytes, MSG_DONTWAIT);
+		if (len > 0 && b->chosen)
+			receive_input(b, bytes, (size_t)len);
 	}
 }
 
-void link_free(struct link **link_, uint64_t grace_ms)
+/* Until all have ended or the time is over. */
+static void wait_for_end(struct link *link, uint64_t limit_ms)
 {
-	struct link *link = *link_;
-	if (!link)
-		return;
-	LIST_EACH (&link->backends, node) {
-		struct backend *b = LIST_ITEM(node, struct backend, node);
-		if (b->chosen)
-			backend_write(b, &(struct wire_frame){.type = WIRE_EXIT});
-		else if (b->process && !b->exited)
-			process_kill(b->process, SIGTERM); /* it has no line yet that it listens to */
+	uint64_t until = clock_monotonic_ms() + limit_ms;
+	for (unsigned step = 1;; step = step * 2 < STEP_MAX_MS ? step * 2 : STEP_MAX_MS) {
+		bool all = true;
+		LIST_EACH (&link->backends, node) {
+			struct backend *b = LIST_ITEM(node, struct backend, node);
+			/* In this order: what it wrote before its end is there when the end is. */
+			all = has_ended(b) && all;
+			exchange(b);
+		}
+		if (all || clock_monotonic_ms() >= until)
+			return;
+		nanosleep(&(struct timespec){.tv_nsec = (long)step * 1000000}, NULL);
 	}
-	wait_for_end(link, grace_ms);
+}
+
+static void tell_end(struct backend *b)
+{
+	if (b->chosen) {
+		backend_ping(b); /* its PONG confirms what is on the way */
+		backend_write(b, &(struct wire_frame){.type = WIRE_EXIT});
+	} else if (b->process && !b->exited) {
+		process_kill(b->process, SIGTERM); /* it has no line yet that it listens to */
+	}
+}
+
+static bool kill_rest(struct link *link)
+{
 	bool killed = false;
 	LIST_EACH (&link->backends, node) {
 		struct backend *b = LIST_ITEM(node, struct backend, node);
@@ -293,10 +303,25 @@ void link_free(struct link **link_, uint64_t grace_ms)
 		process_kill(b->process, SIGKILL);
 		killed = true;
 	}
-	if (killed)
-		wait_for_end(link, KILLED_MS);
+	return killed;
+}
+
+void link_free(struct link **at, uint64_t grace_ms)
+{
+	struct link *link = *at;
+	if (!link)
+		return;
+	link->ending = true;
 	LIST_EACH (&link->backends, node)
-		backend_free(LIST_ITEM(node, struct backend, node));
+		tell_end(LIST_ITEM(node, struct backend, node));
+	wait_for_end(link, grace_ms);
+	if (kill_rest(link))
+		wait_for_end(link, KILLED_MS);
+	while (!list_empty(&link->backends)) {
+		struct backend *b = LIST_ITEM(link->backends.next, struct backend, node);
+		backend_return_tickets(b, "The gateway is being shut down.");
+		backend_free(b);
+	}
 	loop_defer_cancel(&link->settle);
 	timer_free(&link->heartbeat);
 	timer_free(&link->restart);
@@ -306,7 +331,7 @@ void link_free(struct link **link_, uint64_t grace_ms)
 	arena_fini(&link->arena);
 	free(link->host);
 	free(link);
-	*link_ = NULL;
+	*at = NULL;
 }
 
 void link_pause(struct link *link)

@@ -218,6 +218,8 @@ static struct seat *own_seat(struct backend *b, const char *user)
 
 static void handle(struct backend *b, const struct wire_frame *frame)
 {
+	if (b->link->ending && frame->type != WIRE_MESSAGE_RESULT && frame->type != WIRE_PONG)
+		return;
 	if ((size_t)frame->type >= sizeof handlers / sizeof *handlers || !handlers[frame->type].handle)
 		return; /* nothing that a main process cares for, file transfer of the past among it */
 	struct seat *seat = own_seat(b, frame->user);

@@ -19,10 +19,8 @@ static void send_message(struct seat *seat, enum wire_type type, const struct s2
 	if (!b->extended && !message->want_receipt)
 		frame.message.id = NULL;
 	bool sent = send_frame(seat, &frame);
-	/* An attention is confirmed by no result. */
-	bool by_result = b->extended && type != WIRE_ATTENTION && !text_empty(message->id);
 	if (ticket && sent)
-		backend_await(b, by_result, seat->user, message->id, ticket);
+		backend_await(b, b->extended && !text_empty(message->id), seat->user, message->id, ticket);
 	else if (ticket)
 		backend_refuse(b, ticket);
 }

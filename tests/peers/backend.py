@@ -178,6 +178,7 @@ class Backend:
 
     def on_22(self, message):  # ATTENTION
         self.send(ATTENTION, {1: message[1], 2: message[2], 3: message.get(3, b"")})
+        self.result(message, 0, "")
 
     def on_15(self, message):  # ROOM_SUBJECT_CHANGED
         self.send(ROOM_SUBJECT_CHANGED, {1: message[1], 2: message[2], 3: message[3]})

@@ -1150,12 +1150,44 @@ static void SIGKILL_ends_those_that_do_not_listen(void **state)
 	START(t, PEER "--deaf", {"service.users_per_backend", "1"});
 	login(t, 0);
 	login(t, 1);
-	link_message(seat_of(t, 1), &(struct s2_message){.peer = "eve", .body = "HANG", .id = "x"}, NULL);
+	say(t, 1, "HANG", 0);
 	wait_text(t, "connected user1@example.org");
 	uint64_t from = clock_monotonic_ms();
 	link_free(&t->link, 500);
 	assert_true(clock_monotonic_ms() - from < 2000);
 	assert_int_equal(times_logged(t, "did not end in time and is killed"), 1);
+	assert_int_equal(t->tickets[0].returns, 1);
+}
+
+static void end_with_much_in_flight(struct bench *t, unsigned confirmed)
+{
+	enum { MANY = 200 };
+	static char body[20000];
+	memset(body, 'S', sizeof body - 1); /* more than the kernel takes at once */
+	login(t, 0);
+	for (unsigned i = 0; i < MANY; i++)
+		say(t, 0, i == 7 ? "N" : body, i);
+	link_logout(seat_of(t, 0), "bob");
+	link_unseat(t->link, seat_of(t, 0));
+	link_free(&t->link, 10000);
+	assert_all_ended_once(t, MANY);
+	assert_int_equal(t->results, confirmed);
+	assert_int_equal(t->unseated, 0);
+	assert_int_equal(times_logged(t, "did not end in time"), 0);
+}
+
+static void an_old_backend_confirms_until_its_end(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER);
+	end_with_much_in_flight(t, 200);
+}
+
+static void an_extended_backend_confirms_until_its_end(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER "--extended");
+	end_with_much_in_flight(t, 199);
 }
 
 extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
@@ -1223,6 +1255,8 @@ static const struct CMUnitTest tests[] = {
     WITH_BENCH(a_backend_may_say_what_it_can_and_nothing_else),
     WITH_BENCH(numbers_out_of_range_become_harmless),
     WITH_BENCH(frames_arrive_in_any_pieces),
+    WITH_BENCH(an_old_backend_confirms_until_its_end),
+    WITH_BENCH(an_extended_backend_confirms_until_its_end),
     WITH_BENCH(SIGKILL_ends_those_that_do_not_listen),
 };
 
