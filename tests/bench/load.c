@@ -36,6 +36,7 @@
 
 struct user {
 	bool registered, online;
+	long present;      /* contacts that were shown */
 	unsigned contacts; /* that granted a subscription in this step */
 };
 
@@ -52,6 +53,7 @@ static int port, line = -1;
 static pid_t gateway;
 static struct user *users;
 static long user_count;
+static long buddies; /* that the echo backend gives each user */
 static XML_Parser parser;
 static struct stanza stanza;
 static bool linked;
@@ -60,7 +62,7 @@ static size_t out_len, out_cap;
 
 /* What has happened so far; steps watch one of these grow. */
 static struct {
-	long registered, online, offline, granted, echoed, stanzas;
+	long registered, online, present, offline, granted, echoed;
 } seen;
 
 /* The echo step under way: when each message left (0: came back), how long it took. */
@@ -139,8 +141,13 @@ static void on_presence(struct user *user)
 	} else if (!stanza.type[0] && from_gateway && user && !user->online) {
 		user->online = true;
 		seen.online++;
+	} else if (!stanza.type[0] && !from_gateway && user && user->present < buddies) {
+		user->present++;
+		seen.present++;
 	} else if (!strcmp(stanza.type, "unavailable") && from_gateway && user && user->online) {
 		user->online = false;
+		seen.present -= user->present;
+		user->present = 0;
 		seen.offline++;
 	}
 }
@@ -185,7 +192,6 @@ static void on_handshake(void)
 static void on_stanza(void)
 {
 	struct user *user = addressee(stanza.to);
-	seen.stanzas++;
 	if (!strcmp(stanza.name, "message"))
 		on_message();
 	else if (!strcmp(stanza.name, "presence"))
@@ -392,6 +398,7 @@ static void step_login(long unused, long unused_too)
 		until(&seen.online, before + i + 1 - WINDOW, "login");
 	}
 	until(&seen.online, before + user_count, "login");
+	until(&seen.present, user_count * buddies, "login: contacts");
 }
 
 /* contacts:K - each user subscribes to K names. */
@@ -566,6 +573,7 @@ int main(int argc, char **argv)
 	}
 	port = atoi(argv[1]);
 	user_count = strtol(argv[2], NULL, 10);
+	buddies = getenv("ECHO_BUDDIES") ? strtol(getenv("ECHO_BUDDIES"), NULL, 10) : 1;
 	users = calloc((size_t)user_count, sizeof *users);
 	if (user_count < 1 || !users)
 		fail("so many users cannot be: %s", argv[2]);

@@ -160,7 +160,8 @@ async def test_a_flood_of_strangers_disturbs_nobody(gateways, host):
 
 # Users
 
-async def test_a_network_without_rooms_refuses_joins(echo, people):
+async def test_a_network_without_rooms_refuses_joins(gateways, prosody, people):
+    await gateways(prosody, program.SCRIPTED)
     user = await people()
     await user.login(GW)
     user.send_presence(f"room@{GW}/nick", content=f"<x xmlns='{MUC}'/>")
@@ -168,7 +169,8 @@ async def test_a_network_without_rooms_refuses_joins(echo, people):
     assert got.type == "error" and got.error[2]
 
 
-async def test_words_to_a_room_of_a_network_without_rooms(echo, people):
+async def test_words_to_a_room_of_a_network_without_rooms(gateways, prosody, people):
+    await gateways(prosody, program.SCRIPTED)
     user = await people()
     await user.login(GW)
     id = user.send_message(f"room@{GW}", "hello", type="groupchat")
