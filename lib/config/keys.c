@@ -131,6 +131,7 @@ const struct config_key config_keys[] = {
     TEXT("database.password", "", "Password on the database server."),
     TEXT("database.prefix", "", "What the names of the tables start with."),
     TEXT("database.encryption_key", "", "Key by which passwords that are already in the database were encoded."),
+    TEXT("database.key_file", "", "32 random bytes that seal stored passwords; empty: secret.key in service.working_dir."),
     TEXT("database.vip_statement", "", "SQL query that finds a row if $barejid is a VIP."),
     TEXT("database.connectionstring", "", "pqxx: complete connection string, instead of server, port, user and so on."),
 

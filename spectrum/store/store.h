@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What survives a restart. One storage thread owns the database; calls here never block: they put a job into a bounded
- * queue and the answer comes back on the loop, in the order of the calls. Jobs that wait together share a transaction, and
- * an answer is given only after its commit. The schema is Spectrum 2's; ours is additive. */
+ * queue and the answer comes back on the loop, in the order of the calls. Jobs that wait together share a transaction,
+ * and an answer is given only after its commit. The schema is Spectrum 2's; ours is additive. */
 #ifndef SPECTRUM_STORE_STORE_H
 #define SPECTRUM_STORE_STORE_H
 
@@ -45,8 +45,8 @@ struct store_user {
 	size_t buddy_count;
 };
 
-/* Opens according to database.*; creates and migrates. NULL with the reason in *error (owned by the caller) on failure or
- * an unsupported type. database.type=none gives NULL with *error NULL. */
+/* Opens according to database.*; creates and migrates. NULL with the reason in *error (owned by the caller) on failure
+ * or an unsupported type. database.type=none gives NULL with *error NULL. */
 struct store *store_open(struct loop *, const struct config *, char **error);
 /* Finishes all queued jobs, answers included, then closes. */
 void store_close(struct store **);
@@ -57,8 +57,8 @@ typedef void store_user_answer(void *arg, const struct store_user *user, const c
 typedef void store_done(void *arg, const char *error);
 
 void store_get_user(struct store *, const char *jid, store_user_answer *, void *arg);
-/* Registers, or changes name, password, language and encoding of who is registered; `online` and the rest stay. The answer
- * carries the stored user. With `unique_name` a legacy name (folded) that another JID holds is refused: error
+/* Registers, or changes name, password, language and encoding of who is registered; `online` and the rest stay. The
+ * answer carries the stored user. With `unique_name` a legacy name (folded) that another JID holds is refused: error
  * STORE_NAME_TAKEN. */
 #define STORE_NAME_TAKEN "name-taken"
 void store_put_user(struct store *, const struct store_user *, bool unique_name, store_user_answer *, void *arg);
@@ -70,8 +70,8 @@ void store_put_setting(struct store *, int64_t user_id, const struct store_setti
 void store_put_buddy(struct store *, int64_t user_id, const struct store_buddy *);
 void store_remove_buddy(struct store *, int64_t user_id, const char *name);
 
-/* JIDs of the users that were online when the process ended (or of all registered ones). One call per JID, then one with
- * NULL. */
+/* JIDs of the users that were online when the process ended (or of all registered ones). One call per JID, then one
+ * with NULL. */
 typedef void store_jid_answer(void *arg, const char *jid);
 void store_each_online(struct store *, bool all, store_jid_answer *, void *arg);
 
