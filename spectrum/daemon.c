@@ -134,12 +134,22 @@ static void set_limits(void)
 	}
 }
 
+/* Where the log goes if the configuration does not say. NULL: stderr, which in the foreground is somebody's or the
+ * journal. Owned by the caller. */
+static char *default_log(const struct config *config)
+{
+	if (!self.detached)
+		return NULL;
+	return mem_printf("/var/log/spectrum2/%s/spectrum2.log", config_text(config, "service.jid"));
+}
+
 /* What has to be done as root, for directories and files that the later user could not make. */
-static void prepare_as_root(const struct owner *owner, const struct config *config, const char *default_log)
+static void prepare_as_root(const struct owner *owner, const struct config *config)
 {
 	static const char *const keys[] = {"service.pidfile", "service.portfile", "database.database"};
 	static const char *const logs[] = {"logging.config", "logging.backend_config"};
 	const char *jid = config_text(config, "service.jid");
+	char *fallback = default_log(config);
 	struct str ignored = {0}; /* what is wrong here is wrong again when the user does it */
 	owner_make_directory(owner, config_text(config, "service.working_dir"));
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -151,7 +161,7 @@ static void prepare_as_root(const struct owner *owner, const struct config *conf
 	owner_make_file(owner, self.portfile);
 	for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
 		struct logging logging;
-		logging_read(&logging, config, logs[i], i == 0 ? default_log : NULL, jid, "", &ignored);
+		logging_read(&logging, config, logs[i], i == 0 ? fallback : NULL, jid, "", &ignored);
 		char *directory = logging.file ? directory_of(logging.file) : NULL;
 		if (directory) {
 			owner_make_directory(owner, directory);
@@ -161,6 +171,7 @@ static void prepare_as_root(const struct owner *owner, const struct config *conf
 		logging_fini(&logging);
 	}
 	str_fini(&ignored);
+	free(fallback);
 }
 
 static void make_directory(const char *key, const char *path)
@@ -193,35 +204,32 @@ static void take_pidfile(void)
 	            self.pidfile, strerror(errno));
 }
 
-/* In the foreground, where a plain user tries things out, stderr does as well as an unwritable default. */
-static void open_log(const struct config *config, const char *default_log)
+/* False with a message; then the log stays where it was. */
+static bool open_log(const struct config *config, struct str *error)
 {
-	struct str error = {0};
 	struct logging logging;
 	const char *jid = config_text(config, "service.jid");
-	const char *fallback = default_log;
-	if (!logging_setup(config, "logging.config", fallback, jid, NULL, &error)) {
-		bool own = !text_empty(config_text(config, "logging.config"));
-		if (own || self.detached)
-			daemon_fail("%.*s", (int)(error.len ? error.len - 1 : 0), str_text(&error));
-		fallback = NULL;
-		logging_setup(config, "logging.config", NULL, jid, NULL, &error);
-		log_info("logging to stderr, as %s cannot be written", default_log);
+	char *fallback = default_log(config);
+	bool done = logging_setup(config, "logging.config", fallback, jid, NULL, error);
+	if (done && logging_read(&logging, config, "logging.config", fallback, jid, NULL, error)) {
+		mem_replace(&self.log_file, logging.file);
+		logging_fini(&logging);
 	}
-	logging_read(&logging, config, "logging.config", fallback, jid, NULL, &error);
-	mem_replace(&self.log_file, logging.file);
-	logging_fini(&logging);
+	free(fallback);
+	return done;
+}
 
-	logging_read(&logging, config, "logging.backend_config", NULL, jid, "", &error);
+/* Backends could make the directory of their logs themselves, but all at once. */
+static void make_backend_logs(const struct config *config)
+{
+	struct logging logging;
+	struct str ignored = {0};
+	logging_read(&logging, config, "logging.backend_config", NULL, config_text(config, "service.jid"), "",
+	             &ignored);
 	if (logging.file)
 		make_parent("logging.backend_config", logging.file);
 	logging_fini(&logging);
-	str_fini(&error);
-}
-
-static char *default_log_of(const struct config *config)
-{
-	return mem_printf("/var/log/spectrum2/%s/spectrum2.log", config_text(config, "service.jid"));
+	str_fini(&ignored);
 }
 
 void daemon_prepare(const struct config *config)
@@ -229,7 +237,6 @@ void daemon_prepare(const struct config *config)
 	struct owner owner;
 	struct str error = {0}, notice = {0};
 	const char *working_dir = config_text(config, "service.working_dir");
-	char *default_log = default_log_of(config);
 	set_limits();
 	self.notify = mem_strdup(getenv("NOTIFY_SOCKET"));
 	unsetenv("NOTIFY_SOCKET"); /* not for backends */
@@ -238,7 +245,7 @@ void daemon_prepare(const struct config *config)
 
 	if (!owner_find(&owner, config, &error, &notice))
 		daemon_fail("%.*s", (int)error.len - 1, error.data);
-	prepare_as_root(&owner, config, default_log);
+	prepare_as_root(&owner, config);
 	if (!owner_become(&owner, &error))
 		daemon_fail("%.*s", (int)error.len - 1, error.data);
 	/* No core file with passwords, no other process that reads them out of memory. */
@@ -249,13 +256,14 @@ void daemon_prepare(const struct config *config)
 	make_parent("service.portfile", self.portfile);
 	if (self.detached && chdir(working_dir))
 		daemon_fail("service.working_dir: %s cannot be entered: %s", working_dir, strerror(errno));
-	open_log(config, default_log);
+	if (!open_log(config, &error))
+		daemon_fail("%.*s", (int)error.len - 1, error.data);
+	make_backend_logs(config);
 	if (text_equal(config_text(config, "database.type"), "sqlite3"))
 		make_parent("database.database", config_text(config, "database.database"));
 	if (notice.len)
 		log_warn("%s", notice.data);
 	str_fini(&notice);
-	free(default_log);
 }
 
 void daemon_write_port(unsigned port)
@@ -324,19 +332,11 @@ void daemon_fail(const char *format, ...)
 void daemon_reopen_log(const struct config *config)
 {
 	struct str error = {0};
-	char *default_log = default_log_of(config);
-	struct logging logging;
-	const char *fallback = self.log_file ? default_log : NULL;
-	const char *jid = config_text(config, "service.jid");
-	if (!logging_setup(config, "logging.config", fallback, jid, NULL, &error)) {
-		log_error("the log stays as it was: %.*s", (int)(error.len ? error.len - 1 : 0), str_text(&error));
-	} else if (logging_read(&logging, config, "logging.config", fallback, jid, NULL, &error)) {
-		mem_replace(&self.log_file, logging.file);
+	if (open_log(config, &error))
 		redirect_output();
-		logging_fini(&logging);
-	}
+	else
+		log_error("the log stays as it was: %.*s", (int)error.len - 1, error.data);
 	str_fini(&error);
-	free(default_log);
 }
 
 void daemon_stopping(void)

@@ -23,8 +23,9 @@
 void daemon_detach(bool foreground);
 
 /* Makes the directories (working_dir; parents of pid file, port file, logs and database file), becomes service.user and
- * service.group, takes the pid file, enters working_dir (in the background only), opens the log. umask is 0007 from
- * here on. Calls daemon_fail if any of this does not succeed. */
+ * service.group, takes the pid file, enters working_dir (in the background only), opens the log (without
+ * logging.config: /var/log/spectrum2/$jid/spectrum2.log, in the foreground stderr). umask is 0007 from here on. Calls
+ * daemon_fail if any of this does not succeed. */
 void daemon_prepare(const struct config *);
 
 /* Writes service.portfile. */

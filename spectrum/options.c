@@ -47,28 +47,37 @@ static bool wrong(const char *format, const char *what)
 	return false;
 }
 
-/* One command-line word on its way: where it stands, and the value behind its '='. */
+/* The command line on its way, and where it stands. */
 struct words {
 	int argc, at;
 	char **argv;
-	char *value; /* NULL: no '=' */
-	int file_at; /* where the configuration file was named, 0: nowhere */
+	char *value; /* behind the '=' of the word at hand; NULL: no '=' */
 };
 
 /* The value of the option at hand: behind its '=', or the next word. NULL if there is none. */
-static const char *take_value(struct words *words)
+static char *take_value(struct words *words)
 {
 	if (words->value)
 		return words->value;
 	return words->at + 1 < words->argc ? words->argv[++words->at] : NULL;
 }
 
-static bool set_file(struct options *options, struct words *words, const char *file)
+/* Adds to what the backends get; `word` is handed over. */
+static void pass_on(struct options *options, char *word)
+{
+	options->argv = mem_resize(options->argv, ((size_t)options->argc + 2) * sizeof *options->argv);
+	options->argv[options->argc++] = word;
+	options->argv[options->argc] = NULL;
+}
+
+static bool set_file(struct options *options, const char *file)
 {
 	if (options->file)
 		return wrong("more than one configuration file: %s", file);
 	options->file = file;
-	words->file_at = words->at;
+	char *path = realpath(file, NULL);
+	pass_on(options, mem_strdup(path ? path : file));
+	free(path);
 	return true;
 }
 
@@ -87,7 +96,7 @@ static const struct option *find_option(const char *word, size_t len)
 /* False ends the program with *status. */
 static bool apply(struct options *options, const struct option *option, struct words *words, int *status)
 {
-	const char *value = option->argument ? take_value(words) : NULL;
+	char *value = option->argument ? take_value(words) : NULL;
 	if (option->argument && text_empty(value))
 		return wrong("%s needs a value", option->name);
 	if (!option->argument && words->value)
@@ -103,30 +112,33 @@ static bool apply(struct options *options, const struct option *option, struct w
 		return false;
 	case FOREGROUND:
 		options->foreground = true;
+		pass_on(options, mem_strdup(option->letter));
 		return true;
 	case CHECK_CONFIG:
 		options->check_config = true;
 		return true;
 	case JID:
 		options->jid = value;
+		pass_on(options, mem_strdup(option->letter));
+		pass_on(options, mem_strdup(value));
 		return true;
 	case CONFIG_FILE:
-		return set_file(options, words, value);
+		return set_file(options, value);
 	case NOTHING:
 		return true;
 	}
 	return true;
 }
 
-/* --section.key=value; the word is cut at its '=' for as long as the program runs, in a copy. */
-static bool add_override(struct options *options, const char *key, size_t key_len, struct words *words)
+/* --section.key=value */
+static bool add_override(struct options *options, const char *word, size_t len, struct words *words)
 {
 	const char *value = take_value(words);
 	if (!value)
-		return wrong("%s needs a value", key);
+		return wrong("%s needs a value", word);
 	options->overrides = mem_resize(options->overrides, (options->override_count + 1) * sizeof *options->overrides);
-	options->overrides[options->override_count++] =
-	    (struct config_override){mem_strndup(key + 2, key_len - 2), value};
+	options->overrides[options->override_count++] = (struct config_override){mem_strndup(word + 2, len - 2), value};
+	pass_on(options, mem_printf("%.*s=%s", (int)len, word, value));
 	return true;
 }
 
@@ -136,7 +148,7 @@ static bool read_word(struct options *options, struct words *words, int *status)
 	size_t len = equals && word[1] == '-' ? (size_t)(equals - word) : strlen(word);
 	words->value = word[len] ? &word[len + 1] : NULL;
 	if (*word != '-' || !word[1])
-		return set_file(options, words, word);
+		return set_file(options, word);
 	const struct option *option = find_option(word, len);
 	if (option)
 		return apply(options, option, words, status);
@@ -145,25 +157,12 @@ static bool read_word(struct options *options, struct words *words, int *status)
 	return wrong("unknown option %s", word);
 }
 
-/* Backends get our arguments and may run in another directory. */
-static void make_file_absolute(struct options *options, struct words *words)
-{
-	char **argument = &words->argv[words->file_at];
-	char *path = realpath(options->file, NULL);
-	if (!path)
-		return;
-	bool whole_word = options->file == *argument;
-	options->owned_file = whole_word ? mem_strdup(path) : mem_printf("--config=%s", path);
-	*argument = options->owned_file;
-	options->file = options->owned_file + (strlen(options->owned_file) - strlen(path));
-	free(path);
-}
-
 bool options_read(struct options *options, int argc, char **argv, int *status)
 {
 	struct words words = {.argc = argc, .argv = argv};
 	*options = (struct options){0};
 	*status = 1;
+	pass_on(options, mem_strdup(argc > 0 ? argv[0] : "spectrum2"));
 	for (words.at = 1; words.at < argc; words.at++) {
 		if (!read_word(options, &words, status)) {
 			options_fini(options);
@@ -175,8 +174,6 @@ bool options_read(struct options *options, int argc, char **argv, int *status)
 		options_fini(options);
 		return false;
 	}
-	if (!options->check_config)
-		make_file_absolute(options, &words);
 	return true;
 }
 
@@ -185,7 +182,9 @@ void options_fini(struct options *options)
 	for (size_t i = 0; i < options->override_count; i++)
 		free((char *)options->overrides[i].key);
 	free(options->overrides);
-	free(options->owned_file);
+	for (int i = 0; i < options->argc; i++)
+		free(options->argv[i]);
+	free(options->argv);
 	*options = (struct options){0};
 }
 

@@ -12,12 +12,14 @@
 struct options {
 	bool foreground;   /* -n */
 	bool check_config; /* --check-config */
-	const char *jid;   /* -j, or NULL; borrowed from argv, as the texts below */
-	const char
-	    *file; /* absolute unless check_config: argv is changed, too, as backends get it in the working directory */
+	const char *jid;   /* -j, or NULL; borrowed from argv, as the values of the overrides */
+	const char *file;
 	struct config_override *overrides; /* --section.key=value; owned */
 	size_t override_count;
-	char *owned_file; /* what `file` and that argument became */
+	/* What the backends are to get: the same arguments, each override as one word, the path of the file absolute,
+	 * as they may run in another directory. argv[0] is the program, argv[argc] NULL; owned. */
+	int argc;
+	char **argv;
 };
 
 /* False if the process has to end now with *status: after --help and --version (0), after a message about a wrong

@@ -41,7 +41,8 @@ int main(int argc, char **argv)
 	if (text_equal(getenv("STUMBLE"), "die"))
 		raise(SIGKILL);
 	daemon_write_port(12345);
-	log_info("argument %s", argv[argc - 1]);
+	for (int i = 1; i < options.argc; i++)
+		log_info("argument %s", options.argv[i]);
 	daemon_ready();
 	while (!sigwait(&signals, &caught) && caught == SIGHUP) {
 		log_info("before");

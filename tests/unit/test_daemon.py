@@ -5,6 +5,7 @@ Runs the program of daemon_program.c, whose path is in $PROGRAM."""
 import os
 import pathlib
 import pwd
+import re
 import select
 import signal
 import socket
@@ -226,11 +227,21 @@ def test_in_the_background_until_sigterm(place):
     assert not place.pidfile.exists() and not place.portfile.exists()
 
 
-def test_the_backends_get_an_absolute_path(place):
-    result = place.run("gw.cfg")
-    assert result.returncode == 0
+def test_the_backends_get_tidy_arguments(place):
+    """They may run in another directory, and know no overrides of two words."""
+    result = place.run("--service.users_per_backend", "7", "--mine.key=a b", "-j", "irc.example.org", "--config=gw.cfg", "-d")
+    assert result.returncode == 0, result.stderr
     end(int(place.pidfile.read_text()))
-    assert f"argument {place.config}\n" in place.log.read_text()
+    words = re.findall("argument (.*)", place.log.read_text())
+    assert words == ["--service.users_per_backend=7", "--mine.key=a b", "-j", "irc.example.org", str(place.config)]
+
+
+def test_the_foreground_logs_to_stderr(place):
+    process = subprocess.Popen([PROGRAM, "-n", place.config, "--logging.config="], stderr=subprocess.PIPE, text=True)
+    assert any("[test] argument -n" in line for line in process.stderr)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0 and not place.log.exists()
 
 
 def test_limits_of_a_run(place):
