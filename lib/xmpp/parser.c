@@ -134,6 +134,15 @@ static void stanza_close(struct parser *parser, struct element *stanza)
 		end_reading(parser, RESET);
 }
 
+/* A namespace that is declared once can stand behind thousands of short names. What cannot be written down again in
+ * reasonable space is refused here, for everybody who copies or answers stanzas. */
+static void stanza_open(struct parser *parser, const char *name, const char **attributes)
+{
+	tree_open(&parser->tree, name, attributes);
+	if (parser->tree.ns_bytes > parser->limits.stanza_bytes)
+		fail(parser, PARSER_POLICY_VIOLATION);
+}
+
 static bool room_for_node(const struct parser *parser)
 {
 	return !parser->tree.depth || parser->tree.nodes < parser->limits.children;
@@ -152,7 +161,7 @@ static void on_start(void *arg, const char *name, const char **attributes)
 	else if (parser->state == AWAIT_HEADER)
 		header_open(parser, name, attributes);
 	else
-		tree_open(&parser->tree, name, attributes);
+		stanza_open(parser, name, attributes);
 }
 
 static void on_end(void *arg, const char *name)
@@ -361,11 +370,15 @@ static void feed_long_tag(struct parser *parser, const char *bytes, size_t len, 
 	str_fini(&held);
 }
 
-/* RFC 6120 section 11.6. Expat itself would follow UTF-16. */
-static bool is_utf16(const struct str *header)
+/* A stream begins with a tag or a byte order mark. Expat would guess UTF-16 from the first two bytes, and follow it. */
+static enum parser_error check_beginning(const struct str *header)
 {
 	const unsigned char *bytes = (const unsigned char *)header->data;
-	return bytes[0] == 0 || bytes[0] >= 0xfe || (header->len > 1 && bytes[0] == '<' && bytes[1] == 0);
+	if (bytes[0] == 0 || bytes[0] >= 0xfe)
+		return PARSER_UNSUPPORTED_ENCODING;
+	if (bytes[0] != '<' && bytes[0] != 0xef)
+		return PARSER_NOT_WELL_FORMED;
+	return header->len > 1 && bytes[1] == 0 ? PARSER_UNSUPPORTED_ENCODING : PARSER_OK;
 }
 
 /* Takes as much as may belong to one stanza, so that a cap trips at the same byte however the bytes are cut. */
@@ -384,8 +397,9 @@ static size_t feed_piece(struct parser *parser, const char *bytes, size_t len)
 	parser->position += len;
 	if (parser->state == AWAIT_HEADER) {
 		str_add(&parser->header, bytes, len);
-		if (is_utf16(&parser->header)) {
-			fail(parser, PARSER_UNSUPPORTED_ENCODING);
+		enum parser_error error = check_beginning(&parser->header);
+		if (error) {
+			fail(parser, error);
 			return len;
 		}
 	}

@@ -44,7 +44,13 @@ void tree_open(struct tree *tree, const char *name, const char **attributes)
 		count++;
 		bytes += strlen(at[1]) + 1;
 	}
+	if (tree->depth)
+		tree->nodes++;
+	else
+		tree->nodes = tree->ns_bytes = 0;
 	const struct name *found = names_find(tree->names, name);
+	if (!tree->depth || tree->levels[tree->depth - 1].element->ns != found->ns)
+		tree->ns_bytes += found->ns_len;
 	flush_text(tree);
 	struct element *element = arena_alloc(tree->arena, sizeof *element + count * sizeof(struct attribute) + bytes);
 	element->name = found->local;
@@ -57,6 +63,7 @@ void tree_open(struct tree *tree, const char *name, const char **attributes)
 		found = names_find(tree->names, at[0]);
 		attribute->name = found->local;
 		attribute->ns = found->ns;
+		tree->ns_bytes += found->ns_len;
 		attribute->value = value;
 		value = stpcpy(value, at[1]) + 1;
 		*tail = attribute;
@@ -64,10 +71,6 @@ void tree_open(struct tree *tree, const char *name, const char **attributes)
 		attribute++;
 	}
 
-	if (tree->depth)
-		tree->nodes++;
-	else
-		tree->nodes = 0;
 	hang_in(tree, element);
 	push_level(tree, element);
 }

@@ -20,6 +20,7 @@ struct tree {
 	unsigned depth;    /* elements that are open */
 	unsigned capacity; /* of levels */
 	unsigned nodes;    /* elements and texts since the root was opened, without it */
+	size_t ns_bytes;   /* of the namespaces that it takes to write the tree down without prefixes */
 	struct str text;   /* since the last tag, joined: expat gives it in pieces */
 };
 

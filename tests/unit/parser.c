@@ -13,7 +13,7 @@
 
 #define HEADER                                                                                            \
 	"<?xml version='1.0'?><stream:stream xmlns:stream='" NS_STREAMS "' xmlns='" NS_CLIENT "' to='h' " \
-	                                                                                      "xml:lang='en'>"
+	"xml:lang='en'>"
 #define END "</stream:stream>"
 
 /* What a stream gave, written down as text: [header], stanzas one a line, [end], and the error. */
@@ -173,6 +173,10 @@ static void utf16_is_refused(void **state)
 	assert_int_equal(feed(&record, le, 4), PARSER_OK); /* told once, then ignored */
 	parser_restart(record.parser);
 	assert_int_equal(feed(&record, be, 4), PARSER_UNSUPPORTED_ENCODING);
+	parser_restart(record.parser);
+	assert_int_equal(feed(&record, "\xef\0", 2), PARSER_UNSUPPORTED_ENCODING);
+	parser_restart(record.parser);
+	assert_int_equal(feed(&record, "z\0", 2), PARSER_NOT_WELL_FORMED);
 	record_close(&record);
 }
 
@@ -343,6 +347,19 @@ static void long_namespaces_do_not_multiply(void **state)
 	str_adds(&input, "/></a>");
 	assert_int_equal(end_of(NULL, &input, input.len, &stanzas), PARSER_POLICY_VIOLATION);
 	str_fini(&input);
+	/* 1000 bytes of namespace and 600 elements would be 600 kB when written down. */
+	for (int used = 200; used <= 600; used += 400) {
+		str_adds(&input, HEADER "<a xmlns:p='");
+		for (int i = 0; i < 1000; i++)
+			str_addc(&input, 'u');
+		str_adds(&input, "'>");
+		for (int i = 0; i < used; i++)
+			str_adds(&input, "<p:b/>");
+		str_adds(&input, "</a>");
+		assert_int_equal(end_of(NULL, &input, input.len, &stanzas),
+		                 used == 200 ? PARSER_OK : PARSER_POLICY_VIOLATION);
+		str_fini(&input);
+	}
 	for (int over = 0; over < 2; over++) {
 		str_adds(&input, HEADER "<a xmlns:p='");
 		for (int i = 0; i < 1024 + over; i++)
