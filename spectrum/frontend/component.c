@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "spectrum/frontend/component.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/encode.h"
+#include "lib/base/log.h"
+#include "lib/base/random.h"
+#include "lib/io/conn.h"
+#include "lib/xmpp/ns.h"
+#include "lib/xmpp/parser.h"
+
+#define LOG_AREA "component"
+#define CONNECT_MS 10000
+#define HANDSHAKE_MS 15000
+#define RETRY_BASE_MS 250
+#define RETRY_CAP_MS 15000
+#define BARRIER_GAP_MS 50     /* between two barriers under traffic */
+#define BARRIER_IDLE_MS 20000 /* between two barriers without any */
+#define BARRIER_WAIT_MS 20000 /* without an answer the link is dead */
+#define STOP_MS 800           /* for the last messages to be confirmed */
+#define KEPT_FULL (16u << 20)
+#define KEPT_LOW (8u << 20)
+#define BARRIER_ID "s2-barrier-"
+
+enum component_state { COMPONENT_DOWN, COMPONENT_CONNECTING, COMPONENT_HANDSHAKE, COMPONENT_UP };
+
+struct component {
+	struct loop *loop;
+	const struct config *config;
+	const struct component_events *events;
+	void *arg;
+	const char *jid;
+	enum component_state state;
+	struct conn *conn;
+	struct parser *parser;
+	struct timer *retry, *barrier_timer;
+	struct deferred ending; /* closes outside of the parser's callbacks */
+	struct deferred stopping;
+	struct timer *stop_timer;
+	unsigned attempts;
+	bool refused; /* the secret: said once until it changes */
+
+	struct str kept;       /* messages that are not confirmed */
+	size_t kept_covered;   /* its front part that the barrier under way confirms */
+	uint64_t sequence;     /* of what was handed to events.keep last */
+	bool stored;           /* something of it is kept over a restart */
+	bool full;
+	void (*stopped)(void *arg); /* component_stop's, until it was called */
+	uint64_t barrier_sent; /* ms, 0 = none under way */
+	uint64_t barrier_last;
+	unsigned barrier_number;
+
+	struct writer writer;
+	struct str scratch; /* takes stanzas while the link is down */
+	struct str *out;
+	size_t out_start;
+	enum component_care care;
+	bool open;
+};
+
+static const char header[] = "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAMS
+                             "' to='%s'>";
+
+/* ---- Going down, and up again ---- */
+
+static void keep(struct component *component, const char *bytes, size_t len)
+{
+	component->stored = true;
+	component->events->keep(component->arg, ++component->sequence, bytes, len);
+}
+
+static void stop_now(void *arg)
+{
+	struct component *component = arg;
+	void (*stopped)(void *) = component->stopped;
+	component->stopped = NULL;
+	if (component->state == COMPONENT_UP && component->kept.len)
+		keep(component, component->kept.data, component->kept.len);
+	if (stopped)
+		stopped(component->arg);
+}
+
+static void link_lost(struct component *component, const char *reason)
+{
+	bool was_up = component->state == COMPONENT_UP;
+	component->state = COMPONENT_DOWN;
+	conn_free(&component->conn);
+	loop_defer_cancel(&component->ending);
+	timer_stop(component->barrier_timer);
+	component->barrier_sent = 0;
+	component->kept_covered = 0;
+	uint64_t delay = backoff_ms(component->attempts++, RETRY_BASE_MS, RETRY_CAP_MS);
+	if (!component->refused)
+		log_warn("link to the XMPP server %s server=%s port=%lld reason=%s retry_ms=%llu", was_up ? "lost" : "failed",
+		         config_text(component->config, "service.server"),
+		         (long long)config_number(component->config, "service.port"), log_quote(reason),
+		         (unsigned long long)delay);
+	timer_start(component->retry, delay, 0);
+	if (was_up) {
+		if (component->kept.len)
+			keep(component, component->kept.data, component->kept.len);
+		component->events->down(component->arg);
+	}
+}
+
+static void end_now(void *arg)
+{
+	link_lost(arg, "the stream was ended");
+}
+
+/* Ends our side with a stream error and closes, when the parser has returned. */
+static void stream_fail(struct component *component, const char *condition)
+{
+	if (component->conn)
+		conn_write(component->conn, "</stream:stream>", 16);
+	log_warn("stream ended condition=%s", condition);
+	parser_stop(component->parser);
+	loop_defer(component->loop, &component->ending, end_now, component);
+}
+
+static void send_barrier(struct component *component)
+{
+	if (component->state != COMPONENT_UP || component->barrier_sent)
+		return;
+	struct writer writer;
+	writer_init(&writer, conn_output(component->conn), NS_COMPONENT);
+	xml_open(&writer, "iq", NULL);
+	xml_attr(&writer, "type", "get");
+	xml_attr(&writer, "from", component->jid);
+	xml_attr(&writer, "to", component->jid);
+	xml_attrf(&writer, "id", BARRIER_ID "%u", ++component->barrier_number);
+	xml_empty(&writer, "ping", NS_PING);
+	xml_close(&writer);
+	writer_end(&writer);
+	component->kept_covered = component->kept.len;
+	component->barrier_sent = component->barrier_last = loop_now(component->loop);
+}
+
+static void barrier_due(void *arg)
+{
+	struct component *component = arg;
+	uint64_t now = loop_now(component->loop);
+	if (component->barrier_sent) {
+		if (now - component->barrier_sent >= BARRIER_WAIT_MS) {
+			link_lost(component, "no answer");
+			return;
+		}
+	} else if (component->kept.len || now - component->barrier_last >= BARRIER_IDLE_MS) {
+		send_barrier(component);
+	}
+	timer_start(component->barrier_timer, component->kept.len ? BARRIER_GAP_MS : BARRIER_IDLE_MS, 0);
+}
+
+/* A barrier goes out behind what is kept, but not more often than the gap says. */
+static void barrier_wanted(struct component *component)
+{
+	if (component->state != COMPONENT_UP || component->barrier_sent)
+		return;
+	uint64_t since = loop_now(component->loop) - component->barrier_last;
+	timer_start(component->barrier_timer, since >= BARRIER_GAP_MS ? BARRIER_GAP_MS : BARRIER_GAP_MS - since, 0);
+}
+
+static void check_full(struct component *component)
+{
+	size_t held = component->kept.len + (component->conn ? conn_unsent(component->conn) : 0);
+	bool full = held >= (component->full ? KEPT_LOW : KEPT_FULL);
+	if (full == component->full)
+		return;
+	component->full = full;
+	log_warn("messages for the XMPP server %s bytes=%zu", full ? "fill their queue: the backends wait" : "flow again", held);
+	component->events->full(component->arg, full);
+}
+
+/* The server sent our own IQ back: true if the stanza was that. */
+static bool barrier_returned(struct component *component, const struct element *stanza)
+{
+	const char *id = element_get(stanza, "id");
+	if (!element_is(stanza, "iq", NULL) || !id || strncmp(id, BARRIER_ID, strlen(BARRIER_ID)) != 0 ||
+	    !text_equal(element_get(stanza, "to"), component->jid))
+		return false;
+	if (!component->barrier_sent || (unsigned)strtoul(id + strlen(BARRIER_ID), NULL, 10) != component->barrier_number)
+		return true;
+	component->barrier_sent = 0;
+	str_consume(&component->kept, component->kept_covered);
+	component->kept_covered = 0;
+	if (!component->kept.len) {
+		str_clear(&component->kept, 65536);
+		if (component->stored)
+			component->events->forget(component->arg, component->sequence);
+		component->stored = false;
+		timer_start(component->barrier_timer, BARRIER_IDLE_MS, 0);
+	} else {
+		barrier_wanted(component);
+	}
+	check_full(component);
+	if (component->stopped && !component->kept.len)
+		loop_defer(component->loop, &component->stopping, stop_now, component);
+	return true;
+}
+
+static void handshake_accepted(struct component *component)
+{
+	component->state = COMPONENT_UP;
+	component->attempts = 0;
+	component->refused = false;
+	log_info("connected to the XMPP server jid=%s server=%s", component->jid, conn_peer(component->conn));
+	timer_start(component->barrier_timer, BARRIER_IDLE_MS, 0);
+	if (component->kept.len) {
+		conn_write(component->conn, component->kept.data, component->kept.len);
+		send_barrier(component);
+		timer_start(component->barrier_timer, BARRIER_GAP_MS, 0);
+	}
+	component->events->up(component->arg);
+}
+
+/* ---- The stream ---- */
+
+static void on_header(void *arg, const struct element *element)
+{
+	struct component *component = arg;
+	const char *id = element_get(element, "id"), *secret = config_text(component->config, "service.password");
+	struct str text = {0}, answer = {0};
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	str_adds(&text, id);
+	str_adds(&text, secret);
+	EVP_Digest(str_text(&text), text.len, digest, &len, EVP_sha1(), NULL);
+	str_adds(&answer, "<handshake>");
+	hex_encode(&answer, digest, len);
+	str_adds(&answer, "</handshake>");
+	conn_write(component->conn, answer.data, answer.len);
+	explicit_bzero(text.data, text.len);
+	str_fini(&text);
+	str_fini(&answer);
+}
+
+static void on_stream_error(struct component *component, struct arena *arena, const struct element *error)
+{
+	const struct element *condition = element_child(error, NULL, NS_STREAM_ERRORS);
+	const char *text = element_child_text(arena, error, "text", NS_STREAM_ERRORS);
+	const char *name = condition ? condition->name : "undefined-condition";
+	if (component->state == COMPONENT_HANDSHAKE && !strcmp(name, "not-authorized")) {
+		if (!component->refused)
+			log_error("the XMPP server refused the secret jid=%s: service.password must be the secret that the server has "
+			          "for this component; trying again from time to time",
+			          component->jid);
+		component->refused = true;
+	} else if (!component->refused) {
+		log_warn("the XMPP server ended the stream condition=%s text=%s", name, log_quote(text));
+	}
+	parser_stop(component->parser);
+	loop_defer(component->loop, &component->ending, end_now, component);
+}
+
+static void on_stanza(void *arg, struct arena *arena, const struct element *stanza)
+{
+	struct component *component = arg;
+	if (element_is(stanza, "error", NS_STREAMS))
+		on_stream_error(component, arena, stanza);
+	else if (component->state == COMPONENT_HANDSHAKE && element_is(stanza, "handshake", NS_COMPONENT))
+		handshake_accepted(component);
+	else if (component->state == COMPONENT_UP && !barrier_returned(component, stanza))
+		component->events->stanza(component->arg, arena, stanza);
+}
+
+static void on_end(void *arg)
+{
+	struct component *component = arg;
+	conn_write(component->conn, "</stream:stream>", 16);
+	conn_flush(component->conn);
+	loop_defer(component->loop, &component->ending, end_now, component);
+}
+
+static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
+
+/* ---- The connection ---- */
+
+static void on_connected(void *arg)
+{
+	struct component *component = arg;
+	component->state = COMPONENT_HANDSHAKE;
+	parser_restart(component->parser);
+	str_addf(conn_output(component->conn), header, component->jid);
+	timer_start(component->retry, HANDSHAKE_MS, 0);
+}
+
+static void on_input(void *arg, const char *bytes, size_t len)
+{
+	struct component *component = arg;
+	enum parser_error error = parser_feed(component->parser, bytes, len);
+	if (component->state == COMPONENT_UP)
+		timer_stop(component->retry);
+	if (error != PARSER_OK && component->conn && !component->ending.queued) {
+		str_addf(conn_output(component->conn), "<stream:error><%s xmlns='" NS_STREAM_ERRORS "'/></stream:error>",
+		         parser_error_name(error));
+		stream_fail(component, parser_error_name(error));
+	}
+}
+
+static void on_closed(void *arg, const char *reason)
+{
+	link_lost(arg, reason);
+}
+
+static const struct conn_events conn_table = {.connected = on_connected, .input = on_input, .closed = on_closed};
+
+static void connect_now(void *arg)
+{
+	struct component *component = arg;
+	if (component->state != COMPONENT_DOWN) {
+		link_lost(component, "no answer to the handshake");
+		return;
+	}
+	component->state = COMPONENT_CONNECTING;
+	component->conn = conn_connect(component->loop, config_text(component->config, "service.server"),
+	                               (uint16_t)config_number(component->config, "service.port"), CONNECT_MS, NULL,
+	                               &conn_table, component);
+}
+
+struct component *component_new(struct loop *loop, const struct config *config, const struct component_events *events,
+                                void *arg)
+{
+	struct component *component = mem_new(sizeof *component);
+	component->loop = loop;
+	component->config = config;
+	component->events = events;
+	component->arg = arg;
+	component->jid = config_text(config, "service.jid");
+	component->parser = parser_new(&(struct parser_limits){0}, &parser_table, component);
+	component->retry = timer_new(loop, connect_now, component);
+	component->barrier_timer = timer_new(loop, barrier_due, component);
+	component->stop_timer = timer_new(loop, stop_now, component);
+	return component;
+}
+
+void component_start(struct component *component)
+{
+	connect_now(component);
+}
+
+void component_stop(struct component *component, void (*stopped)(void *arg))
+{
+	component->stopped = stopped;
+	if (component->state == COMPONENT_UP)
+		send_barrier(component);
+	if (component->state != COMPONENT_UP || !component->kept.len)
+		loop_defer(component->loop, &component->stopping, stop_now, component);
+	else
+		timer_start(component->stop_timer, STOP_MS, 0);
+}
+
+void component_free(struct component **at)
+{
+	struct component *component = *at;
+	if (!component)
+		return;
+	loop_defer_cancel(&component->ending);
+	loop_defer_cancel(&component->stopping);
+	if (component->state == COMPONENT_UP) {
+		conn_write(component->conn, "</stream:stream>", 16);
+		conn_flush(component->conn);
+		conn_finish(&component->conn);
+	}
+	conn_free(&component->conn);
+	parser_free(&component->parser);
+	timer_free(&component->retry);
+	timer_free(&component->stop_timer);
+	timer_free(&component->barrier_timer);
+	str_fini(&component->kept);
+	str_fini(&component->scratch);
+	free(component);
+	*at = NULL;
+}
+
+bool component_is_up(const struct component *component)
+{
+	return component->state == COMPONENT_UP;
+}
+
+void component_restore(struct component *component, uint64_t sequence, const char *bytes, size_t len)
+{
+	assert(component->state != COMPONENT_UP);
+	str_add(&component->kept, bytes, len);
+	component->stored = true;
+	if (sequence > component->sequence)
+		component->sequence = sequence;
+}
+
+struct writer *component_open(struct component *component, const char *name, enum component_care care)
+{
+	assert(!component->open);
+	component->open = true;
+	component->care = care;
+	component->out = component->state == COMPONENT_UP ? conn_output(component->conn) : &component->scratch;
+	component->out_start = component->out->len;
+	writer_init(&component->writer, component->out, NS_COMPONENT);
+	xml_open(&component->writer, name, NULL);
+	return &component->writer;
+}
+
+void component_close(struct component *component)
+{
+	xml_close(&component->writer);
+	writer_end(&component->writer);
+	component->open = false;
+	const char *bytes = component->out->data + component->out_start;
+	size_t len = component->out->len - component->out_start;
+	if (component->care == COMPONENT_KEPT) {
+		str_add(&component->kept, bytes, len);
+		if (component->state != COMPONENT_UP)
+			keep(component, bytes, len);
+		barrier_wanted(component);
+	}
+	if (component->out == &component->scratch)
+		str_clear(&component->scratch, 65536);
+	check_full(component);
+}

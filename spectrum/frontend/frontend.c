@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Puts the XMPP side together: the component below, the hub behind, and the tables between them. */
+#include "spectrum/frontend/frontend.h"
+
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "spectrum/frontend/inside.h"
+
+#define LOG_AREA "frontend"
+
+static void component_came_up(void *arg)
+{
+	struct frontend *frontend = arg;
+	hub_frontend_up(frontend->hub);
+}
+
+static void component_went_down(void *arg)
+{
+	/* The users keep their sessions on the network; what comes for them is kept (component.h). */
+}
+
+static void component_stanza(void *arg, struct arena *arena, const struct element *stanza)
+{
+	struct frontend *frontend = arg;
+	route(frontend, arena, stanza);
+}
+
+static void component_full(void *arg, bool full)
+{
+	struct frontend *frontend = arg;
+	hub_pause(frontend->hub, full);
+}
+
+static void component_keep(void *arg, uint64_t sequence, const char *bytes, size_t len)
+{
+	struct frontend *frontend = arg;
+	hub_keep(frontend->hub, sequence, bytes, len);
+}
+
+static void component_forget(void *arg, uint64_t sequence)
+{
+	struct frontend *frontend = arg;
+	hub_forget(frontend->hub, sequence);
+}
+
+static const struct component_events component_table = {
+    .up = component_came_up,
+    .down = component_went_down,
+    .stanza = component_stanza,
+    .full = component_full,
+    .keep = component_keep,
+    .forget = component_forget,
+};
+
+/* What an earlier process left; the link is made when all of it is here. */
+static void hub_kept(void *arg, uint64_t sequence, const char *stanza, size_t len)
+{
+	struct frontend *frontend = arg;
+	if (stanza)
+		component_restore(frontend->component, sequence, stanza, len);
+	else
+		component_start(frontend->component);
+}
+
+static const struct hub_events hub_table = {
+    .account = presence_account,
+    .notice = message_notice,
+    .refused = presence_refused,
+    .buddy = presence_buddy,
+    .buddy_subscribe = presence_buddy_subscribe,
+    .buddy_removed = presence_buddy_removed,
+    .message = message_arrived,
+    .typing = message_typing,
+    .attention = message_attention,
+    .received = message_delivered,
+    .card = card_arrived,
+    .bounce = message_bounced,
+    .occupant = muc_occupant,
+    .room_message = muc_message,
+    .room_subject = muc_subject,
+    .room_error = muc_error,
+    .room_invitation = muc_invitation,
+    .probe = presence_probe,
+    .registration = register_changed,
+    .kept = hub_kept,
+};
+
+struct frontend *frontend_new(struct loop *loop, struct config *config, int argc, char **argv, char **error)
+{
+	struct frontend *frontend = mem_new(sizeof *frontend);
+	frontend->loop = loop;
+	frontend->config = config;
+	frontend->jid = config_text(config, "service.jid");
+	frontend->component = component_new(loop, config, &component_table, frontend);
+	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
+	if (!frontend->hub)
+		frontend_free(&frontend);
+	return frontend;
+}
+
+static void stopped(void *arg)
+{
+	struct frontend *frontend = arg;
+	loop_stop(frontend->loop);
+}
+
+void frontend_stop(struct frontend *frontend)
+{
+	hub_stop(frontend->hub);
+	component_stop(frontend->component, stopped);
+}
+
+void frontend_free(struct frontend **at)
+{
+	struct frontend *frontend = *at;
+	if (!frontend)
+		return;
+	hub_free(&frontend->hub);
+	component_free(&frontend->component);
+	loop_defer_cancel(&frontend->cleaning);
+	str_fini(&frontend->caps);
+	arena_fini(&frontend->arena);
+	free(frontend);
+	*at = NULL;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this folder share: the frontend itself, one stanza that came in, and how stanzas go out. */
+#ifndef SPECTRUM_FRONTEND_INSIDE_H
+#define SPECTRUM_FRONTEND_INSIDE_H
+
+#include "lib/xmpp/jid.h"
+#include "lib/xmpp/ns.h"
+#include "lib/xmpp/stanza.h"
+#include "spectrum/frontend/component.h"
+#include "spectrum/frontend/frontend.h"
+#include "spectrum/hub/hub.h"
+
+struct frontend {
+	struct loop *loop;
+	struct config *config;
+	struct hub *hub;
+	struct component *component;
+	const char *jid;     /* of the gateway */
+	struct arena arena;  /* for what is written; reset at the end of a turn of the loop */
+	struct deferred cleaning;
+	struct str caps; /* of contacts (disco.c) */
+	bool caps_receipts;
+};
+
+/* Whom a stanza is for. */
+enum target {
+	TARGET_GATEWAY = 1,
+	TARGET_CONTACT = 2,
+	TARGET_ROOM = 4,
+	TARGET_OCCUPANT = 8,
+};
+
+/* One stanza from the server, addresses prepared. Lives while it is handled. */
+struct request {
+	struct frontend *frontend;
+	struct arena *arena;
+	const struct element *stanza;
+	struct jid from, to;
+	const char *type, *id; /* may be NULL */
+	enum target target;
+	struct user *user; /* NULL: not logged in */
+	struct room *room; /* the room that `to` is in, if the user has joined it */
+};
+
+/* ---- route.c ---- */
+void route(struct frontend *, struct arena *, const struct element *stanza);
+/* Handlers by kind of stanza; each file defines its own. */
+void message_received(struct request *);
+void presence_received(struct request *);
+typedef void iq_handler(struct request *, const struct element *payload);
+iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last, service_time,
+    service_prompt, service_address, card_get, card_set, muc_admin_get;
+
+/* ---- Writing (stanza.c) ---- */
+/* An answer to an IQ, type result, open: write the payload, then stanza_close. */
+struct writer *iq_result_open(const struct request *);
+void iq_result_empty(const struct request *);
+/* An answer with an error to an IQ, message or presence; never to an error. */
+void stanza_refuse(const struct request *, enum s2_condition, const char *text);
+/* A request outlives its stanza where the answer comes later: this is what is needed for it. */
+struct reply {
+	struct frontend *frontend;
+	char *from, *to, *id; /* of the answer */
+};
+struct reply *reply_new(const struct request *);
+void reply_free(struct reply *);
+struct writer *reply_open(const struct reply *); /* type result; then stanza_close */
+void reply_refuse(const struct reply *, enum s2_condition, const char *text);
+
+/* Addresses on the frontend's arena: node@gateway, node@gateway/resource. NULL if the name makes no JID. */
+const char *contact_jid(struct frontend *, const struct user *, const char *name, const char *resource);
+const char *room_jid(struct frontend *, const struct room *, const char *nickname);
+/* user@host or user@host/resource. */
+const char *user_address(struct frontend *, const struct user *, const char *resource);
+
+/* A stanza with from, to, type (may be NULL), open for further attributes and children; stanza_close closes it. */
+struct writer *stanza_open(struct frontend *, const char *name, enum component_care, const char *from, const char *to,
+                           const char *type);
+void stanza_close(struct frontend *);
+/* The delay element (XEP-0203), if the time is known and not now, or if the link is down and the stanza has to wait. */
+void write_delay(struct frontend *, struct writer *, const char *from, int64_t time);
+void write_show(struct writer *, enum s2_status);
+
+/* ---- Out of the hub: each file's part of hub_events ---- */
+void presence_account(void *arg, struct user *, const char *resource, enum account_state, const char *text);
+void presence_refused(void *arg, const char *jid, const char *resource, const char *node, const char *nickname,
+                      enum s2_condition, const char *text);
+void presence_buddy(void *arg, struct user *, const char *resource, const struct buddy *, bool gone);
+void presence_buddy_subscribe(void *arg, struct user *, const struct buddy *);
+void presence_buddy_removed(void *arg, struct user *, const struct buddy *);
+void presence_probe(void *arg, const char *jid);
+void message_notice(void *arg, const char *jid, const char *text, const enum s2_connection_error *);
+void message_arrived(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+void message_typing(void *arg, struct user *, const char *resource, const char *peer, enum s2_typing);
+void message_attention(void *arg, struct user *, const char *resource, const struct s2_message *);
+void message_delivered(void *arg, struct user *, const char *resource, const char *peer, const char *id);
+void message_bounced(void *arg, const struct ticket *, enum s2_condition, const char *text);
+void card_arrived(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
+void muc_occupant(void *arg, struct user *, const char *resource, const struct room *, const struct s2_participant *,
+                  unsigned codes);
+void muc_message(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+void muc_subject(void *arg, struct user *, const char *resource, const struct room *);
+void muc_error(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
+               enum s2_condition, const char *text);
+void muc_invitation(void *arg, struct user *, const char *room, const struct s2_message *);
+void register_changed(void *arg, const char *jid, bool registered);
+
+/* message.c, for muc.c: body, XHTML, attachments of a message that came from the network. */
+void message_write_content(struct frontend *, struct writer *, const struct s2_message *);
+/* muc.c: <presence/> with <x xmlns='.../muc'/> to a room. */
+void muc_join(struct request *, const struct element *x);
+/* disco.c: the entity capabilities (XEP-0115) of contacts. */
+void disco_write_caps(struct frontend *, struct writer *);
+/* xhtml.c: XHTML-IM through a white list; NULL if nothing of it is left or it is not well-formed. */
+struct element *xhtml_clean(struct arena *, const char *inner);
+/* The inner XML of a cleaned <body/>, as text. */
+const char *xhtml_inner(struct arena *, const struct element *body);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rooms as XEP-0045 shows them: joining and leaving, occupants with affiliation, role and status codes, groupchat, subject,
+ * errors. */
+#include <string.h>
+
+#include "lib/base/random.h"
+#include "spectrum/frontend/inside.h"
+#include "spectrum/hub/address.h"
+
+#define NS_CONFERENCE "jabber:x:conference" /* XEP-0249 */
+
+/* ---- In ---- */
+
+void muc_join(struct request *request, const struct element *x)
+{
+	const char *password = element_child_text(request->arena, x, "password", NULL);
+	if (!*request->to.resource) {
+		stanza_refuse(request, S2_JID_MALFORMED, "Join a room under a nickname: room@gateway/nickname.");
+		return;
+	}
+	room_join(request->frontend->hub, request->from.bare, request->from.resource, request->to.node,
+	          request->to.resource, text_or_null(password));
+}
+
+/* Networks without lists of affiliations have empty ones: clients show buttons by this answer. */
+void muc_admin_get(struct request *request, const struct element *payload)
+{
+	if (!request->room) {
+		stanza_refuse(request, S2_ITEM_NOT_FOUND, "You are not in this room.");
+		return;
+	}
+	struct writer *writer = iq_result_open(request);
+	xml_empty(writer, "query", NS_MUC_ADMIN);
+	stanza_close(request->frontend);
+}
+
+/* ---- Out ---- */
+
+static const char *affiliation_text(const struct s2_participant *value, unsigned codes)
+{
+	static const char *const names[] = {[S2_AFFILIATION_NONE] = "none",   [S2_AFFILIATION_MEMBER] = "member",
+	                                    [S2_AFFILIATION_ADMIN] = "admin", [S2_AFFILIATION_OWNER] = "owner",
+	                                    [S2_AFFILIATION_OUTCAST] = "outcast"};
+	if (codes & ROOM_BANNED)
+		return "outcast";
+	if (value->affiliation != S2_AFFILIATION_UNSET)
+		return names[value->affiliation];
+	return value->flags & S2_PARTICIPANT_MODERATOR ? "admin" : "member";
+}
+
+static const char *role_text(const struct s2_participant *value)
+{
+	static const char *const names[] = {[S2_ROLE_NONE] = "none",
+	                                    [S2_ROLE_VISITOR] = "visitor",
+	                                    [S2_ROLE_PARTICIPANT] = "participant",
+	                                    [S2_ROLE_MODERATOR] = "moderator"};
+	/* A rename is shown as leaving, but keeps the role. */
+	if (value->status == S2_STATUS_NONE && text_empty(value->new_nickname))
+		return "none";
+	if (value->role != S2_ROLE_UNSET)
+		return names[value->role];
+	return value->flags & S2_PARTICIPANT_MODERATOR ? "moderator" : "participant";
+}
+
+static void write_item(struct frontend *frontend, struct writer *writer, const struct s2_participant *value,
+                       const char *real_jid, unsigned codes)
+{
+	xml_open(writer, "item", NULL);
+	xml_attr(writer, "affiliation", affiliation_text(value, codes));
+	xml_attr(writer, "role", role_text(value));
+	xml_attr(writer, "jid", real_jid);
+	if (codes & ROOM_RENAMED)
+		xml_attr(writer, "nick", value->new_nickname);
+	if (codes & (ROOM_KICKED | ROOM_BANNED)) {
+		if (!text_empty(value->actor)) {
+			xml_open(writer, "actor", NULL);
+			xml_attr(writer, "nick", value->actor);
+			xml_close(writer);
+		}
+		xml_leaf(writer, "reason", NULL, text_or_null(value->status_text));
+	}
+	xml_close(writer);
+}
+
+static void write_codes(struct writer *writer, unsigned codes)
+{
+	static const struct {
+		unsigned code;
+		const char *number;
+	} numbers[] = {{ROOM_NONANONYMOUS, "100"}, {ROOM_SELF, "110"},   {ROOM_NICK_ASSIGNED, "210"}, {ROOM_BANNED, "301"},
+	               {ROOM_RENAMED, "303"},      {ROOM_KICKED, "307"}, {ROOM_SHUTDOWN, "332"},      {ROOM_LOST, "333"}};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		if (!(codes & numbers[i].code))
+			continue;
+		xml_open(writer, "status", NULL);
+		xml_attr(writer, "code", numbers[i].number);
+		xml_close(writer);
+	}
+}
+
+void muc_occupant(void *arg, struct user *user, const char *resource, const struct room *room,
+                  const struct s2_participant *value, unsigned codes)
+{
+	struct frontend *frontend = arg;
+	bool gone = value->status == S2_STATUS_NONE;
+	const char *from = room_jid(frontend, room, text_empty(value->alias) ? value->nickname : value->alias);
+	const char *to = user_address(frontend, user, resource);
+	const char *real_jid = text_empty(value->real_name) ? NULL : contact_jid(frontend, user, value->real_name, NULL);
+	struct writer *writer =
+	    stanza_open(frontend, "presence", COMPONENT_PASSING, from, to, gone ? "unavailable" : NULL);
+	if (!gone)
+		write_show(writer, value->status);
+	if (!(codes & (ROOM_KICKED | ROOM_BANNED | ROOM_RENAMED)))
+		xml_leaf(writer, "status", NULL, text_or_null(value->status_text));
+	if (!gone && !text_empty(value->icon_hash)) {
+		xml_open(writer, "x", NS_VCARD_UPDATE);
+		xml_leaf(writer, "photo", NULL, value->icon_hash);
+		xml_close(writer);
+	}
+	xml_open(writer, "x", NS_MUC_USER);
+	write_item(frontend, writer, value, real_jid, codes);
+	write_codes(writer, codes);
+	xml_close(writer);
+	stanza_close(frontend);
+}
+
+static struct writer *groupchat_open(struct frontend *frontend, const char *from, const char *to, const char *id)
+{
+	char made[17];
+	random_id(made, sizeof made - 1);
+	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from, to, "groupchat");
+	xml_attr(writer, "id", text_empty(id) ? made : id);
+	return writer;
+}
+
+void muc_message(void *arg, struct user *user, const char *resource, const struct room *room,
+                 const struct s2_message *message)
+{
+	struct frontend *frontend = arg;
+	const char *bare = room_jid(frontend, room, NULL);
+	struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, message->nickname),
+	                                       user_address(frontend, user, resource), message->id);
+	message_write_content(frontend, writer, message);
+	write_delay(frontend, writer, bare, message->time);
+	stanza_close(frontend);
+}
+
+void muc_subject(void *arg, struct user *user, const char *resource, const struct room *room)
+{
+	struct frontend *frontend = arg;
+	struct room_subject subject;
+	room_get_subject(room, &subject);
+	struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, subject.author),
+	                                       user_address(frontend, user, resource), NULL);
+	xml_leaf(writer, "subject", NULL, subject.text ? subject.text : "");
+	write_delay(frontend, writer, room_jid(frontend, room, NULL), subject.time);
+	stanza_close(frontend);
+}
+
+void muc_error(void *arg, struct user *user, const char *resource, const struct room *room, const char *nickname,
+               enum s2_condition condition, const char *text)
+{
+	struct frontend *frontend = arg;
+	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, room_jid(frontend, room, nickname),
+	                                    user_address(frontend, user, resource), "error");
+	xml_empty(writer, "x", NS_MUC);
+	xml_error(writer, condition, text);
+	stanza_close(frontend);
+}
+
+void muc_invitation(void *arg, struct user *user, const char *name, const struct s2_message *message)
+{
+	struct frontend *frontend = arg;
+	const char *node = address_of_room(&frontend->arena, name);
+	if (!node)
+		return;
+	const char *jid = arena_printf(&frontend->arena, "%s@%s", node, frontend->jid);
+	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, jid, user_jid(user), "normal");
+	xml_leaf(writer, "body", NULL,
+	         arena_printf(&frontend->arena, "%s: %s", message->nickname, message->body ? message->body : ""));
+	xml_open(writer, "x", NS_CONFERENCE);
+	xml_attr(writer, "jid", jid);
+	xml_close(writer);
+	write_delay(frontend, writer, jid, message->time);
+	stanza_close(frontend);
+}

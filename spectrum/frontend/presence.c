@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Presence: log-in and log-out (XEP-0100 section 4.4), contacts' presence, and subscriptions (RFC 6121 section 3). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/utf8.h"
+#include "spectrum/frontend/inside.h"
+
+#define STATUS_BYTES 4096
+
+/* ---- In ---- */
+
+static enum s2_status read_show(const char *show)
+{
+	static const struct {
+		const char *show;
+		enum s2_status status;
+	} shows[] = {
+	    {"away", S2_STATUS_AWAY}, {"chat", S2_STATUS_FFC}, {"xa", S2_STATUS_XA}, {"dnd", S2_STATUS_DND}};
+	for (size_t i = 0; show && i < sizeof shows / sizeof *shows; i++) {
+		if (!strcmp(show, shows[i].show))
+			return shows[i].status;
+	}
+	return S2_STATUS_ONLINE;
+}
+
+static void log_in(struct request *request)
+{
+	const struct element *stanza = request->stanza;
+	const char *priority = element_child_text(request->arena, stanza, "priority", NULL);
+	char *text = (char *)element_child_text(request->arena, stanza, "status", NULL);
+	if (text && strlen(text) > STATUS_BYTES)
+		text = arena_strndup(request->arena, text, utf8_cut(text, strlen(text), STATUS_BYTES));
+	struct s2_presence presence = {
+	    .status = read_show(element_child_text(request->arena, stanza, "show", NULL)),
+	    .text = text_or_null(text),
+	    .priority = priority ? atoi(priority) : 0,
+	};
+	if (presence.priority < -128 || presence.priority > 127)
+		presence.priority = 0;
+	if (element_child(stanza, "invisible", NS_INVISIBLE))
+		presence.status = S2_STATUS_INVISIBLE;
+	user_available(request->frontend->hub, request->from.bare, request->from.resource, &presence);
+}
+
+static void answer_type(const struct request *request, const char *type)
+{
+	stanza_open(request->frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.bare, type);
+	stanza_close(request->frontend);
+}
+
+static void available(struct request *request)
+{
+	const struct element *muc = element_child(request->stanza, "x", NS_MUC);
+	if (!*request->from.resource)
+		return;
+	if (request->target == TARGET_GATEWAY)
+		log_in(request);
+	else if (muc || request->target == TARGET_OCCUPANT)
+		muc_join(request, muc);
+	else if (request->target == TARGET_ROOM)
+		stanza_refuse(request, S2_JID_MALFORMED, "Join a room under a nickname: room@gateway/nickname.");
+}
+
+static void unavailable(struct request *request)
+{
+	struct frontend *frontend = request->frontend;
+	if (request->target == TARGET_GATEWAY)
+		user_unavailable(frontend->hub, request->from.bare, request->from.resource);
+	else if (request->room)
+		room_leave(request->user, request->from.resource, request->to.node);
+}
+
+/* A client that is gone says so by errors, too. */
+static void error(struct request *request)
+{
+	unavailable(request);
+}
+
+static void subscribe(struct request *request)
+{
+	if (request->target == TARGET_GATEWAY) {
+		answer_type(request, "subscribed");
+		if (request->user)
+			user_probe(request->frontend->hub, request->from.bare, NULL, NULL);
+	} else if (request->target == TARGET_CONTACT && request->user) {
+		answer_type(request, "subscribed");
+		contact_subscribe(request->user, contact_name(request->arena, request->user, request->to.node));
+	} else {
+		stanza_refuse(request, S2_REGISTRATION_REQUIRED, "Log in to the gateway to add contacts.");
+	}
+}
+
+static void subscribed(struct request *request)
+{
+	if (request->target == TARGET_CONTACT && request->user)
+		contact_subscribed(request->user, contact_name(request->arena, request->user, request->to.node));
+}
+
+static void unsubscribe(struct request *request)
+{
+	if (request->target == TARGET_CONTACT && request->user)
+		contact_unsubscribe(request->user, contact_name(request->arena, request->user, request->to.node), false);
+	answer_type(request, "unsubscribed");
+}
+
+static void unsubscribed(struct request *request)
+{
+	if (request->target == TARGET_CONTACT && request->user)
+		contact_unsubscribe(request->user, contact_name(request->arena, request->user, request->to.node), true);
+}
+
+static void probe(struct request *request)
+{
+	struct frontend *frontend = request->frontend;
+	const char *to = *request->from.resource ? request->from.resource : NULL;
+	if (request->user) {
+		const char *name = request->target == TARGET_CONTACT
+		                       ? contact_name(request->arena, request->user, request->to.node)
+		                       : NULL;
+		if (name || request->target == TARGET_GATEWAY)
+			user_probe(frontend->hub, request->from.bare, to, name);
+		return;
+	}
+	stanza_open(frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.full, "unavailable");
+	stanza_close(frontend);
+	/* Somebody who asks is there himself: after our restart he may believe that he is logged in. */
+	if (request->target == TARGET_GATEWAY)
+		presence_probe(frontend, request->from.bare);
+}
+
+void presence_received(struct request *request)
+{
+	static const struct {
+		const char *type;
+		void (*handler)(struct request *);
+	} types[] = {
+	    {"unavailable", unavailable}, {"subscribe", subscribe},       {"subscribed", subscribed},
+	    {"unsubscribe", unsubscribe}, {"unsubscribed", unsubscribed}, {"probe", probe},
+	    {"error", error},
+	};
+	if (!request->type) {
+		available(request);
+		return;
+	}
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (!strcmp(request->type, types[i].type)) {
+			types[i].handler(request);
+			return;
+		}
+	}
+	stanza_refuse(request, S2_BAD_REQUEST, "There is no such type of presence.");
+}
+
+/* ---- Out ---- */
+
+void presence_account(void *arg, struct user *user, const char *resource, enum account_state state, const char *text)
+{
+	struct frontend *frontend = arg;
+	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid,
+	                                    user_address(frontend, user, resource),
+	                                    state == ACCOUNT_ONLINE ? NULL : "unavailable");
+	if (state == ACCOUNT_ONLINE) {
+		struct s2_presence presence;
+		user_presence(user, &presence);
+		write_show(writer, presence.status);
+	}
+	if (state == ACCOUNT_CONNECTING && text_empty(text))
+		text = "Connecting";
+	xml_leaf(writer, "status", NULL, text_or_null(text));
+	stanza_close(frontend);
+}
+
+void presence_refused(void *arg, const char *jid, const char *resource, const char *node, const char *nickname,
+                      enum s2_condition condition, const char *text)
+{
+	struct frontend *frontend = arg;
+	const char *from = frontend->jid;
+	if (node)
+		from = arena_printf(&frontend->arena, "%s@%s/%s", node, frontend->jid, nickname ? nickname : "");
+	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, from,
+	                                    arena_printf(&frontend->arena, "%s/%s", jid, resource), "error");
+	if (node)
+		xml_empty(writer, "x", NS_MUC);
+	xml_error(writer, condition, text);
+	stanza_close(frontend);
+}
+
+void presence_buddy(void *arg, struct user *user, const char *resource, const struct buddy *buddy, bool gone)
+{
+	struct frontend *frontend = arg;
+	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), "bot");
+	if (!from)
+		return;
+	bool away = gone || buddy->status == S2_STATUS_NONE;
+	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, from,
+	                                    user_address(frontend, user, resource), away ? "unavailable" : NULL);
+	if (!away) {
+		write_show(writer, buddy->status);
+		xml_leaf(writer, "status", NULL, text_or_null(buddy_text(buddy, BUDDY_STATUS)));
+		xml_open(writer, "x", NS_VCARD_UPDATE);
+		xml_leaf(writer, "photo", NULL, buddy_text(buddy, BUDDY_ICON));
+		xml_close(writer);
+		disco_write_caps(frontend, writer);
+	}
+	stanza_close(frontend);
+}
+
+void presence_buddy_subscribe(void *arg, struct user *user, const struct buddy *buddy)
+{
+	struct frontend *frontend = arg;
+	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
+	if (!from)
+		return;
+	struct writer *writer =
+	    stanza_open(frontend, "presence", COMPONENT_PASSING, from, user_jid(user), "subscribe");
+	xml_leaf(writer, "nick", NS_NICK, text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
+	stanza_close(frontend);
+}
+
+void presence_buddy_removed(void *arg, struct user *user, const struct buddy *buddy)
+{
+	struct frontend *frontend = arg;
+	static const char *const types[] = {"unavailable", "unsubscribe", "unsubscribed"};
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
+		if (!from)
+			return;
+		stanza_open(frontend, "presence", COMPONENT_PASSING, from, user_jid(user), types[i]);
+		stanza_close(frontend);
+	}
+}
+
+void presence_probe(void *arg, const char *jid)
+{
+	struct frontend *frontend = arg;
+	stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid, jid, "probe");
+	stanza_close(frontend);
+}

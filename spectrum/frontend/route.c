@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where a stanza goes: by its kind, for IQs by the payload's namespace and by whom it is for. Every IQ request gets exactly
+ * one answer; what nobody handles is a service-unavailable (RFC 6120 section 8.4). */
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "spectrum/frontend/inside.h"
+#include "spectrum/hub/address.h"
+
+#define LOG_AREA "route"
+
+#define ANY_TARGET (TARGET_GATEWAY | TARGET_CONTACT | TARGET_ROOM | TARGET_OCCUPANT)
+
+static const struct iq_route {
+	const char *type, *name, *ns;
+	unsigned targets;
+	iq_handler *handler;
+} iq_routes[] = {
+    {"get", "ping", NS_PING, ANY_TARGET, service_ping},
+    {"get", "query", NS_DISCO_INFO, ANY_TARGET, disco_info},
+    {"get", "query", NS_DISCO_ITEMS, ANY_TARGET, disco_items},
+    {"get", "vCard", NS_VCARD, ANY_TARGET, card_get},
+    {"set", "vCard", NS_VCARD, TARGET_GATEWAY, card_set},
+    {"get", "query", NS_VERSION, TARGET_GATEWAY, service_version},
+    {"get", "query", NS_LAST, TARGET_GATEWAY, service_last},
+    {"get", "time", NS_TIME, TARGET_GATEWAY, service_time},
+    {"get", "query", NS_GATEWAY, TARGET_GATEWAY, service_prompt},
+    {"set", "query", NS_GATEWAY, TARGET_GATEWAY, service_address},
+    {"get", "query", NS_REGISTER, TARGET_GATEWAY, register_get},
+    {"set", "query", NS_REGISTER, TARGET_GATEWAY, register_set},
+    {"get", "query", NS_MUC_ADMIN, TARGET_ROOM, muc_admin_get},
+};
+
+static void iq_received(struct request *request)
+{
+	const char *type = request->type ? request->type : "";
+	if (!strcmp(type, "result") || !strcmp(type, "error"))
+		return;
+	const struct element *payload = element_child(request->stanza, NULL, NULL);
+	if ((strcmp(type, "get") && strcmp(type, "set")) || !payload || element_next(payload, NULL, NULL)) {
+		stanza_refuse(request, S2_BAD_REQUEST, "An IQ request has type get or set and exactly one payload.");
+		return;
+	}
+	for (size_t i = 0; i < sizeof iq_routes / sizeof *iq_routes; i++) {
+		const struct iq_route *to = &iq_routes[i];
+		if (to->targets & request->target && !strcmp(type, to->type) && element_is(payload, to->name, to->ns)) {
+			to->handler(request, payload);
+			return;
+		}
+	}
+	stanza_refuse(request, S2_SERVICE_UNAVAILABLE, NULL);
+}
+
+static enum target find_target(struct request *request)
+{
+	if (!*request->to.node)
+		return TARGET_GATEWAY;
+	if (request->user)
+		request->room = room_find(request->user, request->to.node);
+	bool room = request->room || address_is_room(request->to.node) ||
+	            room_is_listed(request->frontend->hub, request->user, request->to.node);
+	return !room ? TARGET_CONTACT : *request->to.resource ? TARGET_OCCUPANT : TARGET_ROOM;
+}
+
+void route(struct frontend *frontend, struct arena *arena, const struct element *stanza)
+{
+	static const struct {
+		const char *name;
+		void (*handler)(struct request *);
+	} kinds[] = {{"message", message_received}, {"presence", presence_received}, {"iq", iq_received}};
+	struct request request = {.frontend = frontend,
+	                          .arena = arena,
+	                          .stanza = stanza,
+	                          .type = element_get(stanza, "type"),
+	                          .id = element_get(stanza, "id")};
+	const char *from = element_get(stanza, "from"), *to = element_get(stanza, "to");
+	if (!from || !to || !jid_parse(arena, from, &request.from) || !jid_parse(arena, to, &request.to) ||
+	    strcmp(request.to.domain, frontend->jid) != 0) {
+		log_debug("stanza with wrong addresses name=%s from=%s to=%s", stanza->name, log_quote(from), log_quote(to));
+		return;
+	}
+	request.user = hub_user(frontend->hub, request.from.bare);
+	request.target = find_target(&request);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (element_is(stanza, kinds[i].name, NULL)) {
+			kinds[i].handler(&request);
+			return;
+		}
+	}
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How stanzas are answered and written: the parts that all subjects share. */
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "spectrum/frontend/inside.h"
+
+#define DELAY_LEAST_MS 5000 /* older than this is worth a time stamp */
+
+static void clean(void *arg)
+{
+	struct frontend *frontend = arg;
+	arena_reset(&frontend->arena);
+}
+
+struct writer *stanza_open(struct frontend *frontend, const char *name, enum component_care care, const char *from,
+                           const char *to, const char *type)
+{
+	loop_defer(frontend->loop, &frontend->cleaning, clean, frontend);
+	struct writer *writer = component_open(frontend->component, name, care);
+	xml_attr(writer, "from", from);
+	xml_attr(writer, "to", to);
+	xml_attr(writer, "type", type);
+	return writer;
+}
+
+void stanza_close(struct frontend *frontend)
+{
+	component_close(frontend->component);
+}
+
+struct writer *iq_result_open(const struct request *request)
+{
+	struct writer *writer = stanza_open(request->frontend, "iq", COMPONENT_PASSING, request->to.full,
+	                                    request->from.full, "result");
+	xml_attr(writer, "id", request->id);
+	return writer;
+}
+
+void iq_result_empty(const struct request *request)
+{
+	iq_result_open(request);
+	stanza_close(request->frontend);
+}
+
+void stanza_refuse(const struct request *request, enum s2_condition condition, const char *text)
+{
+	if (text_equal(request->type, "error") || text_equal(request->type, "result"))
+		return;
+	const char *name = request->stanza->name;
+	enum component_care care = name[0] == 'm' ? COMPONENT_KEPT : COMPONENT_PASSING;
+	struct writer *writer =
+	    stanza_open(request->frontend, name, care, request->to.full, request->from.full, "error");
+	xml_attr(writer, "id", request->id);
+	xml_error(writer, condition, text);
+	stanza_close(request->frontend);
+}
+
+struct reply *reply_new(const struct request *request)
+{
+	struct reply *reply = mem_new(sizeof *reply);
+	reply->frontend = request->frontend;
+	reply->from = mem_strdup(request->to.full);
+	reply->to = mem_strdup(request->from.full);
+	reply->id = mem_strdup(request->id);
+	return reply;
+}
+
+void reply_free(struct reply *reply)
+{
+	free(reply->from);
+	free(reply->to);
+	free(reply->id);
+	free(reply);
+}
+
+struct writer *reply_open(const struct reply *reply)
+{
+	struct writer *writer =
+	    stanza_open(reply->frontend, "iq", COMPONENT_PASSING, reply->from, reply->to, "result");
+	xml_attr(writer, "id", reply->id);
+	return writer;
+}
+
+void reply_refuse(const struct reply *reply, enum s2_condition condition, const char *text)
+{
+	struct writer *writer = stanza_open(reply->frontend, "iq", COMPONENT_PASSING, reply->from, reply->to, "error");
+	xml_attr(writer, "id", reply->id);
+	xml_error(writer, condition, text);
+	stanza_close(reply->frontend);
+}
+
+/* node@domain, node@domain/resource; the node is prepared already. */
+static const char *join_jid(struct frontend *frontend, const char *node, const char *domain, const char *resource)
+{
+	if (!node)
+		return NULL;
+	return resource ? arena_printf(&frontend->arena, "%s@%s/%s", node, domain, resource)
+	                : arena_printf(&frontend->arena, "%s@%s", node, domain);
+}
+
+const char *contact_jid(struct frontend *frontend, const struct user *user, const char *name, const char *resource)
+{
+	return join_jid(frontend, contact_node(&frontend->arena, user, name), frontend->jid, resource);
+}
+
+const char *room_jid(struct frontend *frontend, const struct room *room, const char *nickname)
+{
+	const char *resource = NULL;
+	if (!text_empty(nickname)) {
+		resource = jid_prepare_resource(&frontend->arena, nickname);
+		if (!resource)
+			resource = jid_escape(&frontend->arena, nickname);
+	}
+	return join_jid(frontend, room_node(room), frontend->jid, resource);
+}
+
+const char *user_address(struct frontend *frontend, const struct user *user, const char *resource)
+{
+	return resource ? arena_printf(&frontend->arena, "%s/%s", user_jid(user), resource) : user_jid(user);
+}
+
+void write_delay(struct frontend *frontend, struct writer *writer, const char *from, int64_t time)
+{
+	int64_t now = clock_wall_ms();
+	bool waits = !component_is_up(frontend->component);
+	if (!time && !waits)
+		return;
+	if (!time)
+		time = now;
+	if (!waits && now - time < DELAY_LEAST_MS)
+		return;
+	char stamp[CLOCK_TEXT_BYTES];
+	clock_format(time, stamp);
+	xml_open(writer, "delay", NS_DELAY);
+	xml_attr(writer, "from", from);
+	xml_attr(writer, "stamp", stamp);
+	xml_close(writer);
+}
+
+void write_show(struct writer *writer, enum s2_status status)
+{
+	static const char *const shows[] = {
+	    [S2_STATUS_AWAY] = "away", [S2_STATUS_FFC] = "chat", [S2_STATUS_XA] = "xa", [S2_STATUS_DND] = "dnd"};
+	if ((unsigned)status < sizeof shows / sizeof *shows)
+		xml_leaf(writer, "show", NULL, shows[status]);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Contacts: what the network says about them becomes presence and roster questions, what the user decides goes to the
+ * network, and both to the database, some contacts at a time. */
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/xmpp/jid.h"
+#include "spectrum/hub/address.h"
+#include "spectrum/hub/user.h"
+
+#define LOG_AREA "contact"
+#define SAVE_DELAY_MS 1000
+#define CONTACTS_MOST 20000 /* per user */
+
+const char *contact_name(struct arena *arena, const struct user *user, const char *node)
+{
+	/* The exact node first: a name may hold a % of its own. */
+	const char *name = jid_unescape(arena, node);
+	struct buddy *buddy = user ? roster_find(&user->roster, name) : NULL;
+	if (!buddy) {
+		name = address_name(arena, node);
+		buddy = user ? roster_find(&user->roster, name) : NULL;
+	}
+	return buddy ? buddy_text(buddy, BUDDY_NAME) : name;
+}
+
+static bool escapes(const struct hub *hub)
+{
+	return config_bool(hub->config, "service.jid_escaping") && !config_bool(hub->config, "features.disable_jid_escaping");
+}
+
+const char *contact_node(struct arena *arena, const struct user *user, const char *name)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	return address_of_contact(arena, buddy ? buddy_text(buddy, BUDDY_NAME) : name,
+	                          buddy ? buddy->flags & BUDDY_ESCAPED : escapes(user->hub));
+}
+
+const char *contact_node_of_new(struct arena *arena, const struct hub *hub, const char *name)
+{
+	return address_of_contact(arena, name, escapes(hub));
+}
+
+/* ---- Database ---- */
+
+static void unsaved(struct user *user, struct buddy *buddy)
+{
+	struct hub *hub = user->hub;
+	buddy->flags |= BUDDY_UNSAVED;
+	if (!hub->store || !list_empty(&user->unsaved_node))
+		return;
+	user->save_at = loop_now(hub->loop) + SAVE_DELAY_MS;
+	list_append(&hub->unsaved, &user->unsaved_node);
+	hub_tick_start(hub);
+}
+
+void contact_save(struct user *user)
+{
+	if (list_empty(&user->unsaved_node))
+		return;
+	list_remove(&user->unsaved_node);
+	for (unsigned i = 0; i < user->roster.count; i++) {
+		struct buddy *buddy = user->roster.items[i];
+		if (!(buddy->flags & BUDDY_UNSAVED))
+			continue;
+		buddy->flags &= (uint8_t)~BUDDY_UNSAVED;
+		store_put_buddy(user->hub->store, user->id,
+		                &(struct store_buddy){
+		                    .name = buddy_text(buddy, BUDDY_NAME),
+		                    .alias = buddy_text(buddy, BUDDY_ALIAS),
+		                    .groups = buddy_text(buddy, BUDDY_GROUPS),
+		                    .icon_hash = buddy_text(buddy, BUDDY_ICON),
+		                    .subscribed = buddy->flags & BUDDY_SUBSCRIBED,
+		                    .flags = buddy->flags & (BUDDY_ESCAPED | BUDDY_BLOCKED),
+		                });
+	}
+}
+
+void contact_save_due(struct hub *hub, uint64_t now)
+{
+	LIST_EACH(&hub->unsaved, node) {
+		struct user *user = LIST_ITEM(node, struct user, unsaved_node);
+		if (user->save_at > now)
+			return; /* in the order of time */
+		if (user->id)
+			contact_save(user);
+	}
+}
+
+void contact_load(struct user *user, const struct store_buddy *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct buddy *buddy = roster_add(&user->roster, rows[i].name, NULL);
+		if (!buddy)
+			continue;
+		buddy->flags = (uint8_t)((rows[i].flags & (BUDDY_ESCAPED | BUDDY_BLOCKED)) |
+		                         (rows[i].subscribed ? BUDDY_SUBSCRIBED : 0));
+		buddy = roster_set(&user->roster, buddy, BUDDY_ALIAS, rows[i].alias);
+		buddy = roster_set(&user->roster, buddy, BUDDY_GROUPS, rows[i].groups);
+		roster_set(&user->roster, buddy, BUDDY_ICON, rows[i].icon_hash);
+	}
+}
+
+/* ---- To the user ---- */
+
+void contact_present_all(struct user *user, const char *resource)
+{
+	for (unsigned i = 0; i < user->roster.count; i++) {
+		if (user->roster.items[i]->status != S2_STATUS_NONE)
+			hub_tell(user->hub, buddy, user, resource, user->roster.items[i], false);
+	}
+}
+
+void contact_offline(struct user *user, const char *resource)
+{
+	for (unsigned i = 0; i < user->roster.count; i++) {
+		if (user->roster.items[i]->status != S2_STATUS_NONE)
+			hub_tell(user->hub, buddy, user, resource, user->roster.items[i], true);
+	}
+}
+
+void contact_forget_status(struct user *user)
+{
+	for (unsigned i = 0; i < user->roster.count; i++)
+		user->roster.items[i]->status = S2_STATUS_NONE;
+}
+
+/* ---- To the network ---- */
+
+static struct s2_buddy to_network(const struct buddy *buddy, const char **groups, size_t most, struct arena *arena)
+{
+	struct s2_buddy out = {
+	    .name = buddy_text(buddy, BUDDY_NAME),
+	    .alias = buddy_text(buddy, BUDDY_ALIAS),
+	    .icon_hash = buddy_text(buddy, BUDDY_ICON),
+	    .status = S2_STATUS_NONE,
+	    .groups = groups,
+	};
+	char *list = arena_strdup(arena, buddy_text(buddy, BUDDY_GROUPS)), *rest = list, *group;
+	while (rest && *rest && out.group_count < most && (group = strsep(&rest, "\n")))
+		groups[out.group_count++] = group;
+	return out;
+}
+
+#define GROUPS_MOST 32
+
+static void tell_network(struct user *user, const struct buddy *buddy,
+                         void (*verb)(struct seat *, const struct s2_buddy *))
+{
+	struct arena arena = {0};
+	const char *groups[GROUPS_MOST];
+	struct s2_buddy out = to_network(buddy, groups, GROUPS_MOST, &arena);
+	if (user->seat.backend)
+		verb(&user->seat, &out);
+	arena_fini(&arena);
+}
+
+void contact_announce_all(struct user *user)
+{
+	struct arena arena = {0};
+	unsigned count = user->roster.count;
+	struct s2_buddy *all = arena_alloc(&arena, count * sizeof *all);
+	for (unsigned i = 0; i < count; i++) {
+		const char **groups = arena_alloc(&arena, GROUPS_MOST * sizeof *groups);
+		all[i] = to_network(user->roster.items[i], groups, GROUPS_MOST, &arena);
+	}
+	link_buddies(&user->seat, all, count);
+	arena_fini(&arena);
+}
+
+/* ---- From the network ---- */
+
+static char *join_groups(struct arena *arena, const struct s2_buddy *in)
+{
+	struct str joined = {0};
+	for (size_t i = 0; i < in->group_count; i++) {
+		if (text_empty(in->groups[i]))
+			continue;
+		if (joined.len)
+			str_addc(&joined, '\n');
+		str_adds(&joined, in->groups[i]);
+	}
+	char *text = arena_strdup(arena, joined.data);
+	str_fini(&joined);
+	return text;
+}
+
+/* Takes over what the network says; true if something changed that the database keeps. */
+static bool contact_update(struct user *user, struct buddy **at, const struct s2_buddy *in)
+{
+	struct arena arena = {0};
+	struct roster *roster = &user->roster;
+	struct buddy *buddy = *at;
+	const char *groups = join_groups(&arena, in);
+	bool changed = !text_equal(buddy_text(buddy, BUDDY_ICON), in->icon_hash ? in->icon_hash : "");
+	buddy = roster_set(roster, buddy, BUDDY_ICON, in->icon_hash);
+	if (!text_empty(in->alias)) {
+		changed = changed || strcmp(buddy_text(buddy, BUDDY_ALIAS), in->alias) != 0;
+		buddy = roster_set(roster, buddy, BUDDY_ALIAS, in->alias);
+	}
+	if (groups) {
+		changed = changed || strcmp(buddy_text(buddy, BUDDY_GROUPS), groups) != 0;
+		buddy = roster_set(roster, buddy, BUDDY_GROUPS, groups);
+	}
+	buddy = roster_set(roster, buddy, BUDDY_STATUS, in->status_text);
+	buddy->status = (uint8_t)in->status;
+	changed = changed || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
+	buddy->flags = (uint8_t)((buddy->flags & ~BUDDY_BLOCKED) | (in->blocked ? BUDDY_BLOCKED : 0));
+	arena_fini(&arena);
+	*at = buddy;
+	return changed;
+}
+
+void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
+{
+	struct hub *hub = arg;
+	struct user *user = user_of_seat(seat);
+	struct arena arena = {0};
+	struct buddy *buddy = roster_find(&user->roster, in->name);
+	bool created = false;
+	if (!buddy) {
+		bool fits = user->roster.count < CONTACTS_MOST && !text_equal(in->name, user->name) &&
+		            address_of_contact(&arena, in->name, escapes(hub));
+		buddy = fits ? roster_add(&user->roster, in->name, &created) : NULL;
+		if (buddy && escapes(hub))
+			buddy->flags |= BUDDY_ESCAPED;
+	}
+	arena_fini(&arena);
+	if (!buddy) {
+		log_debug("contact without an address left out user=%s name=%s", user->jid, log_quote(in->name));
+		return;
+	}
+	if (contact_update(user, &buddy, in) || created)
+		unsaved(user, buddy);
+	if (!(buddy->flags & (BUDDY_SUBSCRIBED | BUDDY_ASKED))) {
+		buddy->flags |= BUDDY_ASKED;
+		hub_tell(hub, buddy_subscribe, user, buddy);
+	}
+	hub_tell(hub, buddy, user, NULL, buddy, false);
+}
+
+static void contact_drop(struct user *user, struct buddy *buddy)
+{
+	if (user->hub->store && user->id)
+		store_remove_buddy(user->hub->store, user->id, buddy_text(buddy, BUDDY_NAME));
+	roster_remove(&user->roster, buddy);
+}
+
+void contact_removed(void *arg, struct seat *seat, const char *name)
+{
+	struct hub *hub = arg;
+	struct user *user = user_of_seat(seat);
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (!buddy)
+		return;
+	hub_tell(hub, buddy_removed, user, buddy);
+	contact_drop(user, buddy);
+}
+
+void contact_authorization(void *arg, struct seat *seat, const char *name)
+{
+	struct hub *hub = arg;
+	struct user *user = user_of_seat(seat);
+	bool created;
+	struct buddy *buddy = roster_add(&user->roster, name, &created);
+	if (!buddy)
+		return;
+	if (created && escapes(hub))
+		buddy->flags |= BUDDY_ESCAPED;
+	buddy->flags |= BUDDY_REQUEST | BUDDY_ASKED;
+	unsaved(user, buddy);
+	hub_tell(hub, buddy_subscribe, user, buddy);
+}
+
+/* ---- From the user ---- */
+
+/* In the roster from now on, and the network knows. Returns whether it was so before. */
+static bool contact_confirm(struct user *user, const char *name)
+{
+	bool created;
+	struct buddy *buddy = roster_add(&user->roster, name, &created);
+	if (!buddy)
+		return true;
+	bool before = buddy->flags & BUDDY_SUBSCRIBED;
+	if (created && escapes(user->hub))
+		buddy->flags |= BUDDY_ESCAPED;
+	buddy->flags |= BUDDY_SUBSCRIBED;
+	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	if (!before) {
+		unsaved(user, buddy);
+		tell_network(user, buddy, link_buddy_changed);
+	}
+	hub_tell(user->hub, buddy, user, NULL, buddy, false);
+	return before;
+}
+
+void contact_subscribe(struct user *user, const char *name)
+{
+	bool before = contact_confirm(user, name);
+	struct buddy *buddy = roster_find(&user->roster, name);
+	/* The other direction, asked once. */
+	if (buddy && !before && !(buddy->flags & BUDDY_ASKED)) {
+		buddy->flags |= BUDDY_ASKED;
+		hub_tell(user->hub, buddy_subscribe, user, buddy);
+	}
+}
+
+void contact_subscribed(struct user *user, const char *name)
+{
+	contact_confirm(user, name);
+}
+
+void contact_unsubscribe(struct user *user, const char *name, bool unsubscribed)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (!buddy)
+		return;
+	/* "unsubscribed" refuses a question; from a contact that is in the roster it only hides the user's presence. */
+	if (unsubscribed && (buddy->flags & BUDDY_SUBSCRIBED))
+		return;
+	bool tell = !(buddy->flags & BUDDY_SUBSCRIBED) || config_bool(user->hub->config, "service.enable_remove_buddy");
+	if (tell)
+		tell_network(user, buddy, link_buddy_removed);
+	hub_tell(user->hub, buddy, user, NULL, buddy, true);
+	contact_drop(user, buddy);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Messages between a user and his contacts. Each one from the user carries a ticket that ends exactly once: the network
+ * took it, or its sender gets an error. What comes while his log-in is under way waits, bounded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "spectrum/hub/address.h"
+#include "spectrum/hub/room.h"
+#include "spectrum/hub/user.h"
+
+#define LOG_AREA "conversation"
+#define WAITING_MOST 100          /* messages of one user that wait for his log-in */
+#define UNSENT_MOST (4u << 20)    /* bytes that a backend has not taken yet */
+#define CARD_WAIT_MS 20000
+#define CARDS_MOST 10000
+
+typedef void link_verb(struct seat *, const struct s2_message *, struct ticket *);
+
+struct waiting {
+	struct waiting *next;
+	link_verb *verb;
+	struct ticket *ticket;
+	struct s2_message message; /* its texts are behind it */
+};
+
+static const char *put(char **at, const char *text)
+{
+	if (!text)
+		return NULL;
+	char *copy = *at;
+	*at = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+/* Attachments are sent by reference in the body; they don't come from users yet. */
+static void wait_for_login(struct user *user, link_verb *verb, const struct s2_message *message, struct ticket *ticket)
+{
+	const char *const texts[] = {message->peer, message->nickname, message->body, message->xhtml, message->id};
+	size_t bytes = 0;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		bytes += texts[i] ? strlen(texts[i]) + 1 : 0;
+	struct waiting *waiting = mem_new(sizeof *waiting + bytes);
+	char *at = (char *)(waiting + 1);
+	waiting->verb = verb;
+	waiting->ticket = ticket;
+	waiting->message = *message;
+	waiting->message.peer = put(&at, message->peer);
+	waiting->message.nickname = put(&at, message->nickname);
+	waiting->message.body = put(&at, message->body);
+	waiting->message.xhtml = put(&at, message->xhtml);
+	waiting->message.id = put(&at, message->id);
+	*user->waiting_end = waiting;
+	user->waiting_end = &waiting->next;
+	user->waiting_count++;
+}
+
+/* Takes the whole queue; what is queued from now on starts a new one. */
+static struct waiting *take_waiting(struct user *user)
+{
+	struct waiting *first = user->waiting;
+	user->waiting = NULL;
+	user->waiting_end = &user->waiting;
+	user->waiting_count = 0;
+	return first;
+}
+
+void conversation_flush(struct user *user)
+{
+	for (struct waiting *waiting = take_waiting(user), *next; waiting; waiting = next) {
+		next = waiting->next;
+		waiting->verb(&user->seat, &waiting->message, waiting->ticket);
+		free(waiting);
+	}
+}
+
+void conversation_refuse(struct user *user, enum s2_condition condition, const char *text)
+{
+	for (struct waiting *waiting = take_waiting(user), *next; waiting; waiting = next) {
+		next = waiting->next;
+		hub_end(user->hub, waiting->ticket, condition, text);
+		free(waiting);
+	}
+}
+
+void conversation_hand_over(struct user *user, link_verb *verb, const struct s2_message *message, struct ticket *ticket)
+{
+	user->hub->stats.messages_in++;
+	if (user->state == USER_ONLINE && link_unsent(&user->seat) < UNSENT_MOST)
+		verb(&user->seat, message, ticket);
+	else if (user->state == USER_ONLINE)
+		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT, "The network takes messages too slowly. Try again later.");
+	else if (user->waiting_count < WAITING_MOST)
+		wait_for_login(user, verb, message, ticket);
+	else
+		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT, "Too many messages wait for the log-in to the network.");
+}
+
+/* Who is not logged in gets to know what to do about it. */
+struct stranger {
+	struct hub *hub;
+	struct ticket *ticket;
+};
+
+static void stranger_known(void *arg, const struct account_info *info, enum s2_condition condition, const char *text)
+{
+	struct stranger *stranger = arg;
+	if (!info)
+		hub_end(stranger->hub, stranger->ticket, condition, text);
+	else if (info->registered)
+		hub_end(stranger->hub, stranger->ticket, S2_RECIPIENT_UNAVAILABLE,
+		        "You are not logged in to the network. Send presence to the gateway first.");
+	else
+		hub_end(stranger->hub, stranger->ticket, S2_REGISTRATION_REQUIRED, "You are not registered with this gateway.");
+	free(stranger);
+}
+
+void conversation_refuse_stranger(struct hub *hub, const char *jid, struct ticket *ticket)
+{
+	struct stranger *stranger = mem_new(sizeof *stranger);
+	*stranger = (struct stranger){hub, ticket};
+	account_get(hub, jid, stranger_known, stranger);
+}
+
+static void send_by(struct hub *hub, const char *jid, const char *resource, link_verb *verb,
+                    const struct s2_message *message, struct ticket *ticket)
+{
+	struct user *user = hub_user(hub, jid);
+	if (!user) {
+		conversation_refuse_stranger(hub, jid, ticket);
+		return;
+	}
+	struct resource *sender = user_resource(user, resource);
+	struct buddy *buddy = sender && !message->private_ ? roster_find(&user->roster, message->peer) : NULL;
+	if (buddy)
+		buddy->talk = sender->number;
+	conversation_hand_over(user, verb, message, ticket);
+}
+
+void conversation_send(struct hub *hub, const char *jid, const char *resource, const struct s2_message *message,
+                       struct ticket *ticket)
+{
+	send_by(hub, jid, resource, link_message, message, ticket);
+}
+
+void conversation_attention(struct hub *hub, const char *jid, const char *resource, const struct s2_message *message,
+                            struct ticket *ticket)
+{
+	send_by(hub, jid, resource, link_attention, message, ticket);
+}
+
+void conversation_typing(struct user *user, const char *peer, enum s2_typing typing)
+{
+	if (user->state == USER_ONLINE)
+		link_typing(&user->seat, peer, typing);
+}
+
+/* ---- From the network ---- */
+
+void conversation_result(void *arg, struct ticket *ticket, enum s2_condition condition, const char *text)
+{
+	hub_end(arg, ticket, condition, text);
+}
+
+void conversation_returned(void *arg, struct ticket *ticket, const char *text)
+{
+	hub_end(arg, ticket, S2_RECIPIENT_UNAVAILABLE, text);
+}
+
+/* The client that wrote to this contact last, or NULL for the bare JID. */
+static const char *talk_resource(const struct user *user, const char *peer)
+{
+	struct buddy *buddy = roster_find(&user->roster, peer);
+	struct resource *resource = buddy ? user_resource_number(user, buddy->talk) : NULL;
+	return resource ? resource->name : NULL;
+}
+
+void conversation_arrived(void *arg, struct seat *seat, const struct s2_message *message)
+{
+	struct hub *hub = arg;
+	struct user *user = user_of_seat(seat);
+	if (text_empty(message->peer))
+		return;
+	if (room_message_arrived(user, message))
+		return;
+	hub->stats.messages_out++;
+	hub_tell(hub, message, user, talk_resource(user, message->peer), NULL, message);
+}
+
+void conversation_received(void *arg, struct seat *seat, const char *peer, const char *id)
+{
+	struct user *user = user_of_seat(seat);
+	hub_tell((struct hub *)arg, received, user, talk_resource(user, peer), peer, id);
+}
+
+void conversation_typed(void *arg, struct seat *seat, const char *peer, enum s2_typing typing)
+{
+	struct user *user = user_of_seat(seat);
+	const char *resource = talk_resource(user, peer);
+	/* A state alone opens no conversation. */
+	if (resource)
+		hub_tell((struct hub *)arg, typing, user, resource, peer, typing);
+}
+
+void conversation_attended(void *arg, struct seat *seat, const struct s2_message *message)
+{
+	struct user *user = user_of_seat(seat);
+	if (!text_empty(message->peer))
+		hub_tell((struct hub *)arg, attention, user, talk_resource(user, message->peer), message);
+}
+
+/* ---- vCards (XEP-0054) ---- */
+
+struct card_request {
+	struct list node;
+	uint32_t number;
+	uint64_t due;
+	const char *user, *to, *from, *id; /* behind it */
+};
+
+static void card_answer(struct hub *hub, struct card_request *request, const struct s2_card *card)
+{
+	list_remove(&request->node);
+	hub->card_count--;
+	hub_tell(hub, card, request->to, request->from, request->id, card);
+	free(request);
+}
+
+void conversation_card(struct user *user, const char *name, const char *to, const char *from, const char *id)
+{
+	struct hub *hub = user->hub;
+	struct card_request *request =
+	    mem_new(sizeof *request + strlen(user->jid) + strlen(to) + strlen(from) + strlen(id) + 4);
+	char *at = (char *)(request + 1);
+	request->user = put(&at, user->jid);
+	request->to = put(&at, to);
+	request->from = put(&at, from);
+	request->id = put(&at, id);
+	request->number = ++hub->next_card;
+	request->due = loop_now(hub->loop) + CARD_WAIT_MS;
+	list_append(&hub->cards, &request->node);
+	if (++hub->card_count > CARDS_MOST || user->state != USER_ONLINE) {
+		card_answer(hub, request, &(struct s2_card){.name = name});
+		return;
+	}
+	hub_tick_start(hub);
+	link_card_request(&user->seat, name, request->number);
+}
+
+void conversation_set_card(struct user *user, const struct s2_card *card)
+{
+	if (user->state == USER_ONLINE)
+		link_card_update(&user->seat, card);
+}
+
+void conversation_card_arrived(void *arg, struct seat *seat, uint32_t number, const struct s2_card *card)
+{
+	struct hub *hub = arg;
+	LIST_EACH(&hub->cards, node) {
+		struct card_request *request = LIST_ITEM(node, struct card_request, node);
+		if (request->number == number && !strcmp(request->user, seat->user)) {
+			card_answer(hub, request, card);
+			return;
+		}
+	}
+}
+
+void conversation_card_due(struct hub *hub, uint64_t now)
+{
+	LIST_EACH(&hub->cards, node) {
+		struct card_request *request = LIST_ITEM(node, struct card_request, node);
+		if (request->due > now)
+			return;
+		card_answer(hub, request, &(struct s2_card){0});
+	}
+}

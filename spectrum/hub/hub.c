@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The instance: start, end, the clock for what waits, and the table that hands what backends say to its subject. */
+#include "spectrum/hub/hub.h"
+
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spectrum/hub/user.h"
+
+#define LOG_AREA "hub"
+#define STOP_GRACE_MS 700 /* for backends to say goodbye to their networks */
+
+void hub_end(struct hub *hub, struct ticket *ticket, enum s2_condition condition, const char *text)
+{
+	if (ticket && condition != S2_DONE)
+		hub_tell(hub, bounce, ticket, condition, text);
+	ticket_free(ticket);
+}
+
+static void tick(void *arg)
+{
+	struct hub *hub = arg;
+	uint64_t now = loop_now(hub->loop);
+	user_retry_due(hub, now);
+	contact_save_due(hub, now);
+	room_subject_due(hub, now);
+	conversation_card_due(hub, now);
+	if (list_empty(&hub->retrying) && list_empty(&hub->unsaved) && list_empty(&hub->joining) && list_empty(&hub->cards))
+		timer_stop(hub->tick);
+}
+
+void hub_tick_start(struct hub *hub)
+{
+	if (!timer_running(hub->tick))
+		timer_start(hub->tick, HUB_TICK_MS, HUB_TICK_MS);
+}
+
+static void configured(void *arg)
+{
+	struct hub *hub = arg;
+	hub->configured = true;
+}
+
+static const struct link_events link_table = {
+    .seated = user_seated,
+    .unseated = user_unseated,
+    .delayed = user_delayed,
+    .connected = user_connected,
+    .disconnected = user_disconnected,
+    .result = conversation_result,
+    .returned = conversation_returned,
+    .message = conversation_arrived,
+    .received = conversation_received,
+    .typing = conversation_typed,
+    .attention = conversation_attended,
+    .card = conversation_card_arrived,
+    .buddy = contact_changed,
+    .buddy_removed = contact_removed,
+    .authorization = contact_authorization,
+    .participant = room_participant,
+    .room_nickname = room_renamed,
+    .room_subject = room_subject_changed,
+    .room_error = room_failed,
+    .room_list = room_listed,
+    .configured = configured,
+};
+
+static void kept(void *arg, uint64_t sequence, const char *stanza, size_t len)
+{
+	struct hub *hub = arg;
+	hub_tell(hub, kept, sequence, stanza, len);
+}
+
+struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **argv, const struct hub_events *events,
+                    void *arg, char **error)
+{
+	*error = NULL;
+	struct hub *hub = mem_new(sizeof *hub);
+	hub->loop = loop;
+	hub->config = config;
+	hub->events = events;
+	hub->arg = arg;
+	hub->stats.started = clock_wall_ms();
+	list_init(&hub->retrying);
+	list_init(&hub->unsaved);
+	list_init(&hub->joining);
+	list_init(&hub->cards);
+	hub->store = store_open(loop, config, error);
+	if (*error) {
+		free(hub);
+		return NULL;
+	}
+	hub->tick = timer_new(loop, tick, hub);
+	hub->link = link_new(loop, config, argc, argv, &link_table, hub);
+	if (hub->store)
+		store_each_pending(hub->store, kept, hub);
+	else
+		kept(hub, 0, NULL, 0);
+	return hub;
+}
+
+void hub_stop(struct hub *hub)
+{
+	if (hub->stopping)
+		return;
+	hub->stopping = true;
+	MAP_EACH(&hub->users, struct user, user)
+		user_logout(user, "The gateway is being shut down.");
+	conversation_card_due(hub, UINT64_MAX);
+	link_free(&hub->link, STOP_GRACE_MS);
+}
+
+void hub_free(struct hub **at)
+{
+	struct hub *hub = *at;
+	if (!hub)
+		return;
+	hub_stop(hub);
+	if (hub->store)
+		store_close(&hub->store);
+	timer_free(&hub->tick);
+	map_fini(&hub->users);
+	free(hub->rooms);
+	free(hub);
+	*at = NULL;
+}
+
+static void was_online(void *arg, const char *jid)
+{
+	struct hub *hub = arg;
+	if (jid && !hub_user(hub, jid))
+		hub_tell(hub, probe, jid);
+}
+
+void hub_frontend_up(struct hub *hub)
+{
+	if (hub->store && !hub->probed)
+		store_each_online(hub->store, config_bool(hub->config, "service.reconnect_all_users"), was_online, hub);
+	hub->probed = true;
+}
+
+void hub_pause(struct hub *hub, bool pause)
+{
+	if (!hub->link)
+		return;
+	if (pause)
+		link_pause(hub->link);
+	else
+		link_resume(hub->link);
+}
+
+void hub_keep(struct hub *hub, uint64_t sequence, const char *stanza, size_t len)
+{
+	if (hub->store)
+		store_put_pending(hub->store, sequence, stanza, len, NULL, NULL);
+}
+
+void hub_forget(struct hub *hub, uint64_t sequence)
+{
+	if (hub->store)
+		store_remove_pending(hub->store, sequence);
+}
+
+void hub_stats(const struct hub *hub, struct hub_stats *stats)
+{
+	struct link_stats link;
+	link_stats(hub->link, &link);
+	*stats = hub->stats;
+	stats->users = (unsigned)hub->users.count;
+	stats->backends = link.backends;
+}

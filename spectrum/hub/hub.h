@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who is online and who talks to whom. The hub stands between the XMPP side (frontend) and the backends (link): it knows
+ * users, their resources, contacts, conversations and rooms, and nothing of XML or frames. This header is what the frontend
+ * sees of it; user.h, room.h and buddy.h are the hub's own view. */
+#ifndef SPECTRUM_HUB_HUB_H
+#define SPECTRUM_HUB_HUB_H
+
+#include "lib/base/mem.h"
+#include "lib/config/config.h"
+#include "lib/io/loop.h"
+#include "spectrum/hub/buddy.h"
+#include "spectrum/hub/ticket.h"
+#include "spectrum2/types.h"
+
+struct hub;
+struct user;
+struct room;
+struct occupant;
+
+/* How the user's own connection to the network stands: what the presence of the gateway's JID says. */
+enum account_state { ACCOUNT_OFFLINE, ACCOUNT_CONNECTING, ACCOUNT_ONLINE };
+
+/* Upwards: what the frontend turns into stanzas. `resource` NULL = to the bare JID, for all of the user's resources. */
+struct hub_events {
+	/* `text`: why, for people; may be NULL. */
+	void (*account)(void *arg, struct user *, const char *resource, enum account_state, const char *text);
+	/* A message from the gateway itself; `error` is NULL or why the login failed. */
+	void (*notice)(void *arg, const char *jid, const char *text, const enum s2_connection_error *error);
+	/* Somebody who is not registered, or may not use the gateway, sent presence (node NULL) or tried to join a room. */
+	void (*refused)(void *arg, const char *jid, const char *resource, const char *node, const char *nickname,
+	                enum s2_condition, const char *text);
+
+	/* The contact's presence now. `gone`: unavailable, whatever it was. */
+	void (*buddy)(void *arg, struct user *, const char *resource, const struct buddy *, bool gone);
+	/* Ask the user to take the contact into his roster. */
+	void (*buddy_subscribe)(void *arg, struct user *, const struct buddy *);
+	/* The contact is to leave the user's roster. */
+	void (*buddy_removed)(void *arg, struct user *, const struct buddy *);
+
+	/* From a contact, or a private one from an occupant: `room` is NULL or his room. */
+	void (*message)(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+	void (*typing)(void *arg, struct user *, const char *resource, const char *peer, enum s2_typing);
+	void (*attention)(void *arg, struct user *, const char *resource, const struct s2_message *);
+	void (*received)(void *arg, struct user *, const char *resource, const char *peer, const char *id);
+	void (*card)(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
+	/* A message was refused. The ticket is freed afterwards. */
+	void (*bounce)(void *arg, const struct ticket *, enum s2_condition, const char *text);
+
+	/* Rooms: to one resource that is in the room. */
+	void (*occupant)(void *arg, struct user *, const char *resource, const struct room *, const struct s2_participant *,
+	                 unsigned codes);
+	void (*room_message)(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+	void (*room_subject)(void *arg, struct user *, const char *resource, const struct room *);
+	void (*room_error)(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
+	                   enum s2_condition, const char *text);
+
+	/* Somebody spoke in a room of the network that the user has not joined. */
+	void (*room_invitation)(void *arg, struct user *, const char *room, const struct s2_message *);
+
+	/* After a start: find out whether he is still there. */
+	void (*probe)(void *arg, const char *jid);
+	/* Somebody registered or unregistered: tell whom the configuration names. */
+	void (*registration)(void *arg, const char *jid, bool registered);
+	/* A stanza that was kept over a restart (hub_keep); then one call with NULL. */
+	void (*kept)(void *arg, uint64_t sequence, const char *stanza, size_t len);
+};
+
+/* Status codes of XEP-0045 section 15.6.2 that go with an occupant's presence. */
+enum room_code {
+	ROOM_SELF = 1,          /* 110 */
+	ROOM_NONANONYMOUS = 2,  /* 100 */
+	ROOM_NICK_ASSIGNED = 4, /* 210 */
+	ROOM_RENAMED = 8,       /* 303 */
+	ROOM_KICKED = 16,       /* 307 */
+	ROOM_BANNED = 32,       /* 301 */
+	ROOM_SHUTDOWN = 64,     /* 332 */
+	ROOM_LOST = 128,        /* 333 */
+};
+
+/* Opens the database and starts the first backend. NULL with *error (owned by the caller) if that can't be. */
+struct hub *hub_new(struct loop *, struct config *, int argc, char **argv, const struct hub_events *, void *arg,
+                    char **error);
+/* Tells all users (account offline, rooms 332) and ends the backends; nobody is let in any more. */
+void hub_stop(struct hub *);
+/* hub_stop, if that was not done; finishes the database's work. */
+void hub_free(struct hub **);
+/* The XMPP side is there (again): after a start this asks after the users that were online. */
+void hub_frontend_up(struct hub *);
+/* Back-pressure: what the network sends can't be passed on (or can again). */
+void hub_pause(struct hub *, bool pause);
+/* Keeps serialized stanzas over a restart, and forgets all up to `sequence`. */
+void hub_keep(struct hub *, uint64_t sequence, const char *stanza, size_t len);
+void hub_forget(struct hub *, uint64_t sequence);
+
+struct hub_stats {
+	unsigned users, backends;
+	uint64_t messages_in, messages_out; /* from XMPP, to XMPP */
+	int64_t started; /* wall clock, ms */
+};
+void hub_stats(const struct hub *, struct hub_stats *);
+
+/* ---- Users (spectrum/hub/user.c) ---- */
+/* Logged in or about to be; NULL else. */
+struct user *hub_user(const struct hub *, const char *jid);
+const char *user_jid(const struct user *);
+const char *user_name(const struct user *);
+bool user_is_online(const struct user *);
+/* What the client says of itself. */
+struct s2_presence {
+	enum s2_status status;
+	const char *text;
+	int priority;
+};
+/* What the network is told: of the client with the highest priority. */
+void user_presence(const struct user *, struct s2_presence *);
+/* The setting send_headlines: headlines stay headlines. */
+bool user_wants_headlines(const struct user *);
+/* Available presence to the gateway: log-in, or news of a resource. */
+void user_available(struct hub *, const char *jid, const char *resource, const struct s2_presence *);
+/* Unavailable to the gateway, or an error that says so. With the last one the user is logged out. */
+void user_unavailable(struct hub *, const char *jid, const char *resource);
+/* Answers a probe to the gateway or to a contact (name). */
+void user_probe(struct hub *, const char *jid, const char *resource, const char *name);
+
+/* ---- Contacts (contact.c) ---- */
+/* The name behind a contact's node, as the network spells it. */
+const char *contact_name(struct arena *, const struct user *, const char *node);
+/* The node of a contact of this user; NULL if no JID can be made of the name. */
+const char *contact_node(struct arena *, const struct user *, const char *name);
+/* Of somebody new, for a user of any kind. */
+const char *contact_node_of_new(struct arena *, const struct hub *, const char *name);
+/* Subscription stanzas from the user. */
+void contact_subscribe(struct user *, const char *name);
+void contact_subscribed(struct user *, const char *name);
+void contact_unsubscribe(struct user *, const char *name, bool unsubscribed);
+/* Presences of all contacts to one resource. */
+void contact_present_all(struct user *, const char *resource);
+
+/* ---- Conversations (conversation.c) ---- */
+/* Everything that takes a ticket ends it: at once by events.bounce, or later. `jid` need not be logged in. */
+void conversation_send(struct hub *, const char *jid, const char *resource, const struct s2_message *, struct ticket *);
+void conversation_attention(struct hub *, const char *jid, const char *resource, const struct s2_message *, struct ticket *);
+void conversation_typing(struct user *, const char *peer, enum s2_typing);
+/* vCard: answered by events.card, with an empty card if nothing is known within 20 s. */
+void conversation_card(struct user *, const char *name, const char *to, const char *from, const char *id);
+
+/* The user's own card goes to the network. */
+void conversation_set_card(struct user *, const struct s2_card *);
+
+/* ---- Rooms (room.c) ---- */
+struct room *room_first(const struct user *);
+struct room *room_after(const struct room *);
+struct room *room_find(const struct user *, const char *node);
+const char *room_node(const struct room *);
+const char *room_name(const struct room *);
+const char *room_nickname(const struct room *);
+unsigned room_occupants(const struct room *);
+bool room_has_occupant(const struct room *, const char *nickname);
+bool room_joined_by(const struct room *, const struct user *, const char *resource);
+struct room_subject {
+	const char *text, *author; /* NULL if unknown */
+	int64_t time;
+};
+void room_get_subject(const struct room *, struct room_subject *);
+void room_join(struct hub *, const char *jid, const char *resource, const char *node, const char *nickname,
+               const char *password);
+void room_leave(struct user *, const char *resource, const char *node);
+void room_send(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,
+               struct ticket *);
+void room_set_subject(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,
+                      struct ticket *);
+/* Rooms that the network listed for the user, and for everybody. */
+bool room_is_listed(const struct hub *, const struct user *, const char *node);
+size_t room_listing(const struct hub *, const struct user *, const struct s2_room_listing **rooms);
+
+/* ---- Accounts (account.c) ---- */
+enum account_reply { ACCOUNT_DONE, ACCOUNT_REFUSED };
+struct account_info {
+	bool registered;
+	const char *name;
+};
+/* Answers come on the loop, maybe before the call returns. `info` NULL: see condition and text. */
+typedef void account_answer(void *arg, const struct account_info *info, enum s2_condition, const char *text);
+void account_get(struct hub *, const char *jid, account_answer *, void *arg);
+void account_register(struct hub *, const char *jid, const char *name, const char *password, account_answer *, void *arg);
+void account_unregister(struct hub *, const char *jid, account_answer *, void *arg);
+bool account_needs_password(const struct hub *);
+bool account_needs_registration(const struct hub *);
+
+#endif

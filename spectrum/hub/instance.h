@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hub's own view of itself: one instance with its users, and what the files in this folder tell each other. */
+#ifndef SPECTRUM_HUB_INSTANCE_H
+#define SPECTRUM_HUB_INSTANCE_H
+
+#include "lib/base/list.h"
+#include "lib/base/map.h"
+#include "spectrum/hub/hub.h"
+#include "spectrum/link/link.h"
+#include "spectrum/store/store.h"
+
+#define HUB_TICK_MS 250
+
+struct hub {
+	struct loop *loop;
+	struct config *config;
+	struct link *link;
+	struct store *store; /* NULL: database.type=none */
+	const struct hub_events *events;
+	void *arg;
+	struct map users; /* by bare JID */
+	struct list retrying; /* users that wait for their next log-in */
+	struct list unsaved;  /* users with contacts that are to be stored */
+	struct list joining;  /* rooms whose join waits for its subject */
+	struct list cards;    /* vCard requests without an answer yet */
+	uint32_t next_card;
+	unsigned card_count;
+	struct timer *tick; /* runs while one of the lists is not empty */
+	struct s2_room_listing *rooms; /* that the network listed for everybody */
+	size_t room_count;
+	bool configured; /* a backend has told what it can do */
+	bool probed;     /* the users of before the start were asked after */
+	bool stopping;
+	struct hub_stats stats;
+};
+
+#define hub_tell(hub, event, ...) ((hub)->events->event((hub)->arg, __VA_ARGS__))
+
+/* Ends a ticket with an error (S2_DONE: without), and frees it. NULL is allowed. */
+void hub_end(struct hub *, struct ticket *, enum s2_condition, const char *text);
+/* There is something in one of the lists. */
+void hub_tick_start(struct hub *);
+
+/* What link_events are made of; each file takes the part that is its subject. */
+void user_seated(void *arg, struct seat *);
+void user_unseated(void *arg, struct seat *, const char *text);
+void user_delayed(void *arg, struct seat *, const char *text);
+void user_connected(void *arg, struct seat *);
+void user_disconnected(void *arg, struct seat *, enum s2_connection_error, const char *text);
+void conversation_result(void *arg, struct ticket *, enum s2_condition, const char *text);
+void conversation_returned(void *arg, struct ticket *, const char *text);
+void conversation_arrived(void *arg, struct seat *, const struct s2_message *);
+void conversation_received(void *arg, struct seat *, const char *peer, const char *id);
+void conversation_typed(void *arg, struct seat *, const char *peer, enum s2_typing);
+void conversation_attended(void *arg, struct seat *, const struct s2_message *);
+void conversation_card_arrived(void *arg, struct seat *, uint32_t request, const struct s2_card *);
+void contact_changed(void *arg, struct seat *, const struct s2_buddy *);
+void contact_removed(void *arg, struct seat *, const char *name);
+void contact_authorization(void *arg, struct seat *, const char *name);
+void room_participant(void *arg, struct seat *, const struct s2_participant *);
+void room_renamed(void *arg, struct seat *, const struct s2_room *);
+void room_subject_changed(void *arg, struct seat *, const struct s2_message *);
+void room_failed(void *arg, struct seat *, const char *room, const char *nickname, enum s2_condition, const char *text);
+void room_listed(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
+
+/* The tick's parts. `now` is loop_now. */
+void user_retry_due(struct hub *, uint64_t now);
+void contact_save_due(struct hub *, uint64_t now);
+void room_subject_due(struct hub *, uint64_t now);
+void conversation_card_due(struct hub *, uint64_t now);
+
+#endif

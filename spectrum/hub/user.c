@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A user's life: presence arrives, the account is loaded, a backend is found, LOGIN; and back again when the last client
+ * leaves, the network refuses, or the backend dies. XEP-0100 sections 4.4 and 4.5. */
+#include "spectrum/hub/user.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/random.h"
+
+#define LOG_AREA "user"
+#define RETRY_BASE_MS 1000
+#define RETRY_CAP_MS 300000
+#define RETRIES_UNKNOWN 10 /* of an error that does not say whether it will pass */
+
+static const char *const state_names[] = {"loading", "waiting", "connecting", "online", "retrying"};
+static const unsigned allowed_moves[] = {
+    [USER_LOADING] = 1 << USER_WAITING,
+    [USER_WAITING] = 1 << USER_CONNECTING | 1 << USER_RETRYING,
+    [USER_CONNECTING] = 1 << USER_ONLINE | 1 << USER_RETRYING | 1 << USER_WAITING,
+    [USER_ONLINE] = 1 << USER_RETRYING | 1 << USER_WAITING,
+    [USER_RETRYING] = 1 << USER_WAITING,
+};
+
+static void user_move(struct user *user, enum user_state state)
+{
+	assert(allowed_moves[user->state] & 1u << state);
+	log_debug("state user=%s from=%s to=%s", user->jid, state_names[user->state], state_names[state]);
+	user->state = state;
+}
+
+struct user *hub_user(const struct hub *hub, const char *jid)
+{
+	return map_get(&hub->users, jid);
+}
+
+const char *user_jid(const struct user *user)
+{
+	return user->jid;
+}
+
+const char *user_name(const struct user *user)
+{
+	return user->name ? user->name : "";
+}
+
+bool user_is_online(const struct user *user)
+{
+	return user->state == USER_ONLINE;
+}
+
+bool user_setting_true(const struct user *user, const char *key)
+{
+	for (unsigned i = 0; i < user->setting_count; i++) {
+		if (!strcmp(user->settings[i].key, key))
+			return !strcmp(user->settings[i].value, "1");
+	}
+	return false;
+}
+
+/* ---- Resources ---- */
+
+struct resource *user_resource(const struct user *user, const char *name)
+{
+	struct resource *resource = user->resources;
+	while (resource && strcmp(resource->name, name))
+		resource = resource->next;
+	return resource;
+}
+
+struct resource *user_resource_number(const struct user *user, unsigned number)
+{
+	struct resource *resource = user->resources;
+	while (resource && resource->number != number)
+		resource = resource->next;
+	return number ? resource : NULL;
+}
+
+struct resource *user_resource_add(struct user *user, const char *name)
+{
+	struct resource *resource = user_resource(user, name);
+	if (resource)
+		return resource;
+	unsigned number = 1;
+	while (user_resource_number(user, number))
+		number++;
+	if (number > USER_RESOURCES)
+		return NULL;
+	resource = mem_new(sizeof *resource + strlen(name) + 1);
+	strcpy(resource->name, name);
+	resource->number = (uint8_t)number;
+	resource->next = user->resources;
+	user->resources = resource;
+	return resource;
+}
+
+static void resource_free(struct resource *resource)
+{
+	free(resource->text);
+	free(resource);
+}
+
+/* The client whose presence counts: highest priority, then the most available. */
+static const struct resource *best_resource(const struct user *user)
+{
+	const struct resource *best = NULL;
+	for (const struct resource *r = user->resources; r; r = r->next) {
+		if (r->present && (!best || r->priority > best->priority ||
+		                   (r->priority == best->priority && r->status < best->status)))
+			best = r;
+	}
+	return best;
+}
+
+void user_presence(const struct user *user, struct s2_presence *presence)
+{
+	const struct resource *best = best_resource(user);
+	*presence = best ? (struct s2_presence){best->status, best->text, best->priority} : (struct s2_presence){0};
+}
+
+bool user_wants_headlines(const struct user *user)
+{
+	return user_setting_true(user, "send_headlines");
+}
+
+/* Tells the network what the user's presence is now, if that is news. */
+static void push_status(struct user *user)
+{
+	const struct resource *best = best_resource(user);
+	if (!best || (user->state != USER_ONLINE && user->state != USER_CONNECTING))
+		return;
+	if (user->sent_status == best->status && text_equal(user->sent_text, best->text))
+		return;
+	user->sent_status = best->status;
+	mem_replace(&user->sent_text, best->text);
+	link_status(&user->seat, best->status, best->text);
+}
+
+static void unlink_resource(struct user *user, struct resource *resource)
+{
+	for (struct resource **at = &user->resources; *at; at = &(*at)->next) {
+		if (*at == resource) {
+			*at = resource->next;
+			break;
+		}
+	}
+	/* Another client may get the number: nobody may still mean the old one by it. */
+	for (unsigned i = 0; i < user->roster.count; i++) {
+		if (user->roster.items[i]->talk == resource->number)
+			user->roster.items[i]->talk = 0;
+	}
+	resource_free(resource);
+}
+
+void user_resource_drop(struct user *user, struct resource *resource)
+{
+	room_leave_all(user, resource);
+	if (!resource->next && user->resources == resource && !user_setting_true(user, "stay_connected")) {
+		user_logout(user, NULL);
+		return;
+	}
+	unlink_resource(user, resource);
+	push_status(user);
+}
+
+/* ---- Log-in ---- */
+
+static struct user *user_new(struct hub *hub, const char *jid)
+{
+	struct user *user = mem_new(sizeof *user);
+	user->hub = hub;
+	user->jid = mem_strdup(jid);
+	user->seat.user = user->jid;
+	user->sent_status = UINT8_MAX;
+	user->waiting_end = &user->waiting;
+	list_init(&user->retry_node);
+	list_init(&user->unsaved_node);
+	map_put(&hub->users, user->jid, user);
+	return user;
+}
+
+static void user_free(struct user *user)
+{
+	struct hub *hub = user->hub;
+	map_remove(&hub->users, user->jid);
+	list_remove(&user->retry_node);
+	list_remove(&user->unsaved_node);
+	while (user->resources) {
+		struct resource *next = user->resources->next;
+		resource_free(user->resources);
+		user->resources = next;
+	}
+	roster_fini(&user->roster);
+	free(user->settings);
+	free(user->listing);
+	free(user->sent_text);
+	free(user->name);
+	mem_free_secret(user->password);
+	free(user->jid);
+	free(user);
+}
+
+static void user_leave_seat(struct user *user)
+{
+	if (user->seat.backend || user->seat.waiting)
+		link_unseat(user->hub->link, &user->seat);
+}
+
+void user_logout(struct user *user, const char *text)
+{
+	struct hub *hub = user->hub;
+	bool seated = user->state == USER_CONNECTING || user->state == USER_ONLINE;
+	unsigned codes = hub->stopping ? ROOM_SHUTDOWN : 0;
+	conversation_refuse(user, S2_RECIPIENT_UNAVAILABLE, text ? text : "You have logged out.");
+	room_end_all(user, codes, text);
+	contact_offline(user, NULL);
+	hub_tell(hub, account, user, NULL, ACCOUNT_OFFLINE, text);
+	contact_save(user);
+	/* While the gateway stops, "online" stays: these are the users to ask after at the next start. */
+	if (hub->store && user->id && !hub->stopping)
+		store_set_online(hub->store, user->id, false);
+	if (seated && user->seat.backend)
+		link_logout(&user->seat, user->name);
+	user_leave_seat(user);
+	user_free(user);
+}
+
+/* Somebody who can't be let in: everyone who asked for him is told, and he is forgotten. */
+static void user_refuse(struct user *user, enum s2_condition condition, const char *text)
+{
+	struct hub *hub = user->hub;
+	conversation_refuse(user, condition, text);
+	for (struct resource *r = user->resources; r; r = r->next) {
+		if (r->present)
+			hub_tell(hub, refused, user->jid, r->name, NULL, NULL, condition, text);
+	}
+	room_refuse_all(user, condition, text);
+	user_leave_seat(user);
+	user_free(user);
+}
+
+static void copy_settings(struct user *user, const struct store_user *row)
+{
+	size_t bytes = row->setting_count * sizeof *user->settings;
+	for (size_t i = 0; i < row->setting_count; i++)
+		bytes += strlen(row->settings[i].key) + strlen(row->settings[i].value) + 2;
+	free(user->settings);
+	user->settings = bytes ? mem_new(bytes) : NULL;
+	user->setting_count = (unsigned)row->setting_count;
+	char *at = (char *)(user->settings + row->setting_count);
+	for (size_t i = 0; i < row->setting_count; i++) {
+		user->settings[i].type = row->settings[i].type;
+		user->settings[i].key = at;
+		at = stpcpy(at, row->settings[i].key) + 1;
+		user->settings[i].value = at;
+		at = stpcpy(at, row->settings[i].value) + 1;
+	}
+}
+
+static void user_wait_for_seat(struct user *user, const char *text)
+{
+	user_move(user, USER_WAITING);
+	hub_tell(user->hub, account, user, NULL, ACCOUNT_CONNECTING, text);
+	link_seat(user->hub->link, &user->seat);
+}
+
+static void send_login(struct user *user)
+{
+	struct s2_setting *settings = mem_new(user->setting_count * sizeof *settings);
+	for (unsigned i = 0; i < user->setting_count; i++)
+		settings[i] = (struct s2_setting){user->settings[i].key, user->settings[i].value};
+	user_move(user, USER_CONNECTING);
+	link_login(&user->seat, &(struct s2_login){user->name, user->password, settings, user->setting_count});
+	free(settings);
+	if (config_bool(user->hub->config, "features.send_buddies_on_login"))
+		contact_announce_all(user);
+	user->sent_status = UINT8_MAX;
+	push_status(user);
+}
+
+struct loading {
+	struct hub *hub;
+	char jid[];
+};
+
+static struct loading *loading_new(struct user *user)
+{
+	struct loading *loading = mem_new(sizeof *loading + strlen(user->jid) + 1);
+	loading->hub = user->hub;
+	strcpy(loading->jid, user->jid);
+	return loading;
+}
+
+static bool user_admit(struct user *user, const struct store_user *row)
+{
+	const struct config *config = user->hub->config;
+	if (config_bool(config, "service.vip_only") && !row->vip) {
+		const char *message = text_or_null(config_text(config, "service.vip_message"));
+		if (message)
+			hub_tell(user->hub, notice, user->jid, message, NULL);
+		user_refuse(user, S2_NOT_ALLOWED, message ? message : "Only VIP users may use this gateway.");
+		return false;
+	}
+	for (size_t i = 0; i < row->setting_count; i++) {
+		if (!strcmp(row->settings[i].key, "enable_transport") && !strcmp(row->settings[i].value, "0")) {
+			user_refuse(user, S2_NOT_ALLOWED, "You have switched this gateway off in its settings.");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void himself_stored(void *arg, const struct store_user *row, const char *error)
+{
+	struct loading *loading = arg;
+	struct user *user = hub_user(loading->hub, loading->jid);
+	if (error)
+		log_warn("can't store user=%s error=%s", loading->jid, log_quote(error));
+	else if (user) {
+		user->id = row->id;
+		store_set_online(loading->hub->store, row->id, true);
+	}
+	free(loading);
+}
+
+/* Networks without registration: whoever comes gets an account by coming. */
+static void user_register_himself(struct user *user)
+{
+	user->registered = true;
+	if (!user->name)
+		user->name = mem_strdup(user->jid);
+	if (user->hub->store)
+		store_put_user(user->hub->store,
+		               &(struct store_user){.jid = user->jid, .name = user->name, .password = "", .language = "en"}, false,
+		               himself_stored, loading_new(user));
+}
+
+/* Nobody with an account. False if he was refused, and is gone. Before the first backend has told what its network needs,
+ * nothing can be said. */
+static bool user_decide_unknown(struct user *user)
+{
+	if (!user->hub->configured && !user->seat.backend)
+		return true;
+	if (account_needs_registration(user->hub)) {
+		user_refuse(user, S2_REGISTRATION_REQUIRED, "You are not registered with this gateway.");
+		return false;
+	}
+	user_register_himself(user);
+	return true;
+}
+
+static void user_loaded(void *arg, const struct store_user *row, const char *error)
+{
+	struct loading *loading = arg;
+	struct hub *hub = loading->hub;
+	struct user *user = hub_user(hub, loading->jid);
+	free(loading);
+	if (!user || user->state != USER_LOADING)
+		return;
+	if (error) {
+		log_error("can't load user=%s error=%s", user->jid, log_quote(error));
+		user_refuse(user, S2_INTERNAL_SERVER_ERROR, "The gateway's database does not work at the moment.");
+		return;
+	}
+	if (row) {
+		if (!user_admit(user, row))
+			return;
+		user->id = row->id;
+		user->registered = true;
+		mem_replace(&user->name, row->name);
+		mem_free_secret(user->password);
+		user->password = mem_strdup(row->password);
+		copy_settings(user, row);
+		contact_load(user, row->buddies, row->buddy_count);
+		store_set_online(hub->store, user->id, true);
+	} else if (!user_decide_unknown(user)) {
+		return;
+	}
+	user_wait_for_seat(user, NULL);
+}
+
+struct user *user_start(struct hub *hub, const char *jid, const char *nickname)
+{
+	struct user *user = hub_user(hub, jid);
+	if (user || hub->stopping)
+		return user;
+	user = user_new(hub, jid);
+	user->name = mem_strdup(nickname);
+	return user;
+}
+
+void user_load(struct user *user)
+{
+	if (user->state != USER_LOADING || user->asked)
+		return;
+	user->asked = true;
+	if (user->hub->store)
+		store_get_user(user->hub->store, user->jid, user_loaded, loading_new(user));
+	else
+		user_loaded(loading_new(user), NULL, NULL);
+}
+
+/* ---- What the link tells ---- */
+
+void user_seated(void *arg, struct seat *seat)
+{
+	struct user *user = user_of_seat(seat);
+	if (!user->registered && !user_decide_unknown(user))
+		return;
+	send_login(user);
+}
+
+void user_connected(void *arg, struct seat *seat)
+{
+	struct user *user = user_of_seat(seat);
+	if (user->state != USER_CONNECTING)
+		return;
+	user_move(user, USER_ONLINE);
+	user->attempts = 0;
+	log_info("online user=%s", user->jid);
+	hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, NULL);
+	room_rejoin_all(user);
+	conversation_flush(user);
+}
+
+/* Logs in again after a while; until then the contacts are offline. */
+static void user_retry(struct user *user, uint64_t delay_ms, const char *text)
+{
+	struct hub *hub = user->hub;
+	user_move(user, USER_RETRYING);
+	contact_offline(user, NULL);
+	contact_forget_status(user);
+	room_interrupt_all(user);
+	hub_tell(hub, account, user, NULL, ACCOUNT_CONNECTING, text);
+	user->retry_at = loop_now(hub->loop) + delay_ms;
+	list_append(&hub->retrying, &user->retry_node);
+	hub_tick_start(hub);
+	log_info("logs in again user=%s attempt=%u delay_ms=%llu reason=%s", user->jid, user->attempts,
+	         (unsigned long long)delay_ms, log_quote(text));
+	if (user->attempts < UINT8_MAX)
+		user->attempts++;
+}
+
+void user_retry_due(struct hub *hub, uint64_t now)
+{
+	LIST_EACH(&hub->retrying, node) {
+		struct user *user = LIST_ITEM(node, struct user, retry_node);
+		if (user->retry_at > now)
+			continue;
+		list_remove(&user->retry_node);
+		user_wait_for_seat(user, NULL);
+	}
+}
+
+void user_disconnected(void *arg, struct seat *seat, enum s2_connection_error error, const char *text)
+{
+	struct hub *hub = arg;
+	struct user *user = user_of_seat(seat);
+	if (user->state != USER_CONNECTING && user->state != USER_ONLINE)
+		return;
+	link_logout(seat, user->name);
+	link_unseat(hub->link, seat);
+	if (error == S2_ERROR_NETWORK || (error == S2_ERROR_OTHER && user->attempts < RETRIES_UNKNOWN)) {
+		user_retry(user, backoff_ms(user->attempts, RETRY_BASE_MS, RETRY_CAP_MS), text);
+		return;
+	}
+	log_info("refused by the network user=%s error=%d text=%s", user->jid, (int)error, log_quote(text));
+	hub_tell(hub, notice, user->jid, text_empty(text) ? "The network refused the log-in." : text, &error);
+	user_logout(user, text);
+}
+
+void user_unseated(void *arg, struct seat *seat, const char *text)
+{
+	struct user *user = user_of_seat(seat);
+	/* Those of one backend come back spread over a while, and later each time it happens. */
+	user_retry(user, user->attempts ? backoff_ms(user->attempts, RETRY_BASE_MS, RETRY_CAP_MS) : random_below(500), text);
+}
+
+void user_delayed(void *arg, struct seat *seat, const char *text)
+{
+	struct hub *hub = arg;
+	hub_tell(hub, account, user_of_seat(seat), NULL, ACCOUNT_CONNECTING, text);
+}
+
+void user_restart(struct user *user, const char *name, const char *password)
+{
+	struct hub *hub = user->hub;
+	mem_replace(&user->name, name);
+	mem_free_secret(user->password);
+	user->password = mem_strdup(password);
+	if (user->state != USER_CONNECTING && user->state != USER_ONLINE)
+		return;
+	if (user->seat.backend)
+		link_logout(&user->seat, user->name);
+	link_unseat(hub->link, &user->seat);
+	contact_offline(user, NULL);
+	contact_forget_status(user);
+	room_interrupt_all(user);
+	user_wait_for_seat(user, NULL);
+}
+
+/* ---- What the frontend tells ---- */
+
+void user_available(struct hub *hub, const char *jid, const char *name, const struct s2_presence *presence)
+{
+	struct user *user = user_start(hub, jid, NULL);
+	if (!user)
+		return;
+	struct resource *resource = user_resource_add(user, name);
+	if (!resource) {
+		hub_tell(hub, refused, jid, name, NULL, NULL, S2_RESOURCE_CONSTRAINT, "Too many clients of yours are online.");
+		return;
+	}
+	bool fresh = !resource->present;
+	resource->present = true;
+	resource->status = (uint8_t)presence->status;
+	resource->priority = (int8_t)presence->priority;
+	mem_replace(&resource->text, presence->text);
+	push_status(user);
+	if (fresh && user->state == USER_ONLINE) {
+		hub_tell(hub, account, user, name, ACCOUNT_ONLINE, NULL);
+		contact_present_all(user, name);
+	} else if (fresh && user->state != USER_LOADING) {
+		hub_tell(hub, account, user, name, ACCOUNT_CONNECTING, NULL);
+	}
+	user_load(user);
+}
+
+void user_unavailable(struct hub *hub, const char *jid, const char *name)
+{
+	struct user *user = hub_user(hub, jid);
+	struct resource *resource = user ? user_resource(user, name) : NULL;
+	if (!resource)
+		return;
+	bool last = !resource->next && user->resources == resource;
+	if (!last) {
+		contact_offline(user, name);
+		hub_tell(hub, account, user, name, ACCOUNT_OFFLINE, NULL);
+	}
+	user_resource_drop(user, resource);
+}
+
+void user_probe(struct hub *hub, const char *jid, const char *resource, const char *name)
+{
+	struct user *user = hub_user(hub, jid);
+	if (!user || user->state == USER_LOADING)
+		return;
+	if (!name) {
+		hub_tell(hub, account, user, resource, user->state == USER_ONLINE ? ACCOUNT_ONLINE : ACCOUNT_CONNECTING, NULL);
+		return;
+	}
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (buddy)
+		hub_tell(hub, buddy, user, resource, buddy, false);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One logged-in user, as the files of this folder see him. */
+#ifndef SPECTRUM_HUB_USER_H
+#define SPECTRUM_HUB_USER_H
+
+#include "spectrum/hub/instance.h"
+
+enum user_state {
+	USER_LOADING,    /* the database is asked */
+	USER_WAITING,    /* for a place on a backend */
+	USER_CONNECTING, /* LOGIN was sent */
+	USER_ONLINE,
+	USER_RETRYING,   /* lost the network or the backend; next log-in at retry_at */
+};
+
+#define USER_RESOURCES 63
+
+/* One client of the user. */
+struct resource {
+	struct resource *next;
+	char *text;       /* of its presence, or NULL */
+	int8_t priority;
+	uint8_t number;   /* 1..USER_RESOURCES: what contacts and rooms remember it by */
+	uint8_t status;   /* s2_status */
+	bool present;     /* sent presence to the gateway; else here for a room only */
+	char name[];
+};
+
+struct waiting; /* conversation.c: a message that waits for the log-in */
+
+struct user {
+	struct hub *hub;
+	struct seat seat; /* seat.user is his bare JID */
+	char *jid, *name, *password;
+	int64_t id; /* in the database; 0 = not there */
+	struct store_setting *settings; /* one block of memory */
+	unsigned setting_count;
+	struct resource *resources;
+	struct roster roster;
+	struct room *rooms;
+	struct waiting *waiting, **waiting_end;
+	unsigned waiting_count;
+	struct s2_room_listing *listing;
+	size_t listing_count;
+	struct list retry_node, unsaved_node;
+	uint64_t retry_at, save_at; /* ms, loop_now */
+	char *sent_text; /* the status that the network was told last */
+	uint8_t sent_status;
+	uint8_t state; /* user_state */
+	uint8_t attempts;
+	bool registered;
+	bool asked; /* the database, for him */
+};
+
+static inline struct user *user_of_seat(struct seat *seat)
+{
+	return LIST_ITEM(seat, struct user, seat);
+}
+
+struct resource *user_resource(const struct user *, const char *name);
+/* By number; NULL for 0 and for who is gone. */
+struct resource *user_resource_number(const struct user *, unsigned number);
+/* Finds it or adds it, not present; NULL if there are too many. */
+struct resource *user_resource_add(struct user *, const char *name);
+/* Takes a resource out of the rooms and the list; logs the user out with the last one, which frees him. */
+void user_resource_drop(struct user *, struct resource *);
+/* Makes the user known if he is not; NULL while the gateway stops. `nickname` is used where an account needs a name and
+ * there is none. Follow with user_load when it is noted what he came for. */
+struct user *user_start(struct hub *, const char *jid, const char *nickname);
+/* Starts his log-in if it has not begun. May refuse and free him. */
+void user_load(struct user *);
+bool user_setting_true(const struct user *, const char *key);
+/* Logs out and frees. What waits is refused with `text`. */
+void user_logout(struct user *, const char *text);
+/* The account was changed: log in anew with it. */
+void user_restart(struct user *, const char *name, const char *password);
+
+/* conversation.c */
+/* Gives a message to the backend, or lets it wait for the log-in, or refuses it. */
+void conversation_hand_over(struct user *, void (*verb)(struct seat *, const struct s2_message *, struct ticket *),
+                            const struct s2_message *, struct ticket *);
+void conversation_refuse_stranger(struct hub *, const char *jid, struct ticket *);
+/* What waited goes out, or is refused. */
+void conversation_flush(struct user *);
+void conversation_refuse(struct user *, enum s2_condition, const char *text);
+/* contact.c */
+void contact_load(struct user *, const struct store_buddy *, size_t count);
+void contact_offline(struct user *, const char *resource); /* tells a resource, or all, that all contacts are gone */
+void contact_forget_status(struct user *);
+void contact_announce_all(struct user *); /* BUDDIES to the backend */
+void contact_save(struct user *);
+/* room.c */
+void room_rejoin_all(struct user *);
+void room_leave_all(struct user *, struct resource *);
+void room_interrupt_all(struct user *); /* the network is away: occupants are doubtful until the rooms are joined again */
+void room_refuse_all(struct user *, enum s2_condition, const char *text);
+void room_end_all(struct user *, unsigned codes, const char *text); /* tells everybody in them, and forgets them */
+bool room_has_resource(const struct user *, const struct resource *);
+
+#endif
