@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spectrum2: one instance of the gateway. Reads what it is told, becomes a daemon, runs the XMPP side until it is asked
+ * to end. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "spectrum/daemon.h"
+#include "spectrum/frontend/frontend.h"
+#include "spectrum/options.h"
+
+#define LOG_AREA "main"
+
+struct instance {
+	struct options options;
+	struct config *config;
+	struct loop *loop;
+	struct frontend *frontend;
+	bool stopping;
+};
+
+static void on_end(void *arg, int signal)
+{
+	struct instance *instance = arg;
+	if (instance->stopping)
+		return;
+	instance->stopping = true;
+	log_info("ends signal=%d", signal);
+	daemon_stopping();
+	frontend_stop(instance->frontend);
+}
+
+static void on_hangup(void *arg, int signal)
+{
+	struct instance *instance = arg;
+	daemon_reopen_log(instance->config);
+}
+
+static void run(struct instance *instance, int argc, char **argv)
+{
+	char *error = NULL;
+	instance->loop = loop_new();
+	loop_on_signal(instance->loop, SIGTERM, on_end, instance);
+	loop_on_signal(instance->loop, SIGINT, on_end, instance);
+	loop_on_signal(instance->loop, SIGHUP, on_hangup, instance);
+	instance->frontend = frontend_new(instance->loop, instance->config, argc, argv, &error);
+	if (!instance->frontend)
+		daemon_fail("%s", error);
+	log_info("starts version=" SPECTRUM2_VERSION " jid=%s", config_text(instance->config, "service.jid"));
+	daemon_ready();
+	loop_run(instance->loop);
+	frontend_free(&instance->frontend);
+	loop_free(&instance->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct instance instance = {0};
+	int status;
+	if (!options_read(&instance.options, argc, argv, &status))
+		return status;
+	if (instance.options.check_config)
+		return options_check_config(&instance.options);
+	instance.config = options_load_config(&instance.options);
+	if (!instance.config)
+		return EXIT_FAILURE;
+	daemon_detach(instance.options.foreground);
+	daemon_prepare(instance.config);
+	run(&instance, argc, argv);
+	daemon_finish();
+	config_free(&instance.config);
+	options_fini(&instance.options);
+	return EXIT_SUCCESS;
+}
