@@ -84,6 +84,7 @@ class Backend(Process):
         return self
 
     def ended(self):
+        self.line.close()
         return self.child.wait(LIMIT)
 
 
