@@ -406,6 +406,31 @@ static void directories_are_made_as_deep_as_needed(void **state)
 	}
 }
 
+static void samples_are_right(void **state)
+{
+	struct logging logging;
+	str_clear(&errors, 0);
+	str_clear(&warnings, 0);
+	static const struct config_override overrides[] = {{"logging.config", DATA "/logging.cfg"},
+	                                                   {"logging.backend_config", DATA "/backend-logging.cfg"}};
+	struct config *config = config_load(DATA "/transports/irc.cfg.example", NULL, overrides, 2, &errors, &warnings);
+	assert_string_equal(str_text(&errors), "");
+	assert_string_equal(str_text(&warnings), "");
+	assert_string_equal(config_text(config, "service.password"), "change me");
+	static const char *const logs[][2] = {
+	    {"logging.config", "/var/log/spectrum2/irc.example.org/spectrum2.log"},
+	    {"logging.backend_config", "/var/log/spectrum2/irc.example.org/backends/backend-3.log"},
+	};
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(logging_read(&logging, config, logs[i][0], NULL, "irc.example.org", "3", &errors));
+		assert_string_equal(logging.file, logs[i][1]);
+		assert_int_equal(logging.max_bytes, 10000 << 10);
+		assert_string_equal(str_text(&logging.warnings), "");
+		logging_fini(&logging);
+	}
+	config_free(&config);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(files_mean_what_they_say),
     cmocka_unit_test(wrong_files_are_told_what_to_do),
@@ -418,6 +443,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(property_files_say_where_the_log_goes),
     cmocka_unit_test(log_file_and_its_directories_appear),
     cmocka_unit_test(directories_are_made_as_deep_as_needed),
+    cmocka_unit_test(samples_are_right),
 };
 
 int main(void)
