@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One user's connection to one server of a network: connect, TLS, keep-alive, login time-out, reconnect with back-off,
  * and a throttled send queue, so that a backend is only its network's protocol. The owner is a backend's session
- * object; it is told everything through a table of callbacks, always from the event loop, never inside of a call that
- * it makes itself. */
+ * object; it is told everything through a table of callbacks, from the event loop and not inside of a call that it
+ * makes itself (but for `dropped`, see there). */
 #ifndef KIT_SESSION_H
 #define KIT_SESSION_H
 
@@ -39,7 +39,7 @@ struct s2_session_failure {
 	enum s2_connection_error error; /* for s2_disconnected */
 	const char *text;               /* for people */
 	uint64_t retry_ms;              /* until the next try, unless the class is S2_SESSION_FATAL */
-	unsigned attempt;               /* failures in a row since the last s2_session_online, this one included */
+	unsigned attempt;               /* failures in a row, this one included */
 	bool was_online;
 };
 
@@ -54,8 +54,8 @@ struct s2_session_events {
 	 * the session fails with "no answer". Any input counts as answer. */
 	void (*keepalive)(void *arg);
 	/* The bytes with this token went to the connection, or the session lost its connection before. One of the two
-	 * is called exactly once for each s2_session_send that returned true and had a token, except after
-	 * s2_session_free, which calls `dropped` for what is left before it returns. */
+	 * is called exactly once for each s2_session_send that returned true and had a token. s2_session_stop
+	 * and s2_session_free call `dropped` before they return. */
 	void (*sent)(void *arg, void *token);
 	void (*dropped)(void *arg, void *token);
 	/* The connection is gone or did not come about; everything queued was `dropped` before. Unless the class is
@@ -72,12 +72,13 @@ struct s2_session_options {
 	bool insecure;            /* do not check the server's certificate */
 	const char *ca_file;      /* PEM; the system's */
 	const char *tls_name;     /* the name that the certificate must have; `host` */
-	uint64_t connect_ms;      /* resolving, connecting and TLS together; 30 s */
+	uint64_t connect_ms;      /* for resolving and connecting, then as much for TLS; 30 s */
 	uint64_t login_ms;        /* from `opened` to s2_session_online; 60 s */
 	uint64_t keepalive_ms;    /* silence before `keepalive`; 120 s */
 	uint64_t answer_ms;       /* further silence before "no answer"; 60 s */
 	uint64_t retry_ms;        /* first pause, spread by +-25 % and doubled each time; 1.5 s */
 	uint64_t retry_cap_ms;    /* longest pause; 10 min */
+	uint64_t stable_ms;       /* being online for so long makes earlier failures forgotten; 60 s */
 	unsigned attempts;        /* failures in a row after which a failure becomes fatal; 0 = never */
 	unsigned burst;           /* pieces that go at once; 1, if interval_ms is given */
 	uint64_t interval_ms;     /* then one each so many ms; 0 = not throttled */
@@ -85,7 +86,7 @@ struct s2_session_options {
 	size_t queue_bytes_limit; /* 1 MiB */
 };
 
-/* Idle until s2_session_start. `events` must live as long as the session; NULL ca_file and name are as above. */
+/* Idle until s2_session_start. `events` must live as long as the session. */
 struct s2_session *s2_session_new(struct loop *, const struct s2_session_options *, const struct s2_session_events *,
                                   void *arg);
 /* Closes what is open; what went to the connection before (a QUIT) is still sent. *session becomes NULL. */
@@ -96,13 +97,13 @@ void s2_session_start(struct s2_session *);
 /* Back to idle without `failed`: sends what went to the connection, drops the queue, closes. May be started again. */
 void s2_session_stop(struct s2_session *);
 /* The owner found that the session is over: `failed` follows from the loop, input stops at once. `wait_ms` is for
- * S2_SESSION_WAIT. Nothing happens while there is no connection. */
+ * S2_SESSION_WAIT. The first of several calls counts. Nothing happens while there is no connection. */
 void s2_session_fail(struct s2_session *, enum s2_session_class, enum s2_connection_error, const char *text,
                      uint64_t wait_ms);
 
-/* Logged in, the lists are coming: AUTH to SYNC. */
+/* Logged in, the lists are coming: AUTH to SYNC. Like the next two it does nothing in other states. */
 void s2_session_syncing(struct s2_session *);
-/* The login is complete: AUTH or SYNC to ONLINE; ends the login time-out and forgets earlier failures. */
+/* The login is complete: AUTH or SYNC to ONLINE; ends the login time-out. */
 void s2_session_online(struct s2_session *);
 /* STARTTLS: to be called when the server agreed. AUTH to TLS, then `secured` and AUTH again. */
 void s2_session_start_tls(struct s2_session *);
@@ -113,7 +114,8 @@ void s2_session_set_server(struct s2_session *, const char *host, uint16_t port)
  * `sent` or `dropped`. False if the queue is full or there is no connection (before `opened`, after a failure): then
  * nothing was queued and nothing comes back. */
 bool s2_session_send(struct s2_session *, const void *bytes, size_t len, void *token);
-/* Past the queue and the rate, this turn: login, PONG, QUIT. Ignored without a connection. */
+/* Past the queue and the rate, this turn: login, PONG, QUIT. Ignored without a connection. A server that makes us
+ * answer and does not read the answers is given up. */
 void s2_session_send_now(struct s2_session *, const void *bytes, size_t len);
 /* Pieces that wait. */
 size_t s2_session_queued(const struct s2_session *);

@@ -30,7 +30,7 @@ struct throttle_item {
 
 /* The bucket is full at first. */
 void throttle_init(struct throttle *, unsigned burst, uint64_t interval_ms, uint64_t now_ms);
-/* All items must have been taken. */
+/* Frees what waits; tokens are not told. */
 void throttle_fini(struct throttle *);
 /* Most items and bytes that may wait. */
 void throttle_limit(struct throttle *, size_t count, size_t bytes);
@@ -44,7 +44,5 @@ struct throttle_item *throttle_take(struct throttle *, uint64_t now_ms);
 struct throttle_item *throttle_drop(struct throttle *);
 /* Milliseconds until throttle_take gives an item, 0 = now, UINT64_MAX = the queue is empty. */
 uint64_t throttle_wait_ms(struct throttle *, uint64_t now_ms);
-/* Something that went out past the queue: it costs like an item, and may leave a debt of one burst. */
-void throttle_charge(struct throttle *, uint64_t now_ms);
 
 #endif

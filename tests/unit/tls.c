@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* TLS of lib/io against a server of other people's make, the openssl program, with certificates that are made here. */
-#include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,78 +9,16 @@
 #include "lib/base/mem.h"
 #include "lib/io/conn.h"
 #include "lib/io/listener.h"
-#include "lib/io/process.h"
 #include "lib/io/tls.h"
 #include "tests/unit/test.h"
+#include "tests/unit/tls_peer.h"
 
-enum { LIMIT_MS = 20000, DAY = 86400 };
+enum { LIMIT_MS = 20000 };
 
-/* ---- Certificates ---- */
-
-static char folder[] = "/tmp/spectrum2-tls-XXXXXX";
-
-static const char *in_folder(const char *name, const char *ending)
-{
-	static char paths[4][128];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-	snprintf(path, sizeof *paths, "%s/%s.%s", folder, name, ending);
-	return path;
-}
-
-static void make_certificate(const char *name, long from, long until)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = X509_new();
-	X509_set_version(certificate, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-	X509_gmtime_adj(X509_getm_notBefore(certificate), from);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), until);
-	X509_set_pubkey(certificate, key);
-	X509_NAME *subject = X509_get_subject_name(certificate);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)"chat.test", -1, -1, 0);
-	X509_set_issuer_name(certificate, subject);
-	X509_EXTENSION *names =
-	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:chat.test,DNS:*.rooms.test,IP:127.0.0.1");
-	X509_add_ext(certificate, names, -1);
-	X509_EXTENSION_free(names);
-	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-	FILE *file = fopen(in_folder(name, "pem"), "w");
-	assert_non_null(file);
-	PEM_write_X509(file, certificate);
-	fclose(file);
-	file = fopen(in_folder(name, "key"), "w");
-	PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
-	fclose(file);
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-}
-
-static int make_certificates(void **state)
-{
-	assert_non_null(mkdtemp(folder));
-	make_certificate("good", -DAY, DAY);
-	make_certificate("other", -DAY, DAY);
-	make_certificate("old", -2 * DAY, -DAY);
-	make_certificate("young", DAY, 2 * DAY);
-	return 0;
-}
-
-static int remove_certificates(void **state)
-{
-	static const char *names[] = {"good", "other", "old", "young"};
-	for (size_t i = 0; i < 4; i++) {
-		unlink(in_folder(names[i], "pem"));
-		unlink(in_folder(names[i], "key"));
-	}
-	return rmdir(folder);
-}
-
-/* ---- The server: sends each line back with its characters reversed ---- */
+/* ---- The stage ---- */
 
 static struct loop *loop;
 static struct timer *limit;
-static struct process *server;
 static uint16_t server_port;
 
 static void stop(void *arg)
@@ -115,39 +48,6 @@ static void settle(void)
 	timer_free(&timer);
 }
 
-static void server_exited(void *arg, int status, int number)
-{
-	loop_stop(loop);
-}
-
-static void server_start(const char *certificate, const char *more)
-{
-	int fd[2];
-	unsigned port;
-	char *script = mem_printf("exec openssl s_server -accept 127.0.0.1:0 -cert %s -key %s -rev %s >&3 2>/dev/null",
-	                          in_folder(certificate, "pem"), in_folder(certificate, "key"), more);
-	char *const argv[] = {"/bin/sh", "-c", script, NULL};
-	assert_int_equal(pipe(fd), 0);
-	server = process_spawn(loop, argv, NULL, fd[1], server_exited, NULL);
-	assert_non_null(server);
-	close(fd[1]);
-	FILE *said = fdopen(fd[0], "r");
-	char line[256];
-	do
-		assert_non_null(fgets(line, sizeof line, said));
-	while (sscanf(line, "ACCEPT 127.0.0.1:%u", &port) != 1);
-	server_port = (uint16_t)port;
-	fclose(said);
-	free(script);
-}
-
-static void server_end(void)
-{
-	process_kill(server, SIGKILL);
-	run();
-	process_free(&server);
-}
-
 static int set_up(void **state)
 {
 	loop = loop_new();
@@ -157,8 +57,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	if (server)
-		server_end();
+	tls_peer_stop();
 	timer_free(&limit);
 	loop_free(&loop);
 	return 0;
@@ -224,7 +123,7 @@ static const struct conn_events client_events = {
 static void client_start(struct client *client, const char *ca, bool verify, const char *name)
 {
 	const char *error = NULL;
-	client->tls = tls_client_new(ca ? in_folder(ca, "pem") : NULL, verify, &error);
+	client->tls = tls_client_new(ca ? tls_peer_file(ca, "pem") : NULL, verify, &error);
 	assert_non_null(client->tls);
 	client->name = name;
 	client->conn = conn_connect(loop, "127.0.0.1", server_port, 10000, NULL, &client_events, client);
@@ -265,7 +164,7 @@ static void certificates_are_checked(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct client client = {.stop_at = 4};
-		server_start(rows[i].certificate, "");
+		server_port = tls_peer_start(loop, rows[i].certificate, "");
 		client_start(&client, rows[i].ca, rows[i].verify, rows[i].name);
 		conn_start_tls(client.conn, client.tls, rows[i].name);
 		conn_write(client.conn, "abc\n", 4);
@@ -281,14 +180,14 @@ static void certificates_are_checked(void **state)
 		}
 		assert_int_equal(conn_fault(client.conn), rows[i].fault);
 		client_fini(&client);
-		server_end();
+		tls_peer_stop();
 	}
 }
 
 static void old_versions_are_refused(void **state)
 {
 	struct client client = {.stop_at = 4};
-	server_start("good", "-tls1_2");
+	server_port = tls_peer_start(loop, "good", "-tls1_2");
 	client_start(&client, "good", true, "chat.test");
 	conn_start_tls(client.conn, client.tls, "chat.test");
 	conn_write(client.conn, "abc\n", 4);
@@ -296,10 +195,10 @@ static void old_versions_are_refused(void **state)
 	assert_string_equal(str_text(&client.got), "cba\n");
 	assert_memory_equal(conn_tls_description(client.conn), "TLSv1.2 ", 8);
 	client_fini(&client);
-	server_end();
+	tls_peer_stop();
 
 	client = (struct client){0};
-	server_start("good", "-tls1_1 -cipher DEFAULT:@SECLEVEL=0");
+	server_port = tls_peer_start(loop, "good", "-tls1_1 -cipher DEFAULT:@SECLEVEL=0");
 	client_start(&client, "good", true, "chat.test");
 	run();
 	assert_true(client.closed);
@@ -327,7 +226,7 @@ static void much_goes_through_in_order(void **state)
 {
 	enum { LINES = 4000 };
 	struct client client = {.stop_at = LINES * 1000};
-	server_start("good", "");
+	server_port = tls_peer_start(loop, "good", "");
 	client_start(&client, "good", true, "chat.test");
 	char *lines = make_lines(LINES, false), *expected = make_lines(LINES, true);
 	conn_start_tls(client.conn, client.tls, "chat.test");
@@ -345,7 +244,7 @@ static void paused_tls_gives_nothing_and_loses_nothing(void **state)
 {
 	enum { LINES = 500 };
 	struct client client = {.stop_at = LINES * 1000, .pause = true};
-	server_start("good", "");
+	server_port = tls_peer_start(loop, "good", "");
 	client_start(&client, "good", true, "chat.test");
 	char *lines = make_lines(LINES, false), *expected = make_lines(LINES, true);
 	conn_start_tls(client.conn, client.tls, "chat.test");
@@ -402,10 +301,10 @@ static void bytewise_input_and_start_in_mid_stream(void **state)
 	int fd[2];
 	char clear[16] = "";
 	const char *error;
-	server_start("good", "");
+	server_port = tls_peer_start(loop, "good", "");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	/* Clear text that was written before TLS began goes out in the clear. */
-	client.tls = tls_client_new(in_folder("good", "pem"), true, &error);
+	client.tls = tls_client_new(tls_peer_file("good", "pem"), true, &error);
 	client.conn = conn_adopt(loop, fd[0], &client_events, &client);
 	conn_write(client.conn, "STARTTLS", 8);
 	conn_start_tls(client.conn, client.tls, "chat.test");
@@ -432,13 +331,12 @@ static void finish_sends_what_was_written_before_the_handshake(void **state)
 {
 	/* The server's log of what it got is not needed: it closes when it was told goodbye. */
 	struct client client = {0};
-	server_start("good", "-naccept 1");
+	server_port = tls_peer_start(loop, "good", "-naccept 1");
 	client_start(&client, "good", true, "chat.test");
 	conn_start_tls(client.conn, client.tls, "chat.test");
 	conn_write(client.conn, "bye\n", 4);
 	conn_finish(&client.conn);
-	run(); /* until the server exits */
-	process_free(&server);
+	tls_peer_wait();
 	assert_false(client.closed);
 	client_fini(&client);
 }
@@ -447,7 +345,7 @@ static void freed_in_callbacks(void **state)
 {
 	for (int i = 0; i < 2; i++) {
 		struct client client = {.free_when_secured = i == 0, .free_at_input = i == 1, .stop_at = 1};
-		server_start("good", "");
+		server_port = tls_peer_start(loop, "good", "");
 		client_start(&client, "good", true, "chat.test");
 		conn_write(client.conn, "", 0);
 		conn_start_tls(client.conn, client.tls, "chat.test");
@@ -455,7 +353,7 @@ static void freed_in_callbacks(void **state)
 		run();
 		assert_null(client.conn);
 		client_fini(&client);
-		server_end();
+		tls_peer_stop();
 	}
 }
 
@@ -505,5 +403,5 @@ static const struct CMUnitTest tests[] = {
 int main(void)
 {
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
+	return cmocka_run_group_tests(tests, tls_peer_make_certificates, tls_peer_remove_certificates);
 }
