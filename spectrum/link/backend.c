@@ -12,7 +12,6 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "spectrum/link/command.h"
-#include "spectrum/link/inflight.h"
 #include "spectrum/link/peer.h"
 #include "spectrum/link/receive.h"
 
@@ -22,6 +21,7 @@
 #define HEARTBEATS_TO_END 5 /* between EXIT and SIGKILL */
 #define HEARTBEATS_TO_GO 2  /* between the end of its line, or of its process, and that of the other */
 #define CONFIRM_EVERY_MS 50
+#define REFUSALS_LOGGED 10 /* per start: others can't fill the disk */
 #define EXIT_WITHOUT_DATABASE 254
 
 static const char *const state_names[] = {"starting", "ready", "full", "dying", "dead"};
@@ -103,7 +103,8 @@ static void line_accepted(void *arg, int fd)
 	struct backend *b = arg;
 	const char *why = "the port is used once only";
 	if (b->chosen || b->exited || b->state != BACKEND_STARTING || !peer_is_in_session(fd, b->pid, &why)) {
-		log_warn("backend=%u pid=%d a connection to its port was refused: %s", b->id, (int)b->pid, why);
+		if (b->refused++ < REFUSALS_LOGGED)
+			log_warn("backend=%u pid=%d a connection to its port was refused: %s", b->id, (int)b->pid, why);
 		close(fd);
 		return;
 	}
@@ -113,8 +114,6 @@ static void line_accepted(void *arg, int fd)
 	b->pings = 0;
 	choose(b);
 	backend_ping(b);
-	if (b->link->paused)
-		conn_pause(b->line);
 }
 
 /* ---- Start ---- */
@@ -184,9 +183,7 @@ bool backend_start(struct link *link)
 	b->link = link;
 	b->id = free_slot(link);
 	list_init(&b->seats);
-	list_init(&b->by_result);
-	list_init(&b->by_pong);
-	list_init(&b->too_long);
+	inflight_init(&b->inflight);
 	list_append(&link->backends, &b->node);
 	b->line = conn_adopt(link->loop, ends[0], &line_events, b);
 	b->listener = listener_new(link->loop, link->host, 0, line_accepted, b);
@@ -201,8 +198,6 @@ bool backend_start(struct link *link)
 	link->started++;
 	b->pid = process_pid(b->process);
 	log_info("backend=%u pid=%d started", b->id, (int)b->pid);
-	if (link->paused)
-		conn_pause(b->line);
 	backend_ping(b);
 	return true;
 }
@@ -217,6 +212,7 @@ void backend_free(struct backend *b)
 		listener_free(&b->listener);
 	if (b->process)
 		process_free(&b->process);
+	inflight_fini(&b->inflight);
 	str_fini(&b->input);
 	free(b);
 }
@@ -262,20 +258,23 @@ void backend_stand_up(struct seat *seat)
 
 void backend_await(struct backend *b, bool by_result, const char *user, const char *id, struct ticket *ticket)
 {
-	inflight_add(by_result ? &b->by_result : &b->by_pong, user, id, b->pings + 1, ticket);
-	if (!by_result)
+	if (by_result) {
+		inflight_await_result(&b->inflight, user, id, ticket);
+	} else {
+		inflight_await_pong(&b->inflight, b->pings + 1, ticket);
 		settle_later(b);
+	}
 }
 
 void backend_refuse(struct backend *b, struct ticket *ticket)
 {
-	inflight_add(&b->too_long, "", NULL, 0, ticket);
+	inflight_refuse(&b->inflight, ticket);
 	settle_later(b);
 }
 
 void backend_ask_confirmation(struct backend *b)
 {
-	if (b->pings > b->pongs || inflight_last_ping(&b->by_pong) <= b->pings)
+	if (b->pings > b->pongs || inflight_last_ping(&b->inflight) <= b->pings)
 		return;
 	uint64_t now = loop_now(b->link->loop), due = b->confirm_asked_at + CONFIRM_EVERY_MS;
 	if (b->confirm_asked_at && now < due) {
@@ -297,11 +296,13 @@ void backend_pong(struct backend *b)
 		become(b, BACKEND_READY);
 		b->ready_at = loop_now(link->loop);
 		log_info("backend=%u pid=%d ready", b->id, (int)b->pid);
+		if (link->paused)
+			conn_pause(b->line);
 		link_backend_ready(link);
 	}
-	for (struct ticket *ticket; (ticket = inflight_take_confirmed(&b->by_pong, b->pongs)) != NULL;)
+	for (struct ticket *ticket; (ticket = inflight_take_pong(&b->inflight, b->pongs)) != NULL;)
 		link->events->result(link->arg, ticket, S2_DONE, NULL);
-	if (!list_empty(&b->by_pong))
+	if (inflight_last_ping(&b->inflight))
 		settle_later(b);
 }
 
@@ -354,13 +355,11 @@ static void log_end(const struct backend *b)
 
 void backend_return_tickets(struct backend *b, const char *text)
 {
-	struct list *const lists[] = {&b->by_result, &b->by_pong, &b->too_long};
-	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-		struct list batch;
-		list_move(lists[i], &batch);
-		for (struct ticket *ticket; (ticket = inflight_take_first(&batch)) != NULL;)
-			b->link->events->returned(b->link->arg, ticket, text);
-	}
+	struct inflight all;
+	inflight_move(&b->inflight, &all);
+	for (struct ticket *ticket; (ticket = inflight_take(&all)) != NULL;)
+		b->link->events->returned(b->link->arg, ticket, text);
+	inflight_fini(&all);
 }
 
 /* Tells all who depend on it, frees it. */
@@ -394,7 +393,7 @@ static void settle(void *arg)
 		bury(b);
 		return;
 	}
-	for (struct ticket *ticket; (ticket = inflight_take_first(&b->too_long)) != NULL;)
+	for (struct ticket *ticket; (ticket = inflight_take_refused(&b->inflight)) != NULL;)
 		b->link->events->result(b->link->arg, ticket, S2_NOT_ACCEPTABLE, "The message is too long.");
 	backend_ask_confirmation(b);
 }
@@ -415,8 +414,10 @@ static void go_on_without(struct backend *b)
 
 static void hurry(struct backend *b)
 {
+	if (b->exited && b->link->paused)
+		return; /* what it has said is read first */
 	b->waited++;
-	if (b->exited ? b->waited >= HEARTBEATS_TO_GO && !b->link->paused : b->waited >= 4 * HEARTBEATS_TO_END)
+	if (b->waited >= (b->exited ? HEARTBEATS_TO_GO : 4 * HEARTBEATS_TO_END))
 		go_on_without(b);
 	else if (!b->exited && b->process && b->waited >= (b->line ? HEARTBEATS_TO_END : HEARTBEATS_TO_GO))
 		process_kill(b->process, SIGKILL);

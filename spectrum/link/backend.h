@@ -11,6 +11,7 @@
 #include "lib/io/listener.h"
 #include "lib/io/process.h"
 #include "lib/wire/wire.h"
+#include "spectrum/link/inflight.h"
 #include "spectrum/link/link.h"
 
 enum backend_state {
@@ -39,11 +40,10 @@ struct backend {
 
 	struct list seats;
 	unsigned users;
-	struct list by_result, by_pong; /* tickets by what confirms them */
-	struct list too_long;           /* tickets of messages that are longer than a frame may be */
-	uint64_t pings, pongs;          /* counted since the line was chosen; PONG number n answers PING number n */
-	uint64_t confirm_asked_at;      /* ms */
-	struct str input;               /* the front of a frame whose rest is not there yet */
+	struct inflight inflight;
+	uint64_t pings, pongs;     /* counted since the line was chosen; PONG number n answers PING number n */
+	uint64_t confirm_asked_at; /* ms */
+	struct str input;          /* the front of a frame whose rest is not there yet */
 	struct deferred settle;
 
 	uint64_t ready_at; /* ms; 0 = never */
@@ -51,7 +51,7 @@ struct backend {
 	unsigned silent;   /* heartbeats since a PING that no frame has followed */
 	bool asked;        /* such a PING is out */
 	unsigned idle;     /* heartbeats without a user */
-	uint64_t bad_frame_logged_at, bad_frames, strange_frames;
+	uint64_t bad_frame_logged_at, bad_frames, strange_frames, refused;
 	int64_t res_kb, init_res_kb, shared_kb;
 };
 

@@ -99,11 +99,13 @@ void link_backend_gone(struct link *link, const struct backend *b)
 	bool failed = !b->ready_at || loop_now(link->loop) - b->ready_at < LIVED_MS;
 	if (!failed)
 		link->failures = 0;
-	/* The first crash of one that worked costs no time. */
+	/* Several that die together count once; the first crash of one that worked costs no time. */
 	unsigned free_tries = b->ready_at ? 1 : 0;
-	if (link->failures >= free_tries)
-		restart_in(link, backoff_ms(link->failures - free_tries, BACKOFF_MS, BACKOFF_MAX_MS));
-	link->failures++;
+	if (!timer_running(link->restart)) {
+		if (link->failures >= free_tries)
+			restart_in(link, backoff_ms(link->failures - free_tries, BACKOFF_MS, BACKOFF_MAX_MS));
+		link->failures++;
+	}
 	if (!b->ready_at)
 		tell_delayed(link);
 }
@@ -261,6 +263,8 @@ static void exchange(struct backend *b)
 		len = recv(conn_fd(b->line), bytes, sizeof bytes, MSG_DONTWAIT);
 		if (len > 0 && b->chosen)
 			receive_input(b, bytes, (size_t)len);
+		else if (len == 0)
+			conn_free(&b->line); /* it said all; some wait for us to hang up, too */
 	}
 }
 

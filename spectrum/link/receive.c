@@ -6,7 +6,6 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "spectrum/link/backend.h"
-#include "spectrum/link/inflight.h"
 
 #define LOG_AREA "link"
 
@@ -108,7 +107,7 @@ static void on_message_result(struct backend *b, struct seat *seat, const struct
 {
 	if (text_empty(frame->user) || text_empty(frame->result.id))
 		return;
-	struct ticket *ticket = inflight_take(&b->by_result, frame->user, frame->result.id);
+	struct ticket *ticket = inflight_take_result(&b->inflight, &b->link->arena, frame->user, frame->result.id);
 	if (ticket)
 		TELL(b, result, ticket, frame->result.condition, frame->result.text);
 }

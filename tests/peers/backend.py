@@ -120,6 +120,10 @@ class Backend:
 
     def on_29(self, _):  # EXIT
         self.flush()
+        if "--polite" in sys.argv:  # as our kit: ends its half, waits for the other
+            self.line.shutdown(socket.SHUT_WR)
+            while self.line.recv(1 << 16):
+                pass
         sys.exit(0)
 
     def on_3(self, login):  # LOGIN

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The link against tests/peers/backend.py, a backend that misbehaves on demand. Everything that the link tells goes
  * into one trace, a line per event; tests wait for lines or counters and never for time. */
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "spectrum/link/command.h"
+#include "spectrum/link/inflight.h"
 #include "spectrum/link/link.h"
 #include "tests/unit/test.h"
 
@@ -751,6 +753,30 @@ static void W_9_extended_backends_see_all_ids(void **state)
 	ask(t, 0, "ID", "eve id=q\n");
 }
 
+static void results_go_to_the_oldest_of_equal_ids(void **state)
+{
+	struct arena arena = {0};
+	struct inflight inflight;
+	struct ticket tickets[6] = {0};
+	inflight_init(&inflight);
+	for (unsigned i = 0; i < 6; i++)
+		inflight_await_result(&inflight, i == 1 ? "other" : "user", i < 4 ? "same" : "id", &tickets[i]);
+	assert_null(inflight_take_result(&inflight, &arena, "user", "none"));
+	assert_null(inflight_take_result(&inflight, &arena, "us", "ersame"));
+	assert_ptr_equal(inflight_take_result(&inflight, &arena, "user", "same"), &tickets[0]);
+	assert_ptr_equal(inflight_take_result(&inflight, &arena, "user", "id"), &tickets[4]);
+	assert_ptr_equal(inflight_take_result(&inflight, &arena, "user", "same"), &tickets[2]);
+	inflight_await_result(&inflight, "user", "same", &tickets[0]);
+	assert_ptr_equal(inflight_take_result(&inflight, &arena, "user", "same"), &tickets[3]);
+	assert_ptr_equal(inflight_take_result(&inflight, &arena, "other", "same"), &tickets[1]);
+	assert_ptr_equal(inflight_take(&inflight), &tickets[5]);
+	assert_ptr_equal(inflight_take_result(&inflight, &arena, "user", "same"), &tickets[0]);
+	assert_null(inflight_take_result(&inflight, &arena, "user", "same"));
+	assert_null(inflight_take(&inflight));
+	inflight_fini(&inflight);
+	arena_fini(&arena);
+}
+
 /* ---- The end of backends ---- */
 
 static void assert_all_ended_once(struct bench *t, unsigned count)
@@ -859,6 +885,18 @@ static void CR_1_a_hung_backend_without_users_dies_once(void **state)
 	assert_int_equal(t->unseated, 0);
 }
 
+static void a_backend_starts_during_a_pause(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER);
+	link_pause(t->link);
+	link_seat(t->link, seat_of(t, 0));
+	wait_count(t, &t->seated, 1);
+	link_login(seat_of(t, 0), &(struct s2_login){.name = "bob", .password = "pw"});
+	link_resume(t->link);
+	wait_count(t, &t->connected, 1);
+}
+
 static void a_pause_is_no_hang(void **state)
 {
 	struct bench *t = *state;
@@ -930,6 +968,21 @@ static void C_24_a_host_by_name_works(void **state)
 	login(t, 0);
 }
 
+static void backends_that_die_together_count_once(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER, {"service.users_per_backend", "1"});
+	for (unsigned i = 0; i < 5; i++)
+		login(t, i);
+	for (unsigned i = 0; i < 5; i++)
+		say(t, i, "KILL", i);
+	wait_count(t, &t->unseated, 5);
+	assert_all_ended_once(t, 5);
+	assert_int_equal(crashed(t), 5);
+	assert_true(times_logged(t, "next start of a backend in") <= 1);
+	login(t, 0);
+}
+
 static void a_user_who_crashes_backends_is_slowed_down(void **state)
 {
 	struct bench *t = *state;
@@ -945,17 +998,29 @@ static void a_user_who_crashes_backends_is_slowed_down(void **state)
 	assert_int_equal(times_logged(t, "next start of a backend in"), 2);
 }
 
-static void W_22_one_backend_is_always_kept_warm(void **state)
+static unsigned open_descriptors(void)
+{
+	unsigned count = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void W_22_RB_4_one_backend_is_always_kept_warm(void **state)
 {
 	struct bench *t = *state;
 	START(t, PEER, {"service.users_per_backend", "1"});
 	login(t, 0);
-	link_logout(seat_of(t, 0), "bob");
-	link_unseat(t->link, seat_of(t, 0));
-	/* One that had its user takes no other; it ends when the next one is there. */
-	wait_log(t, "is not needed any more", 1);
-	assert_int_equal(backends(t), 1);
-	login(t, 1);
+	unsigned descriptors = open_descriptors();
+	for (unsigned round = 1; round <= 3; round++) {
+		/* One that had its user takes no other; it ends when the next one is there. */
+		link_logout(seat_of(t, 0), "bob");
+		link_unseat(t->link, seat_of(t, 0));
+		wait_log(t, "dying -> dead", round);
+		assert_int_equal(backends(t), 1);
+		login(t, 0);
+	}
+	assert_int_equal(open_descriptors(), descriptors);
 	assert_int_equal(crashed(t), 0);
 }
 
@@ -1144,6 +1209,15 @@ static void frames_arrive_in_any_pieces(void **state)
 
 /* ---- Shutdown and memory ---- */
 
+static void nobody_is_waited_for_who_waits_for_us(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER "--extended --polite");
+	login(t, 0);
+	link_free(&t->link, 10000);
+	assert_int_equal(times_logged(t, "did not end in time"), 0);
+}
+
 static void SIGKILL_ends_those_that_do_not_listen(void **state)
 {
 	struct bench *t = *state;
@@ -1232,11 +1306,13 @@ static const struct CMUnitTest tests[] = {
     WITH_BENCH(users_wait_in_order_for_a_slow_start),
     WITH_BENCH(a_seat_may_be_left_inside_of_seated),
     WITH_BENCH(users_spread_over_backends),
+    cmocka_unit_test(results_go_to_the_oldest_of_equal_ids),
     WITH_BENCH(a_result_confirms_one_message),
     WITH_BENCH(a_pong_confirms_what_was_before_it),
     WITH_BENCH(W_6_a_message_longer_than_a_frame_is_refused),
     WITH_BENCH(W_9_old_backends_see_ids_only_for_receipts),
     WITH_BENCH(W_9_extended_backends_see_all_ids),
+    WITH_BENCH(a_backend_starts_during_a_pause),
     WITH_BENCH(a_crash_returns_what_an_old_backend_had),
     WITH_BENCH(a_crash_returns_what_an_extended_backend_had),
     WITH_BENCH(what_a_backend_said_before_its_end_counts),
@@ -1257,6 +1333,7 @@ static const struct CMUnitTest tests[] = {
     WITH_BENCH(frames_arrive_in_any_pieces),
     WITH_BENCH(an_old_backend_confirms_until_its_end),
     WITH_BENCH(an_extended_backend_confirms_until_its_end),
+    WITH_BENCH(nobody_is_waited_for_who_waits_for_us),
     WITH_BENCH(SIGKILL_ends_those_that_do_not_listen),
 };
 
@@ -1268,8 +1345,9 @@ static const struct CMUnitTest slow_tests[] = {
     WITH_BENCH(a_pause_is_no_hang),
     WITH_BENCH(RB_3_a_program_that_is_missing_blocks_nobody),
     WITH_BENCH(RB_3_a_program_that_ends_at_once_blocks_nobody),
+    WITH_BENCH(backends_that_die_together_count_once),
     WITH_BENCH(a_user_who_crashes_backends_is_slowed_down),
-    WITH_BENCH(W_22_one_backend_is_always_kept_warm),
+    WITH_BENCH(W_22_RB_4_one_backend_is_always_kept_warm),
     WITH_BENCH(SEC_4_W_21_a_claimed_pid_means_nothing),
     WITH_BENCH(W_6_a_frame_without_end_costs_its_sender_the_line),
     WITH_BENCH(memory_is_flat_over_many_rounds),
