@@ -29,60 +29,123 @@ static const char *const escapes[128] = {
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-static void add_escaped(struct str *out, const char *text, unsigned where)
+typedef signed char block __attribute__((vector_size(16)));
+
+/* Sixteen bytes at once. May say no for what only the table knows to be plain. */
+static inline bool block_is_plain(const char *text, unsigned where)
 {
-	const char *run = text; /* what is not yet written; grows as long as nothing has to be changed */
-	const char *at = text;
-	for (;;) {
-		while (!(special[(unsigned char)*at] & where))
-			at++;
-		unsigned char byte = (unsigned char)*at;
-		size_t bytes = 1;
-		const char *instead = byte < 0x80 ? escapes[byte] : REPLACEMENT;
-		if (byte >= 0x80) {
-			uint32_t code_point;
-			/* The NUL at the end stops the decoder in time. */
-			size_t decoded = utf8_decode(at, 4, &code_point);
-			if (decoded && utf8_xml_char(code_point)) {
-				at += decoded;
-				continue;
-			}
-			if (decoded) {
-				bytes = decoded;
-				instead = NULL;
-			}
+	block bytes;
+	uint64_t halves[2];
+	memcpy(&bytes, text, sizeof bytes);
+	/* Signed: from 0x80 on they are below, too. */
+	block hits = (bytes < 0x20) | (bytes == '&') | (bytes == '<') | (bytes == '>');
+	if (where & IN_ATTRIBUTE)
+		hits |= (bytes == '\'') | (bytes == '"');
+	memcpy(halves, &hits, sizeof halves);
+	return !(halves[0] | halves[1]);
+}
+
+/* Length of what can be copied as it is. */
+static inline size_t plain_run(const char *text, size_t len, unsigned where)
+{
+	size_t at = 0;
+	while (at < len) {
+		size_t end = len - at < sizeof(block) ? len : at + sizeof(block);
+		/* The last block overlaps what was looked at before, where there is anything. */
+		if (len >= sizeof(block) && block_is_plain(text + end - sizeof(block), where)) {
+			at = end;
+			continue;
 		}
-		if (at > run)
-			str_add(out, run, (size_t)(at - run));
-		if (!byte)
-			return;
-		str_adds(out, instead);
-		run = at += bytes;
+		for (; at < end; at++)
+			if (special[(unsigned char)text[at]] & where)
+				return at;
 	}
+	return len;
+}
+
+/* Length of the longest piece at the start that can be copied as it is, characters beyond ASCII among it. */
+static size_t clean_run(const char *text, size_t len, unsigned where)
+{
+	size_t at = 0;
+	for (;;) {
+		at += plain_run(text + at, len - at, where);
+		uint32_t code_point;
+		size_t bytes =
+		    at < len && (unsigned char)text[at] >= 0x80 ? utf8_decode(text + at, len - at, &code_point) : 0;
+		if (!bytes || !utf8_xml_char(code_point))
+			return at;
+		at += bytes;
+	}
+}
+
+static void add_escaped(struct str *out, const char *text, size_t len, unsigned where)
+{
+	while (len) {
+		size_t run = clean_run(text, len, where);
+		str_add(out, text, run);
+		text += run;
+		len -= run;
+		if (!len)
+			break;
+		unsigned char byte = (unsigned char)*text;
+		uint32_t forbidden;
+		size_t bytes = byte < 0x80 ? 1 : utf8_decode(text, len, &forbidden);
+		if (byte < 0x80)
+			str_adds(out, escapes[byte]);
+		else if (!bytes)
+			str_adds(out, REPLACEMENT);
+		bytes = bytes ? bytes : 1;
+		text += bytes;
+		len -= bytes;
+	}
+}
+
+static void add_text(struct str *out, const char *text)
+{
+	add_escaped(out, text, strlen(text), IN_TEXT);
 }
 
 static void add_attribute(struct str *out, const char *prefix, const char *name, const char *value)
 {
-	size_t prefix_len = strlen(prefix), name_len = strlen(name);
-	char *at = str_reserve(out, prefix_len + name_len + 3);
+	size_t prefix_len = strlen(prefix), name_len = strlen(name), len = strlen(value);
+	size_t run = plain_run(value, len, IN_ATTRIBUTE);
+	char *start = str_reserve(out, prefix_len + name_len + run + 4), *at = start;
 	*at++ = ' ';
 	at = mempcpy(at, prefix, prefix_len);
 	at = mempcpy(at, name, name_len);
-	memcpy(at, "='", 3);
-	out->len += prefix_len + name_len + 3;
-	add_escaped(out, value, IN_ATTRIBUTE);
-	str_addc(out, '\'');
+	*at++ = '=';
+	*at++ = '\'';
+	at = mempcpy(at, value, run);
+	if (run == len) {
+		*at++ = '\'';
+		*at = '\0';
+	}
+	out->len += (size_t)(at - start);
+	if (run < len) {
+		add_escaped(out, value + run, len - run, IN_ATTRIBUTE);
+		str_addc(out, '\'');
+	}
 }
 
-/* One piece of markup: a name between two short literals. */
-static void add_markup(struct str *out, const char *before, const char *name, const char *after)
+static void add_opening(struct str *out, const char *name)
 {
-	size_t before_len = strlen(before), name_len = strlen(name), after_len = strlen(after);
-	char *at = str_reserve(out, before_len + name_len + after_len);
-	at = mempcpy(at, before, before_len);
-	at = mempcpy(at, name, name_len);
-	memcpy(at, after, after_len + 1);
-	out->len += before_len + name_len + after_len;
+	size_t len = strlen(name);
+	char *at = str_reserve(out, len + 1);
+	*at = '<';
+	memcpy(at + 1, name, len + 1);
+	out->len += len + 1;
+}
+
+static void add_closing(struct str *out, const char *name)
+{
+	size_t len = strlen(name);
+	char *at = str_reserve(out, len + 3);
+	*at++ = '<';
+	*at++ = '/';
+	at = mempcpy(at, name, len);
+	*at++ = '>';
+	*at = '\0';
+	out->len += len + 3;
 }
 
 /* Ends a start tag that attributes could still have gone into. */
@@ -123,7 +186,7 @@ void xml_open(struct writer *writer, const char *name, const char *ns)
 	writer->open[writer->depth] = name;
 	writer->ns[writer->depth] = ns ? ns : around;
 	writer->in_tag = true;
-	add_markup(writer->out, "<", name, "");
+	add_opening(writer->out, name);
 	if (ns && !same_ns(ns, around))
 		add_attribute(writer->out, "", "xmlns", ns);
 }
@@ -167,7 +230,7 @@ void xml_text(struct writer *writer, const char *text)
 	if (!text || !*text)
 		return;
 	end_tag(writer);
-	add_escaped(writer->out, text, IN_TEXT);
+	add_text(writer->out, text);
 }
 
 void xml_textf(struct writer *writer, const char *format, ...)
@@ -186,7 +249,7 @@ void xml_close(struct writer *writer)
 	if (writer->in_tag)
 		str_add(writer->out, "/>", 2);
 	else
-		add_markup(writer->out, "</", writer->open[writer->depth], ">");
+		add_closing(writer->out, writer->open[writer->depth]);
 	writer->in_tag = false;
 	writer->depth--;
 }
@@ -230,10 +293,10 @@ static void copy_attributes(struct str *out, const struct element *element)
 static void copy_element(struct str *out, const struct element *element, const char *around)
 {
 	if (!element->name) {
-		add_escaped(out, element->text, IN_TEXT);
+		add_text(out, element->text);
 		return;
 	}
-	add_markup(out, "<", element->name, "");
+	add_opening(out, element->name);
 	const char *ns = element->ns ? element->ns : around;
 	if (!same_ns(ns, around))
 		add_attribute(out, "", "xmlns", ns);
@@ -245,7 +308,7 @@ static void copy_element(struct str *out, const struct element *element, const c
 	str_addc(out, '>');
 	for (const struct element *node = element->children; node; node = node->next)
 		copy_element(out, node, ns);
-	add_markup(out, "</", element->name, ">");
+	add_closing(out, element->name);
 }
 
 void xml_element(struct writer *writer, const struct element *element)
