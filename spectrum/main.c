@@ -36,14 +36,15 @@ static void on_hangup(void *arg, int signal)
 	daemon_reopen_log(instance->config);
 }
 
-static void run(struct instance *instance, int argc, char **argv)
+static void run(struct instance *instance)
 {
 	char *error = NULL;
 	instance->loop = loop_new();
 	loop_on_signal(instance->loop, SIGTERM, on_end, instance);
 	loop_on_signal(instance->loop, SIGINT, on_end, instance);
 	loop_on_signal(instance->loop, SIGHUP, on_hangup, instance);
-	instance->frontend = frontend_new(instance->loop, instance->config, argc, argv, &error);
+	instance->frontend =
+	    frontend_new(instance->loop, instance->config, instance->options.argc, instance->options.argv, &error);
 	if (!instance->frontend)
 		daemon_fail("%s", error);
 	log_info("starts version=" SPECTRUM2_VERSION " jid=%s", config_text(instance->config, "service.jid"));
@@ -53,22 +54,26 @@ static void run(struct instance *instance, int argc, char **argv)
 	loop_free(&instance->loop);
 }
 
+static int start(struct instance *instance)
+{
+	instance->config = options_load_config(&instance->options);
+	if (!instance->config)
+		return EXIT_FAILURE;
+	daemon_detach(instance->options.foreground);
+	daemon_prepare(instance->config);
+	run(instance);
+	daemon_finish();
+	config_free(&instance->config);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct instance instance = {0};
 	int status;
 	if (!options_read(&instance.options, argc, argv, &status))
 		return status;
-	if (instance.options.check_config)
-		return options_check_config(&instance.options);
-	instance.config = options_load_config(&instance.options);
-	if (!instance.config)
-		return EXIT_FAILURE;
-	daemon_detach(instance.options.foreground);
-	daemon_prepare(instance.config);
-	run(&instance, argc, argv);
-	daemon_finish();
-	config_free(&instance.config);
+	status = instance.options.check_config ? options_check_config(&instance.options) : start(&instance);
 	options_fini(&instance.options);
-	return EXIT_SUCCESS;
+	return status;
 }
