@@ -4,8 +4,6 @@
 #include "lib/io/dial.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,8 +28,8 @@ struct dial {
 	char *host;
 	uint64_t timeout_ms;
 	struct query *query;
-	struct sockaddr_storage source; /* ss_family AF_UNSPEC = any */
-	struct sockaddr_storage *addresses;
+	union address source; /* AF_UNSPEC = any */
+	union address *addresses;
 	size_t count, next;
 	struct list attempts;
 	struct timer *stagger, *deadline;
@@ -112,22 +110,21 @@ static void attempt_ready(uv_poll_t *poll, int status, int events)
 		dial_end(dial, fd, NULL);
 }
 
-static socklen_t address_len(const struct sockaddr_storage *address)
+static socklen_t address_len(const union address *address)
 {
-	return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	return address->any.sa_family == AF_INET ? sizeof address->v4 : sizeof address->v6;
 }
 
 /* 0 when under way, else errno. */
-static int attempt_start(struct dial *dial, const struct sockaddr_storage *address)
+static int attempt_start(struct dial *dial, const union address *address)
 {
-	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
 	struct attempt *attempt = NULL;
-	if (dial->source.ss_family != AF_UNSPEC &&
-	    bind(fd, (const struct sockaddr *)&dial->source, address_len(&dial->source)) < 0)
+	if (dial->source.any.sa_family != AF_UNSPEC && bind(fd, &dial->source.any, address_len(&dial->source)) < 0)
 		goto fail;
-	if (connect(fd, (const struct sockaddr *)address, address_len(address)) < 0 && errno != EINPROGRESS)
+	if (connect(fd, &address->any, address_len(address)) < 0 && errno != EINPROGRESS)
 		goto fail;
 	attempt = mem_new(sizeof *attempt);
 	int failed = uv_poll_init(&dial->loop->uv, &attempt->poll, fd);
@@ -150,8 +147,8 @@ fail:;
 static void dial_next(struct dial *dial)
 {
 	while (dial->next < dial->count) {
-		const struct sockaddr_storage *address = &dial->addresses[dial->next++];
-		if (dial->source.ss_family != AF_UNSPEC && dial->source.ss_family != address->ss_family)
+		const union address *address = &dial->addresses[dial->next++];
+		if (dial->source.any.sa_family != AF_UNSPEC && dial->source.any.sa_family != address->any.sa_family)
 			continue;
 		int error = attempt_start(dial, address);
 		if (!error) {
@@ -183,7 +180,7 @@ static void out_of_time(void *arg)
 	dial_end(dial, -1, mem_printf(what, dial->host, (unsigned long long)(dial->timeout_ms + 999) / 1000));
 }
 
-static void dial_resolved(void *arg, const struct sockaddr_storage *addresses, size_t count, const char *reason)
+static void dial_resolved(void *arg, const union address *addresses, size_t count, const char *reason)
 {
 	struct dial *dial = arg;
 	if (!count) {
@@ -198,18 +195,6 @@ static void dial_resolved(void *arg, const struct sockaddr_storage *addresses, s
 	dial->events.resolved(dial->arg);
 }
 
-static bool parse_source(const char *text, struct sockaddr_storage *out)
-{
-	struct addrinfo *info, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
-	if (!text)
-		return true;
-	if (getaddrinfo(text, NULL, &hints, &info) != 0)
-		return false;
-	memcpy(out, info->ai_addr, info->ai_addrlen);
-	freeaddrinfo(info);
-	return true;
-}
-
 struct dial *dial_new(struct loop *loop, const char *host, uint16_t port, uint64_t timeout_ms, const char *source,
                       const struct dial_events *events, void *arg)
 {
@@ -221,7 +206,7 @@ struct dial *dial_new(struct loop *loop, const char *host, uint16_t port, uint64
 	dial->timeout_ms = timeout_ms;
 	dial->fd = -1;
 	list_init(&dial->attempts);
-	if (!parse_source(source, &dial->source)) {
+	if (source && !address_parse(&dial->source, source, 0)) {
 		dial_end(dial, -1, mem_printf("%s is not a local address", source));
 		return dial;
 	}

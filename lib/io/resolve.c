@@ -6,7 +6,6 @@
 #include <ares.h>
 #include <assert.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,13 +36,13 @@ struct resolver_socket {
 
 struct query {
 	struct loop *loop;
-	void (*answered)(void *arg, const struct sockaddr_storage *, size_t count, const char *reason);
+	void (*answered)(void *arg, const union address *, size_t count, const char *reason);
 	void *arg; /* NULL together with `answered` when nobody waits any more */
 	uint16_t port;
 	bool in_ares; /* c-ares will call back with this pointer */
 	struct deferred deliver;
 	const char *reason;
-	struct sockaddr_storage addresses[ADDRESSES_MAX];
+	union address addresses[ADDRESSES_MAX];
 	size_t count;
 };
 
@@ -160,32 +159,46 @@ static void query_deliver(void *arg)
 	query->answered(query->arg, query->addresses, query->count, query->reason);
 }
 
-static void query_add(struct query *query, const struct sockaddr *address, size_t len)
+static bool address_set(union address *out, const struct sockaddr *address, uint16_t port)
 {
-	if (query->count == ADDRESSES_MAX || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
-		return;
-	struct sockaddr_storage *at = &query->addresses[query->count++];
-	memcpy(at, address, len < sizeof *at ? len : sizeof *at);
-	if (address->sa_family == AF_INET)
-		((struct sockaddr_in *)at)->sin_port = htons(query->port);
-	else
-		((struct sockaddr_in6 *)at)->sin6_port = htons(query->port);
+	switch (address->sa_family) {
+	case AF_INET:
+		memcpy(&out->v4, address, sizeof out->v4);
+		out->v4.sin_port = htons(port);
+		return true;
+	case AF_INET6:
+		memcpy(&out->v6, address, sizeof out->v6);
+		out->v6.sin6_port = htons(port);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool address_parse(union address *out, const char *literal, uint16_t port)
+{
+	struct addrinfo *info, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+	if (getaddrinfo(literal, NULL, &hints, &info) != 0)
+		return false;
+	bool known = address_set(out, info->ai_addr, port);
+	freeaddrinfo(info);
+	return known;
 }
 
 /* Families in turn, the first address's family first; the order within each stays (RFC 8305 section 4). */
 static void query_interleave(struct query *query)
 {
-	struct sockaddr_storage sorted[ADDRESSES_MAX];
-	sa_family_t first = query->addresses[0].ss_family;
+	union address sorted[ADDRESSES_MAX];
+	sa_family_t first = query->addresses[0].any.sa_family;
 	size_t same = 0, other = 0;
 	for (size_t i = 0; i < query->count; i++) {
 		bool want_same = i % 2 == 0;
 		size_t *at = want_same ? &same : &other;
-		while (*at < query->count && (query->addresses[*at].ss_family == first) != want_same)
+		while (*at < query->count && (query->addresses[*at].any.sa_family == first) != want_same)
 			++*at;
 		if (*at == query->count) {
 			at = want_same ? &other : &same;
-			while ((query->addresses[*at].ss_family == first) == want_same)
+			while ((query->addresses[*at].any.sa_family == first) == want_same)
 				++*at;
 		}
 		sorted[i] = query->addresses[(*at)++];
@@ -201,7 +214,9 @@ static void query_answered(void *arg, int status, int timeouts, struct ares_addr
 		loop_defer(resolver->loop, &resolver->tidy, resolver_tidy, resolver);
 	if (query->answered) {
 		for (struct ares_addrinfo_node *node = info ? info->nodes : NULL; node; node = node->ai_next)
-			query_add(query, node->ai_addr, node->ai_addrlen);
+			if (query->count < ADDRESSES_MAX &&
+			    address_set(&query->addresses[query->count], node->ai_addr, query->port))
+				query->count++;
 		query_interleave(query);
 		query->reason = status == ARES_SUCCESS ? NULL : ares_strerror(status);
 		query->in_ares = false;
@@ -213,20 +228,8 @@ static void query_answered(void *arg, int status, int timeouts, struct ares_addr
 		ares_freeaddrinfo(info);
 }
 
-/* Address literals need no resolver, and "fe80::1%eth0" only works here. */
-static bool query_literal(struct query *query, const char *host)
-{
-	struct addrinfo *info, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
-	if (getaddrinfo(host, NULL, &hints, &info) != 0)
-		return false;
-	query_add(query, info->ai_addr, info->ai_addrlen);
-	freeaddrinfo(info);
-	return true;
-}
-
 struct query *query_new(struct loop *loop, const char *host, uint16_t port,
-                        void (*answered)(void *arg, const struct sockaddr_storage *, size_t count, const char *reason),
-                        void *arg)
+                        void (*answered)(void *arg, const union address *, size_t count, const char *reason), void *arg)
 {
 	struct query *query = mem_new(sizeof *query);
 	query->loop = loop;
@@ -234,7 +237,8 @@ struct query *query_new(struct loop *loop, const char *host, uint16_t port,
 	query->arg = arg;
 	query->port = port;
 	struct resolver *resolver = NULL;
-	if (query_literal(query, host) || !(resolver = resolver_get(loop, &query->reason))) {
+	query->count = address_parse(&query->addresses[0], host, port);
+	if (query->count || !(resolver = resolver_get(loop, &query->reason))) {
 		loop_defer(loop, &query->deliver, query_deliver, query);
 		return query;
 	}

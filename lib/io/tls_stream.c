@@ -225,8 +225,11 @@ size_t tls_stream_unread(const struct tls_stream *stream, const char **bytes)
 static enum tls_stream_step stream_stuck(struct tls_stream *stream, int result)
 {
 	int why = SSL_get_error(stream->ssl, result);
-	if (why == SSL_ERROR_WANT_READ)
+	if (why == SSL_ERROR_WANT_READ) {
+		/* SSL_MODE_RELEASE_BUFFERS forgets the one that it took to find nothing: 16 KiB. */
+		SSL_free_buffers(stream->ssl);
 		return TLS_STREAM_HUNGRY;
+	}
 	if (why == SSL_ERROR_ZERO_RETURN)
 		return TLS_STREAM_CLOSED;
 	unsigned long code = ERR_peek_error();
