@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Frames: length, wrapper and the table of all types. The link (main process) and the kit (backends) speak through
- * this. protobuf-c unpacks onto the caller's arena and packs right into the output, so that a message costs no malloc.
+ * this. protobuf-c unpacks what is inside onto the caller's arena and packs right into the output, so that a message
+ * costs no malloc.
  */
 #include "lib/wire/wire.h"
 
@@ -10,6 +11,10 @@
 #include "lib/wire/codec.h"
 
 #define HEAD_BYTES 4
+/* The wrapper's fields. */
+#define WRAPPER_TYPE 1
+#define WRAPPER_PAYLOAD 2
+#define WRAPPER_MOST (2 + 1 + 5) /* bytes: both tags take one, all types are below 128, a length takes up to five */
 /* Memory that one frame may take while it is unpacked: many tiny fields need far more of it than bytes on the wire. */
 #define MEMORY_FLOOR (1u << 20)
 #define MEMORY_FACTOR 8
@@ -61,10 +66,9 @@ static const struct format {
     [WIRE_ROOM_ERROR] = {&pbnetwork__room_error__descriptor, wire_decode_room_error, wire_encode_room_error, true},
 };
 
-static const struct format *format_find(int type)
+static const struct format *format_find(uint64_t type)
 {
-	bool inside = type > 0 && (size_t)type < sizeof formats / sizeof *formats;
-	return inside && formats[type].known ? &formats[type] : NULL;
+	return type < sizeof formats / sizeof *formats && formats[type].known ? &formats[type] : NULL;
 }
 
 /* protobuf-c's view of an arena, bounded. */
@@ -101,75 +105,106 @@ static bool read_number(const uint8_t **at, const uint8_t *end, uint64_t *value)
 	return false;
 }
 
-/* Steps over one field; false if there is none that could be read. */
-static bool skip_field(const uint8_t **at, const uint8_t *end)
+/* One field of a message that nobody has a structure for. */
+struct field {
+	uint64_t number;      /* of the field */
+	uint64_t kind;        /* ProtobufCWireType */
+	uint64_t value;       /* of a varint */
+	const uint8_t *bytes; /* of all others */
+	size_t len;
+};
+
+/* The field at *at, which moves behind it; false if none can be read there. */
+static bool read_field(const uint8_t **at, const uint8_t *end, struct field *field)
 {
-	uint64_t tag, number, skip = 0;
-	if (!read_number(at, end, &tag) || !(tag >> 3))
+	uint64_t tag, len = 0;
+	if (!read_number(at, end, &tag))
 		return false;
-	switch (tag & 7) {
+	field->number = tag >> 3;
+	field->kind = tag & 7;
+	switch (field->kind) {
 	case PROTOBUF_C_WIRE_TYPE_VARINT:
-		return read_number(at, end, &number);
+		return field->number && read_number(at, end, &field->value);
 	case PROTOBUF_C_WIRE_TYPE_64BIT:
-		skip = 8;
+		len = 8;
 		break;
 	case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-		if (!read_number(at, end, &skip))
+		if (!read_number(at, end, &len))
 			return false;
 		break;
 	case PROTOBUF_C_WIRE_TYPE_32BIT:
-		skip = 4;
+		len = 4;
 		break;
 	default:
 		return false;
 	}
-	if (skip > (uint64_t)(end - *at))
+	if (!field->number || len > (uint64_t)(end - *at))
 		return false;
-	*at += skip;
+	field->bytes = *at;
+	field->len = (size_t)len;
+	*at += len;
 	return true;
 }
 
-/* Why protobuf-c refused a message: it does not tell. If all fields can be walked over, then one of them is missing. */
-static const char *refusal(const struct budget *budget, const uint8_t *bytes, size_t len)
+static const char broken[] = "payload is no protobuf message";
+static const char incomplete[] = "a required field is missing or has another type";
+
+/* The wrapper is read by hand, so that what is in it needs no copy. NULL, or what is wrong. */
+static const char *read_wrapper(const uint8_t *at, size_t len, uint64_t *type, struct field *inner)
 {
+	struct field field;
+	bool typed = false;
+	for (const uint8_t *end = at + len; at < end;) {
+		if (!read_field(&at, end, &field))
+			return broken;
+		if (field.number == WRAPPER_TYPE && field.kind == PROTOBUF_C_WIRE_TYPE_VARINT) {
+			*type = field.value;
+			typed = true;
+		} else if (field.number == WRAPPER_PAYLOAD && field.kind == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED) {
+			*inner = field;
+		}
+	}
+	return typed ? NULL : incomplete;
+}
+
+/* Why protobuf-c refused a message: it does not tell. If all fields can be walked over, then one of them is missing. */
+static const char *refusal(const struct budget *budget, const struct field *message)
+{
+	struct field field;
 	if (budget->exhausted)
 		return "payload has too many fields";
-	for (const uint8_t *at = bytes, *end = len ? bytes + len : bytes; at < end;)
-		if (!skip_field(&at, end))
-			return "payload is no protobuf message";
-	return "a required field is missing or has another type";
+	for (const uint8_t *at = message->bytes, *end = at + message->len; at < end;)
+		if (!read_field(&at, end, &field))
+			return broken;
+	return incomplete;
 }
 
 /* The payload of one frame. Returns what is wrong with it, NULL if nothing is. */
 static const char *read_payload(struct arena *arena, const uint8_t *bytes, size_t len, enum wire_direction direction,
                                 struct wire_frame *frame)
 {
-	struct budget budget = {arena, MEMORY_FLOOR + MEMORY_FACTOR * len, false};
-	ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
-	if (!len)
-		return "frame is empty";
-	Pbnetwork__WrapperMessage *wrapper = pbnetwork__wrapper_message__unpack(&allocator, len, bytes);
-	if (!wrapper)
-		return refusal(&budget, bytes, len);
-
-	const struct format *format = format_find((int)wrapper->type);
+	struct field inner = {.bytes = bytes};
+	uint64_t type;
+	const char *error = len ? read_wrapper(bytes, len, &type, &inner) : "frame is empty";
+	if (error)
+		return error;
+	const struct format *format = format_find(type);
 	if (!format)
-		return wrapper->type >= PBNETWORK__WRAPPER_MESSAGE__TYPE__TYPE_FT_START &&
-		               wrapper->type <= PBNETWORK__WRAPPER_MESSAGE__TYPE__TYPE_FT_CONTINUE
+		return type >= PBNETWORK__WRAPPER_MESSAGE__TYPE__TYPE_FT_START &&
+		               type <= PBNETWORK__WRAPPER_MESSAGE__TYPE__TYPE_FT_CONTINUE
 		           ? "file transfer by frames is obsolete"
 		           : "unknown frame type";
-	frame->type = (enum wire_type)wrapper->type;
-	ProtobufCBinaryData *inner = &wrapper->payload;
-	if (frame->type == WIRE_RAW_XML) {
-		frame->xml = wire_clean(arena, arena_strndup(arena, inner->len ? (char *)inner->data : "", inner->len));
-		return NULL;
-	}
+	frame->type = (enum wire_type)type;
+	if (frame->type == WIRE_RAW_XML)
+		frame->xml = wire_clean(arena, arena_strndup(arena, (const char *)inner.bytes, inner.len));
 	if (!format->message)
 		return NULL;
+	struct budget budget = {arena, MEMORY_FLOOR + MEMORY_FACTOR * len, false};
+	ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
 	struct wire_decoder decoder = {arena, direction};
-	ProtobufCMessage *message = protobuf_c_message_unpack(format->message, &allocator, inner->len, inner->data);
+	ProtobufCMessage *message = protobuf_c_message_unpack(format->message, &allocator, inner.len, inner.bytes);
 	if (!message)
-		return refusal(&budget, inner->data, inner->len);
+		return refusal(&budget, &inner);
 	if (format->decode)
 		format->decode(&decoder, (const union wire_message *)(const void *)message, frame);
 	return NULL;
@@ -204,11 +239,6 @@ static uint8_t *put_number(uint8_t *at, size_t value)
 	return at;
 }
 
-/* Both fields of the wrapper have tags of one byte, and all types are below 128. */
-#define WRAPPER_TYPE_TAG 0x08
-#define WRAPPER_PAYLOAD_TAG 0x12
-#define WRAPPER_MOST (2 + 1 + 5)
-
 static bool write_frame(struct str *out, enum wire_type type, const ProtobufCMessage *message, const char *text)
 {
 	size_t inner = message ? protobuf_c_message_get_packed_size(message) : text ? strlen(text) : 0;
@@ -216,10 +246,10 @@ static bool write_frame(struct str *out, enum wire_type type, const ProtobufCMes
 		return false;
 	uint8_t *head = (uint8_t *)str_reserve(out, HEAD_BYTES + WRAPPER_MOST + inner);
 	uint8_t *at = head + HEAD_BYTES;
-	*at++ = WRAPPER_TYPE_TAG;
+	*at++ = WRAPPER_TYPE << 3 | PROTOBUF_C_WIRE_TYPE_VARINT;
 	*at++ = (uint8_t)type;
 	if (message || text) {
-		*at++ = WRAPPER_PAYLOAD_TAG;
+		*at++ = WRAPPER_PAYLOAD << 3 | PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
 		at = put_number(at, inner);
 	}
 	if (message)
@@ -236,7 +266,7 @@ static bool write_frame(struct str *out, enum wire_type type, const ProtobufCMes
 
 bool wire_write(struct str *out, enum wire_direction direction, bool extended, const struct wire_frame *frame)
 {
-	const struct format *format = format_find((int)frame->type);
+	const struct format *format = format_find((uint64_t)frame->type);
 	struct wire_encoder encoder = {.direction = direction, .extended = extended};
 	union wire_message message;
 	assert(format);
