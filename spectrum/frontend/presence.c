@@ -113,15 +113,11 @@ static void unsubscribed(struct request *request)
 static void probe(struct request *request)
 {
 	struct frontend *frontend = request->frontend;
-	const char *to = *request->from.resource ? request->from.resource : NULL;
-	if (request->user) {
-		const char *name = request->target == TARGET_CONTACT
-		                       ? contact_name(request->arena, request->user, request->to.node)
-		                       : NULL;
-		if (name || request->target == TARGET_GATEWAY)
-			user_probe(frontend->hub, request->from.bare, to, name);
+	const char *to = *request->from.resource ? request->from.resource : NULL, *name = NULL;
+	if (request->target == TARGET_CONTACT)
+		name = contact_name(request->arena, request->user, request->to.node);
+	if (request->target & (TARGET_ROOM | TARGET_OCCUPANT) || user_probe(frontend->hub, request->from.bare, to, name))
 		return;
-	}
 	stanza_open(frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.full, "unavailable");
 	stanza_close(frontend);
 	/* Somebody who asks is there himself: after our restart he may believe that he is logged in. */

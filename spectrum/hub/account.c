@@ -12,6 +12,8 @@
 #define PASSWORD_BYTES 4096
 #define QUEUE_MOST 10000 /* jobs of the database that may wait before nobody is registered any more */
 
+static const char no_database[] =
+    "This gateway has no database, so nobody can register. Its administrator has to set database.type.";
 static const char database_down[] = "The gateway's database does not work at the moment. Try again later.";
 
 bool account_needs_password(const struct hub *hub)
@@ -65,6 +67,8 @@ void account_get(struct hub *hub, const char *jid, account_answer *answer, void 
 	struct user *user = hub_user(hub, jid);
 	if (user && user->registered)
 		answer(arg, &(struct account_info){true, user->name}, S2_DONE, NULL);
+	else if (!hub->store && account_needs_registration(hub))
+		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, no_database);
 	else if (!hub->store)
 		answer(arg, &(struct account_info){false, NULL}, S2_DONE, NULL);
 	else
@@ -119,6 +123,15 @@ static bool name_allowed(const struct hub *hub, const char *name)
 	return allowed;
 }
 
+/* Without the blanks around it; NULL if there is nothing else. */
+static char *trim(const char *name)
+{
+	size_t len = name ? strlen(name += strspn(name, " \t\r\n")) : 0;
+	while (len && strchr(" \t\r\n", name[len - 1]))
+		len--;
+	return len ? mem_strndup(name, len) : NULL;
+}
+
 static enum s2_condition check(struct hub *hub, const char *jid, const char *name, const char *password,
                                const char **text)
 {
@@ -127,8 +140,7 @@ static enum s2_condition check(struct hub *hub, const char *jid, const char *nam
 		enum s2_condition condition;
 		const char *text;
 	} rules[] = {
-	    {!hub->store, S2_SERVICE_UNAVAILABLE,
-	     "This gateway has no database, so nobody can register. Its administrator has to set database.type."},
+	    {!hub->store, S2_SERVICE_UNAVAILABLE, no_database},
 	    {config_bool(hub->config, "registration.require_local_account"), S2_NOT_ALLOWED,
 	     "This gateway asks for a local account, which it can't check."},
 	    {!may_register(hub, jid), S2_NOT_ALLOWED, "Users of your server may not register with this gateway."},
@@ -192,13 +204,16 @@ void account_register(struct hub *hub, const char *jid, const char *name, const 
                       void *arg)
 {
 	const char *text = NULL;
-	enum s2_condition condition = check(hub, jid, name, password, &text);
+	char *trimmed = trim(name);
+	enum s2_condition condition = check(hub, jid, trimmed, password, &text);
 	if (condition != S2_DONE) {
+		free(trimmed);
 		answer(arg, NULL, condition, text);
 		return;
 	}
 	struct request *request = request_new(hub, jid, answer, arg);
-	request->name = masked(hub, name);
+	request->name = masked(hub, trimmed);
+	free(trimmed);
 	request->password = mem_strdup(password);
 	if (!name_allowed(hub, request->name))
 		request_end(request, NULL, S2_NOT_ACCEPTABLE, "This gateway does not accept this name.");
@@ -247,7 +262,7 @@ static void remove_known(void *arg, const struct store_user *row, const char *er
 void account_unregister(struct hub *hub, const char *jid, account_answer *answer, void *arg)
 {
 	if (!hub->store) {
-		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, "This gateway has no database: nobody is registered.");
+		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, no_database);
 		return;
 	}
 	store_get_user(hub->store, jid, remove_known, request_new(hub, jid, answer, arg));

@@ -119,8 +119,8 @@ bool user_wants_headlines(const struct user *);
 void user_available(struct hub *, const char *jid, const char *resource, const struct s2_presence *);
 /* Unavailable to the gateway, or an error that says so. With the last one the user is logged out. */
 void user_unavailable(struct hub *, const char *jid, const char *resource);
-/* Answers a probe to the gateway or to a contact (name). */
-void user_probe(struct hub *, const char *jid, const char *resource, const char *name);
+/* Answers a probe to the gateway (name NULL) or to a contact; false if that is not known. */
+bool user_probe(struct hub *, const char *jid, const char *resource, const char *name);
 
 /* ---- Contacts (contact.c) ---- */
 /* The name behind a contact's node, as the network spells it. */

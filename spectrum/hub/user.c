@@ -136,6 +136,8 @@ static void push_status(struct user *user)
 	user->sent_status = best->status;
 	mem_replace(&user->sent_text, best->text);
 	link_status(&user->seat, best->status, best->text);
+	if (user->state == USER_ONLINE)
+		hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, best->text);
 }
 
 static void unlink_resource(struct user *user, struct resource *resource)
@@ -420,7 +422,7 @@ void user_connected(void *arg, struct seat *seat)
 	user_move(user, USER_ONLINE);
 	user->attempts = 0;
 	log_info("online user=%s", user->jid);
-	hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, NULL);
+	hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, user->sent_text);
 	room_rejoin_all(user);
 	conversation_flush(user);
 }
@@ -520,7 +522,7 @@ void user_available(struct hub *hub, const char *jid, const char *name, const st
 	mem_replace(&resource->text, presence->text);
 	push_status(user);
 	if (fresh && user->state == USER_ONLINE) {
-		hub_tell(hub, account, user, name, ACCOUNT_ONLINE, NULL);
+		hub_tell(hub, account, user, name, ACCOUNT_ONLINE, user->sent_text);
 		contact_present_all(user, name);
 	} else if (fresh && user->state != USER_LOADING) {
 		hub_tell(hub, account, user, name, ACCOUNT_CONNECTING, NULL);
@@ -542,16 +544,17 @@ void user_unavailable(struct hub *hub, const char *jid, const char *name)
 	user_resource_drop(user, resource);
 }
 
-void user_probe(struct hub *hub, const char *jid, const char *resource, const char *name)
+bool user_probe(struct hub *hub, const char *jid, const char *resource, const char *name)
 {
 	struct user *user = hub_user(hub, jid);
-	if (!user || user->state == USER_LOADING)
-		return;
-	if (!name) {
-		hub_tell(hub, account, user, resource, user->state == USER_ONLINE ? ACCOUNT_ONLINE : ACCOUNT_CONNECTING, NULL);
-		return;
-	}
-	struct buddy *buddy = roster_find(&user->roster, name);
+	struct buddy *buddy = user && name ? roster_find(&user->roster, name) : NULL;
+	if (!user || (name && !buddy))
+		return false;
 	if (buddy)
 		hub_tell(hub, buddy, user, resource, buddy, false);
+	else if (user->state == USER_ONLINE)
+		hub_tell(hub, account, user, resource, ACCOUNT_ONLINE, user->sent_text);
+	else
+		hub_tell(hub, account, user, resource, ACCOUNT_CONNECTING, NULL);
+	return true;
 }
