@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/map.h"
 #include "lib/base/str.h"
 
@@ -23,9 +24,10 @@ struct queue {
 	struct list waiting;
 	size_t length, bytes; /* waiting and running */
 	uint64_t last_position;
-	uint64_t taken;   /* position up to which jobs belong to the thread */
-	uint64_t barrier; /* nothing merges into what was pushed before */
-	bool awake, closed;
+	uint64_t taken;      /* position up to which jobs belong to the thread */
+	uint64_t barrier;    /* nothing merges into what was pushed before */
+	bool urgent, closed; /* urgent: somebody waits for one of them */
+	uint64_t due;        /* monotonic ms when they are taken in any case; 0 = the thread was not told of any */
 	struct merge_slot slots[MERGE_SLOTS];
 };
 
@@ -105,6 +107,7 @@ static void append(struct queue *queue, struct job *job)
 	list_append(&queue->waiting, &job->node);
 	queue->length++;
 	queue->bytes += job->bytes;
+	queue->urgent |= job_has_answer(job);
 	if (job->kind == JOB_REMOVE_USER || queue->length < QUEUE_MERGE_FROM) {
 		queue->barrier = job->position;
 	} else if (job->kind == JOB_SET_ONLINE || job->kind == JOB_PUT_BUDDY || job->kind == JOB_REMOVE_BUDDY) {
@@ -126,11 +129,22 @@ bool queue_push(struct queue *queue, struct job *job)
 	return merged || fits;
 }
 
+/* Whether the thread shall take what is there. */
+static bool ready(struct queue *queue)
+{
+	if (queue->closed)
+		return true;
+	return !list_empty(&queue->waiting) && queue->due &&
+	       (queue->urgent || queue->length >= QUEUE_BATCH || clock_monotonic_ms() >= queue->due);
+}
+
 void queue_wake(struct queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
-	queue->awake = !list_empty(&queue->waiting);
-	if (queue->awake)
+	bool told = queue->due != 0;
+	if (!told && !list_empty(&queue->waiting))
+		queue->due = clock_monotonic_ms() + QUEUE_LINGER_MS;
+	if (!told || ready(queue))
 		pthread_cond_signal(&queue->changed);
 	pthread_mutex_unlock(&queue->lock);
 }
@@ -159,19 +173,31 @@ bool queue_closed(struct queue *queue)
 	return closed;
 }
 
-size_t queue_take(struct queue *queue, struct list *batch, size_t most)
+/* Until `due` (0 = without end), or the condition is signalled. */
+static bool wait_until(struct queue *queue, uint64_t due)
+{
+	struct timespec until = {.tv_sec = (time_t)(due / 1000), .tv_nsec = (long)(due % 1000) * 1000000};
+	if (!due)
+		return !pthread_cond_wait(&queue->changed, &queue->lock);
+	return !pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
+}
+
+size_t queue_take(struct queue *queue, struct list *batch)
 {
 	size_t count = 0;
 	pthread_mutex_lock(&queue->lock);
-	while (!queue->closed && !(queue->awake && !list_empty(&queue->waiting)))
-		pthread_cond_wait(&queue->changed, &queue->lock);
-	for (; count < most && !list_empty(&queue->waiting); count++) {
+	while (!ready(queue))
+		wait_until(queue, queue->due);
+	for (; count < QUEUE_BATCH && !list_empty(&queue->waiting); count++) {
 		struct job *job = LIST_ITEM(queue->waiting.next, struct job, node);
 		queue->taken = job->position;
 		list_remove(&job->node);
 		list_append(batch, &job->node);
 	}
-	queue->awake = !list_empty(&queue->waiting);
+	if (list_empty(&queue->waiting)) {
+		queue->urgent = false;
+		queue->due = 0;
+	}
 	pthread_mutex_unlock(&queue->lock);
 	return count;
 }
@@ -195,19 +221,15 @@ void queue_return(struct queue *queue, struct list *batch)
 		list_remove(last);
 		list_prepend(&queue->waiting, last);
 	}
-	queue->awake = true;
+	queue->due = clock_monotonic_ms();
 	pthread_mutex_unlock(&queue->lock);
 }
 
 void queue_pause(struct queue *queue, unsigned ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
+	uint64_t until = clock_monotonic_ms() + ms;
 	pthread_mutex_lock(&queue->lock);
-	while (!queue->closed && !pthread_cond_timedwait(&queue->changed, &queue->lock, &until))
+	while (!queue->closed && wait_until(queue, until))
 		;
 	pthread_mutex_unlock(&queue->lock);
 }

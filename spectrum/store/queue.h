@@ -10,6 +10,10 @@
 
 #define QUEUE_JOBS 65536
 #define QUEUE_BYTES ((size_t)64 << 20)
+#define QUEUE_BATCH 1000 /* jobs that share a transaction at most */
+#define QUEUE_LINGER_MS                                                                                                \
+	100                   /* jobs that nobody waits for wait so long for company: a commit costs more than they do \
+	                       */
 #define QUEUE_MERGE_FROM 1024 /* jobs: below, looking for older changes costs more than it saves */
 
 struct queue;
@@ -27,9 +31,9 @@ size_t queue_length(struct queue *);
 /* The thread takes what is left and then gets 0. */
 void queue_close(struct queue *);
 
-/* Thread side. Waits, then moves up to `most` jobs to `batch`; 0 when closed and empty. Each job has to be ended with
- * queue_finish or queue_return. */
-size_t queue_take(struct queue *, struct list *batch, size_t most);
+/* Thread side. Waits, then moves up to QUEUE_BATCH jobs to `batch`; 0 when closed and empty. Each job has to be ended
+ * with queue_finish or queue_return. */
+size_t queue_take(struct queue *, struct list *batch);
 /* So many jobs of the batch with so many bytes leave the queue's account; they are the caller's. */
 void queue_finish(struct queue *, size_t jobs, size_t bytes);
 /* Puts the rest of a batch back in front, to be tried again. It must hold every job of the batch that could be

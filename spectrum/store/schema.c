@@ -165,9 +165,11 @@ static bool read_versions(const struct schema *schema, int64_t *theirs, int64_t 
 }
 
 /* Copies through a second handle, while the first one holds the write lock; appears under its name when it is whole. */
-static bool back_up(const struct schema *schema, int64_t version)
+static bool back_up(const struct schema *schema, int64_t theirs, int64_t ours)
 {
-	char *name = mem_printf("%s.backup-%lld", schema->path, (long long)version);
+	char *version =
+	    ours ? mem_printf("%lld.%lld", (long long)theirs, (long long)ours) : mem_printf("%lld", (long long)theirs);
+	char *name = mem_printf("%s.backup-%s", schema->path, version);
 	char *fresh = mem_printf("%s.new", name);
 	sqlite3 *from = NULL, *to = NULL;
 	bool done = false;
@@ -192,6 +194,7 @@ static bool back_up(const struct schema *schema, int64_t version)
 		close(fd);
 	free(fresh);
 	free(name);
+	free(version);
 	return done;
 }
 
@@ -237,7 +240,7 @@ static bool prepare_locked(const struct schema *schema)
 	int64_t theirs, ours;
 	if (!read_versions(schema, &theirs, &ours))
 		return false;
-	if (ours < OUR_VERSION && ((theirs && !back_up(schema, theirs)) || !migrate(schema, ours)))
+	if (ours < OUR_VERSION && ((theirs && !back_up(schema, theirs, ours)) || !migrate(schema, ours)))
 		return false;
 	for (size_t i = 0; i < sizeof refresh_names / sizeof *refresh_names; i++) {
 		if (execute(schema, refresh_names[i]) != SQLITE_OK)

@@ -9,7 +9,7 @@
 
 /* `text` with the table prefix (quoted) in the place of each '@'; owned by the caller. */
 char *schema_sql(const char *text, const char *prefix);
-/* Creates what is missing; before the first change of a database that was not made by us, copies it to
+/* Creates what is missing; before the first change of a database that was there already, copies it to
  * PATH.backup-VERSION. The function s2_fold(text) has to be registered. False with the reason in *error, owned by the
  * caller. */
 bool schema_prepare(sqlite3 *, const char *path, const char *prefix, char **error);

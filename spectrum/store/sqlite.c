@@ -13,6 +13,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/base/utf8.h"
 #include "lib/xmpp/jid.h"
 #include "spectrum/store/driver.h"
 #include "spectrum/store/file.h"
@@ -246,10 +247,24 @@ static int end_number(struct sqlite *sqlite, enum statement which, int code, int
 	return end(sqlite, which, code);
 }
 
+/* A copy that is fit for XML: SQLite takes any bytes for text, and others write into this file, too. */
+static const char *copy_text(struct arena *arena, const char *text, size_t len)
+{
+	if (!text)
+		return "";
+	if (utf8_xml_valid(text, len))
+		return arena_strndup(arena, text, len);
+	struct str clean = {0};
+	utf8_clean(&clean, text, len);
+	text = arena_strdup(arena, str_text(&clean));
+	str_wipe(&clean);
+	return text;
+}
+
 static const char *column(struct sqlite *sqlite, enum statement which, int index, struct arena *arena)
 {
 	const char *text = (const char *)sqlite3_column_text(sqlite->statements[which], index);
-	return arena_strndup(arena, text ? text : "", (size_t)sqlite3_column_bytes(sqlite->statements[which], index));
+	return copy_text(arena, text, (size_t)sqlite3_column_bytes(sqlite->statements[which], index));
 }
 
 static const char *now_text(struct sqlite *sqlite)
@@ -318,7 +333,7 @@ static const char *read_password(struct sqlite *sqlite, struct job *job, const c
 	struct str plain = {0};
 	if (secret_unseal(sqlite->secret, jid, "password", stored ? stored : "", &plain) == SECRET_LOST)
 		job->warning = "the stored password was sealed with another key, or is damaged: taken as empty";
-	const char *password = arena_strdup(&job->results, str_text(&plain));
+	const char *password = copy_text(&job->results, str_text(&plain), plain.len);
 	str_wipe(&plain);
 	return password;
 }
@@ -462,7 +477,8 @@ static int each_jid(struct sqlite *sqlite, struct job *job)
 	int code = start(sqlite, EACH_JID, "i", (int64_t)job->flag);
 	for (; code == SQLITE_ROW; code = next(sqlite, EACH_JID)) {
 		const char *jid = (const char *)sqlite3_column_text(row, 0);
-		job_add_item(job, 0, jid ? jid : "", (size_t)sqlite3_column_bytes(row, 0));
+		if (jid && utf8_xml_valid(jid, (size_t)sqlite3_column_bytes(row, 0)))
+			job_add_item(job, 0, jid, (size_t)sqlite3_column_bytes(row, 0));
 	}
 	return end(sqlite, EACH_JID, code);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What survives a restart. One storage thread owns the database; calls here never block: they put a job into a bounded
  * queue and the answer comes back on the loop, in the order of the calls. Jobs that wait together share a transaction,
- * and an answer is given only after its commit. The schema is Spectrum 2's; ours is additive. */
+ * and an answer is given only after its commit. The schema is Spectrum 2's; ours is additive.
+ *
+ * No callback runs inside of a call. A call that finds the queue full is answered with an error on the next turn,
+ * before older ones. A change that nobody waits for is committed within 100 ms, and tried again for ten minutes while
+ * the database is locked or its disk is full. */
 #ifndef SPECTRUM_STORE_STORE_H
 #define SPECTRUM_STORE_STORE_H
 
@@ -66,7 +70,8 @@ void store_put_user(struct store *, const struct store_user *, bool unique_name,
 void store_remove_user(struct store *, const char *jid, store_done *, void *arg);
 void store_set_online(struct store *, int64_t user_id, bool online);
 void store_put_setting(struct store *, int64_t user_id, const struct store_setting *);
-/* Inserts or updates by (user, name). */
+/* Inserts or updates by (user, name). Names that differ in the case of ASCII letters only are the same contact; the
+ * spelling that was stored first stays. `id` is not looked at. */
 void store_put_buddy(struct store *, int64_t user_id, const struct store_buddy *);
 void store_remove_buddy(struct store *, int64_t user_id, const char *name);
 
@@ -75,7 +80,8 @@ void store_remove_buddy(struct store *, int64_t user_id, const char *name);
 typedef void store_jid_answer(void *arg, const char *jid);
 void store_each_online(struct store *, bool all, store_jid_answer *, void *arg);
 
-/* Messages that wait for their recipient: serialized stanzas, kept in order. `done` after the commit. */
+/* Messages that wait for their recipient: serialized stanzas, kept in order. `done` after the commit. A sequence that
+ * is in use is an error. */
 void store_put_pending(struct store *, uint64_t sequence, const char *stanza, size_t len, store_done *, void *arg);
 /* Forgets all up to and including `sequence`. */
 void store_remove_pending(struct store *, uint64_t sequence);

@@ -145,7 +145,7 @@ static void run_batch(struct worker *worker, struct list *batch)
 void worker_drain(struct worker *worker)
 {
 	struct list batch = LIST_INIT(batch);
-	while (queue_take(worker->queue, &batch, WORKER_BATCH))
+	while (queue_take(worker->queue, &batch))
 		run_batch(worker, &batch);
 }
 
@@ -176,6 +176,7 @@ struct worker *worker_new(struct queue *queue, struct database *database, void (
 		errno = code;
 		return NULL;
 	}
+	pthread_setname_np(worker->thread, "store");
 	return worker;
 }
 

@@ -8,8 +8,6 @@
 #include "spectrum/store/driver.h"
 #include "spectrum/store/queue.h"
 
-#define WORKER_BATCH 1000 /* jobs that share a transaction at most */
-
 struct worker;
 
 /* Starts the thread on an open database; `answered` is called there after each batch. NULL with errno if there can be
