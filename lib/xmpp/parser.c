@@ -61,8 +61,7 @@ struct parser {
 	struct arena name_arena, stanza_arena;
 };
 
-/* Nothing more is taken from the bytes that expat has. It may still call back, so every callback asks stopped() first.
- */
+/* Nothing more is taken from the bytes that expat has. It may call back all the same: every callback asks stopped(). */
 static void end_reading(struct parser *parser, enum state state)
 {
 	parser->state = state;
@@ -118,6 +117,15 @@ static void header_open(struct parser *parser, const char *name, const char **at
 	arena_reset(&parser->stanza_arena);
 }
 
+/* A good place for another expat parser to take over, if it is time. */
+static void between_stanzas(struct parser *parser)
+{
+	if (!stopped(parser) && (parser->stanzas >= parser->limits.reset_stanzas ||
+	                         parser->names.bytes >= parser->limits.reset_name_bytes ||
+	                         parser->boundary >= RESET_BYTES || parser->swollen))
+		end_reading(parser, RESET);
+}
+
 static void stanza_close(struct parser *parser, struct element *stanza)
 {
 	size_t bytes = event_end(parser) - parser->boundary;
@@ -128,10 +136,8 @@ static void stanza_close(struct parser *parser, struct element *stanza)
 	}
 	parser->events->stanza(parser->arg, &parser->stanza_arena, stanza);
 	arena_reset(&parser->stanza_arena);
-	if (!stopped(parser) && (++parser->stanzas >= parser->limits.reset_stanzas ||
-	                         parser->names.bytes >= parser->limits.reset_name_bytes || parser->swollen ||
-	                         parser->boundary >= RESET_BYTES))
-		end_reading(parser, RESET);
+	parser->stanzas++;
+	between_stanzas(parser);
 }
 
 /* A namespace that is declared once can stand behind thousands of short names. What cannot be written down again in
@@ -195,11 +201,11 @@ static void on_text(void *arg, const char *text, int len)
 	struct parser *parser = arg;
 	if (stopped(parser))
 		return;
-	if (!parser->tree.depth) {
-		if (is_space(text, (size_t)len))
-			parser->boundary = event_end(parser);
-		else
-			fail(parser, PARSER_NOT_WELL_FORMED);
+	if (!parser->tree.depth && is_space(text, (size_t)len)) {
+		parser->boundary = event_end(parser);
+		between_stanzas(parser);
+	} else if (!parser->tree.depth) {
+		fail(parser, PARSER_NOT_WELL_FORMED);
 	} else if (parser->tree.text.len || room_for_node(parser)) {
 		tree_text(&parser->tree, text, (size_t)len);
 	} else {
@@ -263,8 +269,8 @@ static void expat_start(struct parser *parser)
 	XML_Parser expat = XML_ParserCreateNS("UTF-8", NAMES_SEPARATOR);
 	if (!expat)
 		abort();
-		/* Or the last stanza of a burst would wait for more bytes to come. */
 #ifdef HAVE_REPARSE_DEFERRAL
+	/* Or the last stanza of a burst would wait for more bytes to come. */
 	XML_SetReparseDeferralEnabled(expat, XML_FALSE);
 #endif
 	XML_SetReturnNSTriplet(expat, 1);
@@ -410,6 +416,7 @@ static size_t feed_piece(struct parser *parser, const char *bytes, size_t len)
 	if (!stopped(parser) && !parser->holding)
 		check_long_tag(parser);
 	if (parser->state == RESET) {
+		assert(parser->boundary >= before);
 		len = parser->boundary - before;
 		expat_reset(parser);
 	}

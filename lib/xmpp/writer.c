@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The XML writer: every stanza that leaves the program goes through here, straight into a connection's output buffer.
- */
+/* The XML writer: every stanza that leaves the program goes through here, straight into the output buffer. */
 #include "lib/xmpp/writer.h"
 
 #include <assert.h>
@@ -269,8 +268,7 @@ void xml_empty(struct writer *writer, const char *name, const char *ns)
 	xml_close(writer);
 }
 
-/* Attributes of a parsed element. Those of a namespace other than xml: get a prefix of their own, declared beside them.
- */
+/* Those of a namespace other than that of xml:lang get a prefix of their own, declared beside them. */
 static void copy_attributes(struct str *out, const struct element *element)
 {
 	unsigned prefixes = 0;

@@ -443,6 +443,12 @@ static void white_space_is_free(void **state)
 		assert_int_equal(feed(&record, i % 2 ? " " : "\r\n\t", i % 2 ? 1 : 3), PARSER_OK);
 	feed(&record, "<iq/>", 5);
 	assert_int_equal(record.stanzas, 1);
+	static char blanks[65536];
+	memset(blanks, ' ', sizeof blanks);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(feed(&record, blanks, sizeof blanks), PARSER_OK);
+	feed(&record, "<iq/>", 5);
+	assert_int_equal(record.stanzas, 2);
 	record_close(&record);
 }
 
