@@ -29,15 +29,13 @@ enum {
 	UNSENT_LIMIT = 1024 * 1024, /* of what goes past the queue */
 };
 
-struct tls_shared;
-
 struct s2_session {
 	struct loop *loop;
 	const struct s2_session_events *events;
 	void *arg;
 	struct s2_session_options options; /* strings are owned, defaults filled in */
 	struct conn *conn;
-	struct tls_shared *tls;
+	struct tls *tls;
 	struct throttle throttle;
 	struct flusher flusher;
 	struct deferred later; /* a failure that is to be told, or releasing the memory */
@@ -103,51 +101,6 @@ static bool session_asked_to_move(struct s2_session *session, enum s2_session_st
 		return false;
 	session_move(session, to);
 	return true;
-}
-
-/* ---- TLS settings, shared by all sessions with the same ones: a context with all CAs is large ---- */
-
-struct tls_shared {
-	struct list node;
-	struct tls *tls;
-	char *ca_file;
-	bool insecure;
-	size_t users;
-};
-
-static struct list all_tls = LIST_INIT(all_tls);
-
-static struct tls_shared *tls_acquire(const char *ca_file, bool insecure, const char **error)
-{
-	LIST_EACH (&all_tls, node) {
-		struct tls_shared *shared = LIST_ITEM(node, struct tls_shared, node);
-		if (shared->insecure == insecure && text_equal(shared->ca_file, ca_file)) {
-			shared->users++;
-			return shared;
-		}
-	}
-	struct tls *tls = tls_client_new(ca_file, !insecure, error);
-	if (!tls)
-		return NULL;
-	struct tls_shared *shared = mem_new(sizeof *shared);
-	shared->tls = tls;
-	shared->ca_file = mem_strdup(ca_file);
-	shared->insecure = insecure;
-	shared->users = 1;
-	list_append(&all_tls, &shared->node);
-	return shared;
-}
-
-static void tls_release(struct tls_shared **at)
-{
-	struct tls_shared *shared = *at;
-	*at = NULL;
-	if (!shared || --shared->users)
-		return;
-	list_remove(&shared->node);
-	tls_free(&shared->tls);
-	free(shared->ca_file);
-	free(shared);
 }
 
 /* ---- Deadlines ---- */
@@ -377,11 +330,11 @@ static void session_begin_tls(struct s2_session *session)
 		session_schedule(session);
 	}
 	if (!session->tls)
-		session->tls = tls_acquire(options->ca_file, options->insecure, &error);
+		session->tls = tls_client_new(options->ca_file, !options->insecure, &error);
 	if (!session->tls)
 		session_fail_later(session, S2_SESSION_FATAL, S2_ERROR_INVALID_SETTINGS, error, 0);
 	else
-		conn_start_tls(session->conn, session->tls->tls, options->tls_name ? options->tls_name : options->host);
+		conn_start_tls(session->conn, session->tls, options->tls_name ? options->tls_name : options->host);
 }
 
 static void session_opened(struct s2_session *session)
@@ -582,7 +535,7 @@ void s2_session_free(struct s2_session **at)
 	s2_session_stop(session);
 	session->events = &nobody;
 	timer_free(&session->timer);
-	tls_release(&session->tls);
+	tls_free(&session->tls);
 	/* Callers further up the stack still look at `freed`. */
 	loop_defer(session->loop, &session->later, session_release, session);
 }

@@ -9,7 +9,8 @@
 struct tls;
 
 /* For connections that we open. The certificate chain is checked against `ca_file` (PEM; NULL = the system's), and the
- * name against the certificate; `verify` false switches both off. NULL on failure, with the reason in *error (static or
+ * name against the certificate; `verify` false switches both off. Asking again for the same gives the same (with all
+ * the CAs it is large), until as many tls_free have followed. NULL on failure, with the reason in *error (static or
  * borrowed until the next call). */
 struct tls *tls_client_new(const char *ca_file, bool verify, const char **error);
 void tls_free(struct tls **);

@@ -5,10 +5,14 @@
 
 #include <openssl/ssl.h>
 
+#include "lib/base/list.h"
 #include "lib/io/tls.h"
 
 struct tls {
+	struct list node;
 	SSL_CTX *context;
+	char *ca_file;
+	size_t users;
 	bool verify;
 };
 

@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/io/conn.h"
 #include "lib/io/listener.h"
@@ -522,6 +523,16 @@ static void flush_works_without_a_turn(void **state)
 	end_fini(&end);
 }
 
+static void what_is_no_socket_is_refused(void **state)
+{
+	struct end end = {.stop_when_closed = true};
+	end.conn = conn_adopt(loop, open("/etc/passwd", O_RDONLY), &end_events, &end);
+	assert_false(end.closed);
+	run();
+	assert_string_equal(end.reason, strerror(EPERM));
+	end_fini(&end);
+}
+
 /* ---- TCP ---- */
 
 static struct listener *listener;
@@ -651,6 +662,45 @@ static void listener_tells_why_it_cannot_listen(void **state)
 	listener = listener_new(loop, "127.0.0.1", 0, accepted, NULL);
 	assert_null(listener_new(loop, "127.0.0.1", listener_port(listener), accepted, NULL));
 	assert_int_equal(errno, EADDRINUSE);
+	listener_free(&listener);
+}
+
+static void settle_without_descriptors(void)
+{
+	struct rlimit before, tight;
+	int lowest = dup(0);
+	close(lowest);
+	getrlimit(RLIMIT_NOFILE, &before);
+	tight = before;
+	tight.rlim_cur = (rlim_t)lowest;
+	enum log_level level = log_level();
+	log_set_level(LOG_OFF_);
+	setrlimit(RLIMIT_NOFILE, &tight);
+	settle();
+	setrlimit(RLIMIT_NOFILE, &before);
+	log_set_level(level);
+}
+
+static void accepted_at_last(void *arg, int fd)
+{
+	++*(int *)arg;
+	close(fd);
+	loop_stop(loop);
+}
+
+static void listener_survives_a_lack_of_descriptors(void **state)
+{
+	int count = 0, client = socket(AF_INET, SOCK_STREAM, 0);
+	listener = listener_new(loop, "127.0.0.1", 0, accepted_at_last, &count);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	                              .sin_port = htons(listener_port(listener)),
+	                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+	settle_without_descriptors();
+	assert_int_equal(count, 0);
+	run();
+	assert_int_equal(count, 1);
+	close(client);
 	listener_free(&listener);
 }
 
@@ -802,11 +852,13 @@ static const struct CMUnitTest tests[] = {
     TEST(finish_sends_everything_and_is_silent),
     cmocka_unit_test_setup(finish_gives_up_on_a_peer_that_does_not_read, finish_set_up),
     TEST(flush_works_without_a_turn),
+    TEST(what_is_no_socket_is_refused),
     TEST(connects_by_name_and_address),
     TEST(free_in_callbacks_of_connecting),
     TEST(failing_to_connect_gives_a_reason),
     TEST(connecting_gives_up_in_time),
     TEST(listener_tells_why_it_cannot_listen),
+    TEST(listener_survives_a_lack_of_descriptors),
     TEST(listener_may_be_freed_when_it_accepts),
     TEST(child_tells_its_status),
     TEST(missing_programs_are_told_by_errno),
