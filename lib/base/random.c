@@ -3,9 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
-void random_bytes(void *out, size_t len)
+static void from_kernel(void *out, size_t len)
 {
 	unsigned char *at = out;
 	while (len) {
@@ -17,6 +18,24 @@ void random_bytes(void *out, size_t len)
 			len -= (size_t)got;
 		}
 	}
+}
+
+/* Small wishes are served from a pool: ids are wanted for each message. What was given out is wiped. */
+void random_bytes(void *out, size_t len)
+{
+	static _Thread_local unsigned char pool[1024];
+	static _Thread_local size_t left;
+	if (len > sizeof pool / 4) {
+		from_kernel(out, len);
+		return;
+	}
+	if (len > left) {
+		from_kernel(pool, sizeof pool);
+		left = sizeof pool;
+	}
+	left -= len;
+	memcpy(out, pool + left, len);
+	explicit_bzero(pool + left, len);
 }
 
 uint64_t random_below(uint64_t limit)

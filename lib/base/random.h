@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random numbers from the kernel (getrandom). */
+/* Random numbers from the kernel (getrandom). Each thread has its own pool. */
 #ifndef LIB_BASE_RANDOM_H
 #define LIB_BASE_RANDOM_H
 

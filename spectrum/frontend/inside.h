@@ -105,7 +105,8 @@ void muc_error(void *arg, struct user *, const char *resource, const struct room
 void muc_invitation(void *arg, struct user *, const char *room, const struct s2_message *);
 void register_changed(void *arg, const char *jid, bool registered);
 
-/* message.c, for muc.c: body, XHTML, attachments of a message that came from the network. */
+/* message.c, for muc.c: the id, made up if there is none; body, XHTML, attachments of a message from the network. */
+void message_write_id(struct writer *, const char *id);
 void message_write_content(struct frontend *, struct writer *, const struct s2_message *);
 /* muc.c: <presence/> with <x xmlns='.../muc'/> to a room. */
 void muc_join(struct request *, const struct element *x);

@@ -94,7 +94,8 @@ static void message_send(struct request *request, const char *type, const struct
 	const struct jid *from = &request->from;
 	bool groupchat = !strcmp(type, "groupchat");
 	char id[17];
-	random_id(id, sizeof id - 1);
+	if (text_empty(request->id))
+		random_id(id, sizeof id - 1);
 	struct s2_message message = {
 	    .peer = request->to.node,
 	    .body = parts->body ? parts->body : parts->attention ? "" : NULL,
@@ -181,10 +182,11 @@ void message_write_content(struct frontend *frontend, struct writer *writer, con
 	}
 }
 
-static void write_id(struct writer *writer, const char *id)
+void message_write_id(struct writer *writer, const char *id)
 {
 	char made[17];
-	random_id(made, sizeof made - 1);
+	if (text_empty(id))
+		random_id(made, sizeof made - 1);
 	xml_attr(writer, "id", text_empty(id) ? made : id);
 }
 
@@ -205,7 +207,7 @@ void message_arrived(void *arg, struct user *user, const char *resource, const s
 	const char *type = message->headline && user_wants_headlines(user) ? "headline" : "chat";
 	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from,
 	                                    user_address(frontend, user, resource), type);
-	write_id(writer, message->id);
+	message_write_id(writer, message->id);
 	message_write_content(frontend, writer, message);
 	xml_empty(writer, "active", NS_CHATSTATES);
 	if (room)
@@ -237,7 +239,7 @@ void message_attention(void *arg, struct user *user, const char *resource, const
 		return;
 	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from,
 	                                    user_address(frontend, user, resource), "headline");
-	write_id(writer, message->id);
+	message_write_id(writer, message->id);
 	xml_leaf(writer, "body", NULL, text_or_null(message->body));
 	xml_empty(writer, "attention", NS_ATTENTION);
 	stanza_close(frontend);
@@ -251,7 +253,7 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 		return;
 	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from,
 	                                    user_address(frontend, user, resource), "chat");
-	write_id(writer, NULL);
+	message_write_id(writer, NULL);
 	xml_open(writer, "received", NS_RECEIPTS);
 	xml_attr(writer, "id", id);
 	xml_close(writer);
@@ -281,7 +283,7 @@ void message_notice(void *arg, const char *jid, const char *text, const enum s2_
 {
 	struct frontend *frontend = arg;
 	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, frontend->jid, jid, "chat");
-	write_id(writer, NULL);
+	message_write_id(writer, NULL);
 	xml_leaf(writer, "body", NULL, text);
 	if (error && (unsigned)*error < sizeof connection_errors / sizeof *connection_errors) {
 		xml_open(writer, "spectrumerror", "http://spectrum.im/error");

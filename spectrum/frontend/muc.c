@@ -3,7 +3,6 @@
  * errors. */
 #include <string.h>
 
-#include "lib/base/random.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/hub/address.h"
 
@@ -126,10 +125,8 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 
 static struct writer *groupchat_open(struct frontend *frontend, const char *from, const char *to, const char *id)
 {
-	char made[17];
-	random_id(made, sizeof made - 1);
 	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from, to, "groupchat");
-	xml_attr(writer, "id", text_empty(id) ? made : id);
+	message_write_id(writer, id);
 	return writer;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How stanzas are answered and written: the parts that all subjects share. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "spectrum/frontend/inside.h"
@@ -90,13 +91,24 @@ void reply_refuse(const struct reply *reply, enum s2_condition condition, const 
 	stanza_close(reply->frontend);
 }
 
+/* a + between + b, on the arena: what printf would do, for each stanza. */
+static const char *join(struct arena *arena, const char *a, char between, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+	char *text = arena_alloc(arena, a_len + b_len + 2);
+	memcpy(text, a, a_len);
+	text[a_len] = between;
+	memcpy(text + a_len + 1, b, b_len);
+	return text;
+}
+
 /* node@domain, node@domain/resource; the node is prepared already. */
 static const char *join_jid(struct frontend *frontend, const char *node, const char *domain, const char *resource)
 {
 	if (!node)
 		return NULL;
-	return resource ? arena_printf(&frontend->arena, "%s@%s/%s", node, domain, resource)
-	                : arena_printf(&frontend->arena, "%s@%s", node, domain);
+	const char *bare = join(&frontend->arena, node, '@', domain);
+	return resource ? join(&frontend->arena, bare, '/', resource) : bare;
 }
 
 const char *contact_jid(struct frontend *frontend, const struct user *user, const char *name, const char *resource)
@@ -117,7 +129,7 @@ const char *room_jid(struct frontend *frontend, const struct room *room, const c
 
 const char *user_address(struct frontend *frontend, const struct user *user, const char *resource)
 {
-	return resource ? arena_printf(&frontend->arena, "%s/%s", user_jid(user), resource) : user_jid(user);
+	return resource ? join(&frontend->arena, user_jid(user), '/', resource) : user_jid(user);
 }
 
 void write_delay(struct frontend *frontend, struct writer *writer, const char *from, int64_t time)
