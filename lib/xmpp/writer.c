@@ -27,6 +27,7 @@ static const char *const escapes[128] = {
 };
 
 #define REPLACEMENT "\xef\xbf\xbd"
+#define NS_XML "http://www.w3.org/XML/1998/namespace" /* bound to the prefix xml, and to nothing else ever */
 
 typedef signed char block __attribute__((vector_size(16)));
 
@@ -126,25 +127,27 @@ static void add_attribute(struct str *out, const char *prefix, const char *name,
 	}
 }
 
-static void add_opening(struct str *out, const char *name)
+static void add_opening(struct str *out, const char *prefix, const char *name)
 {
-	size_t len = strlen(name);
-	char *at = str_reserve(out, len + 1);
-	*at = '<';
-	memcpy(at + 1, name, len + 1);
-	out->len += len + 1;
+	size_t prefix_len = strlen(prefix), len = strlen(name);
+	char *at = str_reserve(out, prefix_len + len + 1);
+	*at++ = '<';
+	at = mempcpy(at, prefix, prefix_len);
+	memcpy(at, name, len + 1);
+	out->len += prefix_len + len + 1;
 }
 
-static void add_closing(struct str *out, const char *name)
+static void add_closing(struct str *out, const char *prefix, const char *name)
 {
-	size_t len = strlen(name);
-	char *at = str_reserve(out, len + 3);
+	size_t prefix_len = strlen(prefix), len = strlen(name);
+	char *at = str_reserve(out, prefix_len + len + 3);
 	*at++ = '<';
 	*at++ = '/';
+	at = mempcpy(at, prefix, prefix_len);
 	at = mempcpy(at, name, len);
 	*at++ = '>';
 	*at = '\0';
-	out->len += len + 3;
+	out->len += prefix_len + len + 3;
 }
 
 /* Ends a start tag that attributes could still have gone into. */
@@ -185,7 +188,7 @@ void xml_open(struct writer *writer, const char *name, const char *ns)
 	writer->open[writer->depth] = name;
 	writer->ns[writer->depth] = ns ? ns : around;
 	writer->in_tag = true;
-	add_opening(writer->out, name);
+	add_opening(writer->out, "", name);
 	if (ns && !same_ns(ns, around))
 		add_attribute(writer->out, "", "xmlns", ns);
 }
@@ -248,7 +251,7 @@ void xml_close(struct writer *writer)
 	if (writer->in_tag)
 		str_add(writer->out, "/>", 2);
 	else
-		add_closing(writer->out, writer->open[writer->depth]);
+		add_closing(writer->out, "", writer->open[writer->depth]);
 	writer->in_tag = false;
 	writer->depth--;
 }
@@ -275,7 +278,7 @@ static void copy_attributes(struct str *out, const struct element *element)
 	for (const struct attribute *a = element->attributes; a; a = a->next) {
 		if (!a->ns) {
 			add_attribute(out, "", a->name, a->value);
-		} else if (!strcmp(a->ns, "http://www.w3.org/XML/1998/namespace")) {
+		} else if (!strcmp(a->ns, NS_XML)) {
 			add_attribute(out, "xml:", a->name, a->value);
 		} else {
 			char prefix[16];
@@ -294,8 +297,12 @@ static void copy_element(struct str *out, const struct element *element, const c
 		add_text(out, element->text);
 		return;
 	}
-	add_opening(out, element->name);
-	const char *ns = element->ns ? element->ns : around;
+	const char *ns = element->ns ? element->ns : around, *prefix = "";
+	if (!same_ns(ns, around) && !strcmp(ns, NS_XML)) {
+		prefix = "xml:";
+		ns = around;
+	}
+	add_opening(out, prefix, element->name);
 	if (!same_ns(ns, around))
 		add_attribute(out, "", "xmlns", ns);
 	copy_attributes(out, element);
@@ -306,7 +313,7 @@ static void copy_element(struct str *out, const struct element *element, const c
 	str_addc(out, '>');
 	for (const struct element *node = element->children; node; node = node->next)
 		copy_element(out, node, ns);
-	add_closing(out, element->name);
+	add_closing(out, prefix, element->name);
 }
 
 void xml_element(struct writer *writer, const struct element *element)

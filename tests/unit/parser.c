@@ -508,6 +508,7 @@ static void fragments(void **state)
 	    {"", "<body/>"},
 	    {"plain", "<body>plain</body>"},
 	    {"a<b style='x'>c</b> &amp; d", "<body>a<b style='x'>c</b> &amp; d</body>"},
+	    {"<xml:x><y xml:z=''/></xml:x>", "<body><xml:x><y xml:z=''/></xml:x></body>"},
 	    {"<x xmlns='urn:x'><y/></x>", "<body><x xmlns='urn:x'><y/></x></body>"},
 	    {"<br>", NULL},
 	    {"a & b", NULL},
