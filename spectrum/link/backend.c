@@ -101,7 +101,7 @@ static const struct conn_events line_events = {.input = line_input, .closed = li
 static void line_accepted(void *arg, int fd)
 {
 	struct backend *b = arg;
-	const char *why = "the port is used once only";
+	const char *why = "the backend has its line already, or is about to end";
 	if (b->chosen || b->exited || b->state != BACKEND_STARTING || !peer_is_in_session(fd, b->pid, &why)) {
 		if (b->refused++ < REFUSALS_LOGGED)
 			log_warn("backend=%u pid=%d a connection to its port was refused: %s", b->id, (int)b->pid, why);
@@ -335,7 +335,7 @@ static void log_end(const struct backend *b)
 	char how[96] = "went away";
 	if (b->exit_signal)
 		snprintf(how, sizeof how, "was ended by signal %d (%s)", b->exit_signal, strsignal(b->exit_signal));
-	else if (b->exited)
+	else if (b->exit_status >= 0)
 		snprintf(how, sizeof how, "ended with status %d", b->exit_status);
 	if (b->expected) {
 		log_info("backend=%u pid=%d %s", b->id, (int)b->pid, how);
@@ -344,7 +344,7 @@ static void log_end(const struct backend *b)
 	log_error("backend=%u pid=%d %s%s%s users=%u", b->id, (int)b->pid, how, b->fault ? ": " : "",
 	          b->fault ? b->fault : "", b->users);
 	const char *program = log_quote(config_text(b->link->config, "service.backend"));
-	if (b->ready_at || !b->exited || b->exit_signal)
+	if (b->ready_at || b->exit_signal)
 		return;
 	if (b->exit_status == ENOENT)
 		log_error("service.backend: is %s the right program? It or something that it needs was not found",
@@ -406,6 +406,8 @@ static void settle_later(struct backend *b)
 /* A process that even SIGKILL does not end, or a line that a grandchild keeps open: go on without it. */
 static void go_on_without(struct backend *b)
 {
+	if (!b->exited)
+		b->exit_status = -1;
 	b->exited = true;
 	if (b->line)
 		conn_free(&b->line);

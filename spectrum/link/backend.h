@@ -35,8 +35,8 @@ struct backend {
 	bool extended;             /* announced features.extensions */
 	bool expected;             /* was told to end: its end is no crash */
 	bool exited;
-	int exit_status, exit_signal;
-	const char *fault; /* why we ended it, static; NULL: it ended by itself */
+	int exit_status, exit_signal; /* status -1: unknown */
+	const char *fault;            /* why we ended it, static; NULL: it ended by itself */
 
 	struct list seats;
 	unsigned users;

@@ -343,7 +343,10 @@ BODIES = {
 
 def dial(host, port):
     line = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    line.connect((host, port))
+    try:
+        line.connect((host, port))
+    except ConnectionRefusedError:
+        sys.exit(1)
     return line
 
 
@@ -390,10 +393,14 @@ def main():
     extended = "--extended" in sys.argv
     if extended:
         line = socket.socket(fileno=int(os.environ["SPECTRUM2_FD"]))
+    elif option("background") and os.fork():
+        time.sleep(float(option("background")))
+        os._exit(0)  # the rest goes on in the background
     elif "--helper" in sys.argv and os.fork():
         os.wait()  # the line belongs to a child of the child, as behind a wrapper script
         return
     else:
+        time.sleep(float(option("late", 0)))
         line = dial(host, port)
     backend = Backend(line, extended)
     features = "".join(f"{name} = 1\n" for name in option("features", "").split(",") if name)

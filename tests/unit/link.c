@@ -448,6 +448,23 @@ static void a_backend_starts_during_a_pause(void **state)
 	wait_count(t, &t->connected, 1);
 }
 
+static void what_a_dead_backend_said_waits_for_the_end_of_a_pause(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER "--extended");
+	login(t, 0);
+	link_pause(t->link);
+	say(t, 0, "E last words", 0);
+	say(t, 0, "KILL", 1);
+	wait_log(t, "ready -> dying", 1);
+	assert_int_equal(t->messages + t->unseated, 0);
+	link_resume(t->link);
+	wait_count(t, &t->unseated, 1);
+	assert_int_equal(t->messages, 1);
+	assert_int_equal(t->tickets[0].results, 1);
+	assert_int_equal(t->tickets[1].returns, 1);
+}
+
 static void a_pause_is_no_hang(void **state)
 {
 	struct bench *t = *state;
@@ -577,6 +594,7 @@ static const struct CMUnitTest tests[] = {
     WITH_BENCH(what_a_backend_said_before_its_end_counts),
     WITH_BENCH(sending_while_returned_ends),
     WITH_BENCH(a_backend_starts_during_a_pause),
+    WITH_BENCH(what_a_dead_backend_said_waits_for_the_end_of_a_pause),
     WITH_BENCH(nobody_is_waited_for_who_waits_for_us),
     WITH_BENCH(SIGKILL_ends_those_that_do_not_listen),
     WITH_BENCH(an_old_backend_confirms_until_its_end),

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "spectrum/link/backend.h"
 #include "tests/unit/link_bench.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -39,6 +40,35 @@ static void W_2_a_missing_database_is_named(void **state)
 	struct bench *t = *state;
 	START(t, PEER "--exit 254");
 	wait_log(t, "needs a database", 1);
+}
+
+static void a_program_that_never_connects_is_killed(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER "--never");
+	link_seat(t->link, seat_of(t, 0));
+	LIST_ITEM(t->link->backends.next, struct backend, node)->waited = 19; /* seconds pass */
+	wait_count(t, &t->delayed, 1);
+	assert_int_equal(times_logged(t, "did not connect"), 2);
+	assert_int_equal(crashed(t), 1);
+}
+
+static void a_program_that_leaves_for_the_background_failed(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER "--background 0 --late 0.3");
+	link_seat(t->link, seat_of(t, 0));
+	wait_count(t, &t->delayed, 1);
+	assert_int_equal(crashed(t), 1);
+}
+
+static void a_line_that_outlives_its_process_is_closed(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER "--background 0.5");
+	login(t, 0);
+	wait_count(t, &t->unseated, 1);
+	assert_int_equal(crashed(t), 1);
 }
 
 static void a_host_that_is_none_is_named(void **state)
@@ -111,6 +141,24 @@ static void W_22_RB_4_one_backend_is_always_kept_warm(void **state)
 	}
 	assert_int_equal(open_descriptors(), descriptors);
 	assert_int_equal(crashed(t), 0);
+}
+
+static void empty_backends_are_ended_but_for_one(void **state)
+{
+	struct bench *t = *state;
+	START(t, PEER, {"service.users_per_backend", "2"});
+	for (unsigned i = 0; i < 6; i++)
+		login(t, i);
+	assert_int_equal(backends(t), 3);
+	for (unsigned i = 1; i < 6; i++)
+		link_unseat(t->link, seat_of(t, i));
+	LIST_EACH (&t->link->backends, node)
+		LIST_ITEM(node, struct backend, node)->idle = 58; /* seconds pass; the one with a user starts anew */
+	wait_log(t, "dying -> dead", 2);
+	assert_int_equal(backends(t), 1);
+	assert_non_null(seat_of(t, 0)->backend);
+	assert_int_equal(crashed(t), 0);
+	assert_int_equal(t->unseated, 0);
 }
 
 static void a_used_backend_is_not_used_again_if_so_configured(void **state)
@@ -314,6 +362,10 @@ static const struct CMUnitTest tests[] = {
 };
 
 static const struct CMUnitTest slow_tests[] = {
+    WITH_BENCH(a_program_that_never_connects_is_killed),
+    WITH_BENCH(a_program_that_leaves_for_the_background_failed),
+    WITH_BENCH(a_line_that_outlives_its_process_is_closed),
+    WITH_BENCH(empty_backends_are_ended_but_for_one),
     WITH_BENCH(RB_3_a_program_that_is_missing_blocks_nobody),
     WITH_BENCH(RB_3_a_program_that_ends_at_once_blocks_nobody),
     WITH_BENCH(a_host_that_is_none_is_named),
