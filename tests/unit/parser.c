@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/utf8.h"
 #include "lib/xmpp/form.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/parser.h"
@@ -547,6 +548,72 @@ static void fragments(void **state)
 	arena_fini(&arena);
 }
 
+/* Whatever bytes a value is made of: what is written is well-formed, says the same after cleaning, and is written the
+ * same way again. */
+static void what_is_written_reads_back(void **state)
+{
+	static const char *const pieces[] = {"&",
+	                                     "<",
+	                                     ">",
+	                                     "'",
+	                                     "\"",
+	                                     "\t",
+	                                     "\n",
+	                                     "\r",
+	                                     "]]>",
+	                                     "\x01",
+	                                     "\x7f",
+	                                     "plain words and more",
+	                                     "\xc3\xa4",
+	                                     "\xff",
+	                                     "\xe2\x82",
+	                                     "\xef\xbf\xbe",
+	                                     "\xf0\x9f\x98\x80",
+	                                     " ",
+	                                     "&amp;"};
+	enum { PIECES = sizeof pieces / sizeof *pieces };
+	struct arena arena = {0};
+	struct str value = {0}, clean = {0}, first = {0}, second = {0};
+	unsigned seed = 1;
+	for (int round = 0; round < 5000; round++) {
+		str_clear(&value, 4096);
+		str_clear(&clean, 4096);
+		str_clear(&first, 4096);
+		str_clear(&second, 4096);
+		for (unsigned i = 0; i < 1 + (unsigned)round % 9; i++) {
+			seed = seed * 1103515245 + 12345;
+			str_adds(&value, pieces[(seed >> 16) % PIECES]);
+		}
+		utf8_clean(&clean, value.data, value.len);
+		struct writer writer;
+		writer_init(&writer, &first, NS_CLIENT);
+		xml_open(&writer, "m", "urn:m");
+		xml_attr(&writer, "a", value.data);
+		xml_text(&writer, value.data);
+		xml_leaf(&writer, "l", NULL, value.data);
+		xml_close(&writer);
+		writer_end(&writer);
+		const struct element *m = element_child(parser_fragment(&arena, first.data, NS_CLIENT), "m", "urn:m");
+		assert_non_null(m);
+		assert_string_equal(element_get(m, "a"), str_text(&clean));
+		assert_string_equal(element_text(&arena, m), str_text(&clean));
+		assert_string_equal(element_child_text(&arena, m, "l", "urn:m"), str_text(&clean));
+		writer_init(&writer, &second, NS_CLIENT);
+		xml_element(&writer, m);
+		writer_end(&writer);
+		/* An empty text makes no node, so that <l></l> comes back as <l/>; there is one only if all was cleaned
+		 * away. */
+		if (clean.len)
+			assert_string_equal(second.data, first.data);
+		arena_reset(&arena);
+	}
+	str_fini(&value);
+	str_fini(&clean);
+	str_fini(&first);
+	str_fini(&second);
+	arena_fini(&arena);
+}
+
 static void errors_and_forms_are_read(void **state)
 {
 	struct arena arena = {0};
@@ -585,6 +652,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(owner_can_stop_and_restart_inside_of_a_callback),
     cmocka_unit_test(limits_hold_from_the_next_stanza_on),
     cmocka_unit_test(fragments),
+    cmocka_unit_test(what_is_written_reads_back),
     cmocka_unit_test(errors_and_forms_are_read),
 };
 RUN_TESTS(tests)
