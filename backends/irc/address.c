@@ -7,7 +7,7 @@
 
 #define TLS_PORT 6697
 
-const char *address_split(const char *text, const char **server)
+const char *irc_address_split(const char *text, const char **server)
 {
 	const char *sign = strrchr(text, '@');
 	if (!sign)
@@ -16,7 +16,7 @@ const char *address_split(const char *text, const char **server)
 	return sign ? sign : text + strlen(text);
 }
 
-static bool parse_port(const char *text, struct address *address)
+static bool parse_port(const char *text, struct irc_address *address)
 {
 	address->tls = *text == '+';
 	text += address->tls;
@@ -30,9 +30,9 @@ static bool parse_port(const char *text, struct address *address)
 	return true;
 }
 
-bool address_parse(const char *text, struct address *address)
+bool irc_address_parse(const char *text, struct irc_address *address)
 {
-	*address = (struct address){0};
+	*address = (struct irc_address){0};
 	bool bracket = *text == '[';
 	text += bracket;
 	size_t len = strcspn(text, bracket ? "]" : ":/");
@@ -50,7 +50,7 @@ bool address_parse(const char *text, struct address *address)
 	return !*text || ((*text == ':' || *text == '/') && parse_port(text + 1, address));
 }
 
-bool address_equal(const struct address *a, const struct address *b)
+bool irc_address_equal(const struct irc_address *a, const struct irc_address *b)
 {
 	return a->port == b->port && a->tls == b->tls && !strcmp(a->host, b->host);
 }

@@ -9,15 +9,15 @@
 
 /* The part behind the last '@'; or, if there is none, behind the first '%'. Returns where the name before it ends: at
  * that sign, or at the end of `text`, with *server NULL, if there is neither. */
-const char *address_split(const char *text, const char **server);
+const char *irc_address_split(const char *text, const char **server);
 
-struct address {
+struct irc_address {
 	char host[256]; /* lower case; an IPv6 address without its brackets */
 	uint16_t port;  /* 0 = not said */
 	bool tls;       /* '+' in front of the port, or port 6697 */
 };
 /* "host", "host:port", "host:+port", "host/port", "host/+port", "[v6]:port". False if it is none of these. */
-bool address_parse(const char *text, struct address *);
-bool address_equal(const struct address *, const struct address *);
+bool irc_address_parse(const char *text, struct irc_address *);
+bool irc_address_equal(const struct irc_address *, const struct irc_address *);
 
 #endif

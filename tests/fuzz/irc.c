@@ -58,11 +58,11 @@ static bool take(void *arg, char *text)
 		isupport_target(&server->isupport, line.params[i]);
 		for (const char *mode = line.params[i]; *mode; mode++)
 			isupport_mode_class(&server->isupport, *mode);
-		struct address address;
+		struct irc_address address;
 		const char *host;
-		address_split(line.params[i], &host);
+		irc_address_split(line.params[i], &host);
 		if (host)
-			address_parse(host, &address);
+			irc_address_parse(host, &address);
 	}
 	struct str challenge = {0}, out = {0};
 	sasl_collect(&server->sasl_pieces, line_param(&line, 0), &challenge);

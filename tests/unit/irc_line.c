@@ -294,9 +294,9 @@ static void addresses_name_the_server(void **state)
 	    {"[::1]:+6670", "::1", 6670, true},
 	    {"127.0.0.1:1", "127.0.0.1", 1, false},
 	};
-	struct address address;
+	struct irc_address address;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		assert_true(address_parse(good[i].text, &address));
+		assert_true(irc_address_parse(good[i].text, &address));
 		assert_string_equal(address.host, good[i].host);
 		assert_int_equal(address.port, good[i].port);
 		assert_int_equal(address.tls, good[i].tls);
@@ -304,7 +304,7 @@ static void addresses_name_the_server(void **state)
 	static const char *const bad[] = {"",    ":6667", "h:",    "h:0",  "h:65536", "h:66a",  "h:+",
 	                                  "h i", "h%x",   "h:1:2", "[::1", "[]:1",    "h\r\nX", "h:99999999999"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_false(address_parse(bad[i], &address));
+		assert_false(irc_address_parse(bad[i], &address));
 
 	static const struct {
 		const char *text, *name, *server;
@@ -318,7 +318,7 @@ static void addresses_name_the_server(void **state)
 	    {"@h", "", "h"},
 	};
 	for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
-		const char *server, *end = address_split(splits[i].text, &server);
+		const char *server, *end = irc_address_split(splits[i].text, &server);
 		assert_int_equal(end - splits[i].text, strlen(splits[i].name));
 		if (splits[i].server)
 			assert_string_equal(server, splits[i].server);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spectrum2_irc_backend: IRC for the gateway. The table that the kit calls; each callback is one in user.c. */
+#include "backends/irc/network.h"
+#include "backends/irc/user.h"
+#include "spectrum2/backend.h"
+
+static bool start(void)
+{
+	settings_read();
+	network_commands_init();
+	return true;
+}
+
+static void stop(void)
+{
+	network_commands_fini();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct s2_backend irc = {
+	    .name = "spectrum2_irc_backend",
+	    .features =
+	        S2_FEATURE_MUC | S2_FEATURE_NO_REGISTRATION | S2_FEATURE_NO_PASSWORD | S2_FEATURE_MESSAGE_RESULT,
+	    .start = start,
+	    .stop = stop,
+	    .login = user_login,
+	    .logout = user_logout,
+	    .set_status = user_set_status,
+	    .message = user_message,
+	    .join_room = user_join_room,
+	    .leave_room = user_leave_room,
+	    .set_subject = user_set_subject,
+	};
+	return s2_backend_run(argc, argv, &irc);
+}

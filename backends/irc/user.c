@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "backends/irc/user.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "backends/irc/channel.h"
+#include "backends/irc/login.h"
+#include "backends/irc/network.h"
+#include "backends/irc/talk.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+#define LOG_AREA "irc"
+#define MOST_NETWORKS 50
+
+struct settings settings;
+
+void settings_read(void)
+{
+	settings = (struct settings){
+	    .one_server = !text_empty(s2_config_item("service.irc_server", 0)),
+	    .send_pass = s2_config_bool("service.irc_send_pass", false),
+	    .rename_on_conflict = !strcmp(s2_config_or("irc.nick_conflict", "error"), "rename"),
+	    .verify = s2_config_bool("service.verify_certs", true) && s2_config_bool("irc.verify_cert", true),
+	    .reconnect = s2_config_bool("irc.reconnect", true),
+	    .members = !strcmp(s2_config_or("irc.member_affiliation", "none"), "member"),
+	    .identify = s2_config_or("service.irc_identify", "NickServ identify $password"),
+	    .ca_file = s2_config_or("irc.tls_ca_file", NULL),
+	    .burst = (unsigned)s2_config_number("irc.throttle_burst", 10),
+	    .interval_ms = (uint64_t)s2_config_number("irc.throttle_interval_ms", 1000),
+	    .away_poll_ms = (uint64_t)s2_config_number("service.irc_away_timeout", 60) * 1000,
+	};
+}
+
+/* ---- Session ---- */
+
+static void user_free(struct user *user)
+{
+	LIST_EACH (&user->networks, node) {
+		struct network *network = LIST_ITEM(node, struct network, node);
+		network_free(&network, "Bye");
+	}
+	s2_user_set_data(user->s2, NULL);
+	free(user->nick);
+	mem_free_secret(user->password);
+	free(user->account);
+	free(user->password_host);
+	free(user->away);
+	free(user);
+}
+
+bool user_next_server(struct user *user, const char **server)
+{
+	*server = s2_config_item("service.irc_server", ++user->server_index);
+	if (*server)
+		return true;
+	user->server_index = 0;
+	return false;
+}
+
+void user_fail(struct user *user, enum s2_connection_error error, const char *text)
+{
+	struct s2_user *s2 = user->s2;
+	user_free(user);
+	s2_disconnected(s2, error, text);
+}
+
+/* With service.irc_server there is one connection, from login to logout. */
+static void login_to_server(struct user *user)
+{
+	struct irc_address address;
+	const char *server = s2_config_item("service.irc_server", 0);
+	if (irc_address_parse(server, &address)) {
+		network_new(user, NULL, &address, user->nick);
+		return;
+	}
+	char *text =
+	    mem_printf("service.irc_server: \"%s\" is no server; write host, host:port or host:+port for TLS.", server);
+	user_fail(user, S2_ERROR_INVALID_SETTINGS, text);
+	free(text);
+}
+
+void user_login(struct s2_user *s2, const struct s2_login *login)
+{
+	struct user *user = mem_new(sizeof *user);
+	const char *server;
+	const char *end = irc_address_split(login->name, &server);
+	user->s2 = s2;
+	list_init(&user->networks);
+	/* "account@irc.example.org" says which network the password is for. */
+	user->account = mem_strndup(login->name, (size_t)(end - login->name));
+	user->nick = mem_strdup(user->account);
+	user->password = mem_strdup(text_or_null(login->password));
+	struct irc_address address;
+	if (server && irc_address_parse(server, &address))
+		user->password_host = mem_strdup(address.host);
+	s2_user_set_data(s2, user);
+	if (settings.one_server) {
+		login_to_server(user);
+	} else {
+		user->connected = true;
+		s2_connected(s2);
+	}
+}
+
+void user_logout(struct s2_user *s2)
+{
+	struct user *user = s2_user_data(s2);
+	if (user)
+		user_free(user);
+}
+
+void user_set_status(struct s2_user *s2, enum s2_status status, const char *text)
+{
+	static const char *const texts[] = {
+	    [S2_STATUS_AWAY] = "away", [S2_STATUS_XA] = "away for longer", [S2_STATUS_DND] = "do not disturb"};
+	struct user *user = s2_user_data(s2);
+	if (!user || status == S2_STATUS_NONE)
+		return;
+	const char *word = (size_t)status < sizeof texts / sizeof *texts ? texts[status] : NULL;
+	const char *away = !word ? NULL : text_empty(text) ? word : text;
+	if (text_equal(away, user->away))
+		return;
+	mem_replace(&user->away, away);
+	LIST_EACH (&user->networks, node) {
+		struct network *network = LIST_ITEM(node, struct network, node);
+		if (network->stage == NETWORK_READY)
+			network_send(network, "AWAY", away, NULL);
+	}
+}
+
+/* ---- Names ---- */
+
+/* What a name from the XMPP side means. */
+struct destination {
+	struct network *network; /* NULL = there is no such connection */
+	struct irc_address address;
+	bool has_server;
+	const char *server;
+	char *name; /* nickname or channel; on the heap */
+};
+
+static struct network *network_at(const struct user *user, const struct irc_address *address)
+{
+	LIST_EACH (&user->networks, node) {
+		struct network *network = LIST_ITEM(node, struct network, node);
+		if (settings.one_server || irc_address_equal(&network->address, address))
+			return network;
+	}
+	return NULL;
+}
+
+/* A person's address may leave the port out where there is only one connection to the host. */
+static struct network *network_by_host(const struct user *user, const char *host)
+{
+	LIST_EACH (&user->networks, node) {
+		struct network *network = LIST_ITEM(node, struct network, node);
+		if (!strcmp(network->address.host, host))
+			return network;
+	}
+	return NULL;
+}
+
+/* False if the name is none. Free destination->name afterwards. */
+static bool resolve(const struct user *user, const char *text, struct destination *destination)
+{
+	*destination = (struct destination){0};
+	if (settings.one_server) {
+		destination->name = mem_strdup(text);
+		destination->network = network_at(user, NULL);
+		return *text != '\0';
+	}
+	const char *end = irc_address_split(text, &destination->server);
+	destination->name = mem_strndup(text, (size_t)(end - text));
+	destination->has_server = destination->server && irc_address_parse(destination->server, &destination->address);
+	if (!destination->has_server || end == text)
+		return false;
+	destination->network = network_at(user, &destination->address);
+	return true;
+}
+
+static struct channel *room_find(const struct user *user, const char *room)
+{
+	struct destination destination;
+	struct channel *channel = NULL;
+	if (resolve(user, room, &destination) && destination.network)
+		channel = channel_find(destination.network, destination.name);
+	free(destination.name);
+	return channel;
+}
+
+/* ---- Rooms ---- */
+
+/* Why this channel or key can't be, NULL if it can. */
+static const char *bad_channel(const struct destination *destination, const struct s2_room *room)
+{
+	if (!line_is_middle(destination->name) || strchr(destination->name, ',') || strchr(destination->name, '\a'))
+		return "IRC channels have no blank, comma or control character in their name.";
+	if (!text_empty(room->password) && (!line_is_middle(room->password) || strchr(room->password, ',')))
+		return "The password can't be the key of an IRC channel: it has a blank or comma in it, or a colon in "
+		       "front.";
+	/* What other first characters make a channel only the server knows; it has a say when we are connected. */
+	struct isupport isupport;
+	isupport_init(&isupport);
+	const struct network *network = destination->network;
+	if (!isupport_is_channel(network && network->stage == NETWORK_READY ? &network->isupport : &isupport,
+	                         destination->name) &&
+	    !strchr("#&+!", *destination->name))
+		return "This is no IRC channel: those begin with #.";
+	return NULL;
+}
+
+/* One more client, or another nickname. */
+static void join_again(struct channel *channel, const struct s2_room *room)
+{
+	struct network *network = channel->network;
+	if (channel->state == CHANNEL_JOINED && !text_empty(room->nickname) && strcmp(room->nickname, network->nick))
+		login_change_nick(network, room->nickname);
+	else if (channel->state == CHANNEL_JOINED)
+		channel_show_again(channel);
+}
+
+static void join_new(struct user *user, struct destination *destination, const struct s2_room *room)
+{
+	const char *nick = text_empty(room->nickname) ? user->nick : room->nickname;
+	struct network *network = destination->network;
+	if (!network)
+		network = network_new(user, destination->server, &destination->address, nick);
+	/* Before the login, the nickname of the last join counts. */
+	if (settings.one_server && network->stage == NETWORK_READY && list_empty(&network->channels) &&
+	    strcmp(nick, network->nick))
+		login_change_nick(network, nick);
+	struct channel *channel = channel_new(network, destination->name, room->name);
+	channel->nickname = mem_strdup(nick);
+	channel->key = mem_strdup(text_or_null(room->password));
+	if (network->stage == NETWORK_READY)
+		channels_join(network);
+}
+
+static size_t network_count(const struct user *user)
+{
+	size_t count = 0;
+	LIST_EACH (&user->networks, node)
+		count++;
+	return count;
+}
+
+void user_join_room(struct s2_user *s2, const struct s2_room *room)
+{
+	struct user *user = s2_user_data(s2);
+	struct destination destination;
+	const char *why = NULL;
+	enum s2_condition condition = S2_JID_MALFORMED;
+	if (!user)
+		return;
+	if (!resolve(user, room->name, &destination))
+		why = "An IRC room is called #channel%irc.example.org or #channel%irc.example.org:port.";
+	else
+		why = bad_channel(&destination, room);
+	if (!why && !destination.network && network_count(user) >= MOST_NETWORKS) {
+		condition = S2_RESOURCE_CONSTRAINT;
+		why = "You are connected to too many IRC networks already.";
+	}
+	struct channel *channel =
+	    !why && destination.network ? channel_find(destination.network, destination.name) : NULL;
+	if (why)
+		s2_room_error(s2, room->name, room->nickname, condition, why);
+	else if (channel)
+		join_again(channel, room);
+	else
+		join_new(user, &destination, room);
+	free(destination.name);
+}
+
+void user_leave_room(struct s2_user *s2, const char *room)
+{
+	struct user *user = s2_user_data(s2);
+	struct channel *channel = user ? room_find(user, room) : NULL;
+	if (!channel)
+		return;
+	if (channel->state >= CHANNEL_JOINING)
+		network_send(channel->network, "PART", channel->name, NULL);
+	channel_free(&channel);
+}
+
+/* ---- Messages ---- */
+
+static void refuse(struct s2_user *s2, const struct s2_message *message, enum s2_condition condition, const char *text)
+{
+	s2_message_result(s2, message->id, message->peer, condition, text);
+}
+
+/* "room/nick", as main processes write that know no better. NULL if there is no such room. */
+static struct channel *private_form(const struct user *user, const char *peer, const char **nick)
+{
+	for (const char *slash = strchr(peer, '/'); slash; slash = strchr(slash + 1, '/')) {
+		char *room = mem_strndup(peer, (size_t)(slash - peer));
+		struct channel *channel = room_find(user, room);
+		free(room);
+		*nick = slash + 1;
+		if (channel && **nick)
+			return channel;
+	}
+	return NULL;
+}
+
+static void to_occupant(struct channel *channel, const char *nick, const struct s2_message *message)
+{
+	talk_note(channel->network, nick, channel->room);
+	outbox_message(channel->network, nick, message);
+}
+
+static void to_person(struct user *user, struct destination *destination, const struct s2_message *message)
+{
+	struct network *network = destination->network;
+	if (!network && destination->has_server)
+		network = network_by_host(user, destination->address.host);
+	if (!network) {
+		refuse(user->s2, message, S2_RECIPIENT_UNAVAILABLE,
+		       "You are not connected to that IRC server. Join a channel there first.");
+		return;
+	}
+	talk_note(network, destination->name, NULL);
+	outbox_message(network, destination->name, message);
+}
+
+static bool is_channel_name(const struct destination *destination)
+{
+	struct isupport isupport;
+	isupport_init(&isupport);
+	return isupport_is_channel(destination->network ? &destination->network->isupport : &isupport,
+	                           destination->name);
+}
+
+void user_message(struct s2_user *s2, const struct s2_message *message)
+{
+	struct user *user = s2_user_data(s2);
+	struct destination destination;
+	const char *nick = message->nickname;
+	if (!user) {
+		refuse(s2, message, S2_RECIPIENT_UNAVAILABLE, "You are not logged in.");
+		return;
+	}
+	struct channel *channel =
+	    message->private_ ? room_find(user, message->peer) : private_form(user, message->peer, &nick);
+	if (channel && !text_empty(nick)) {
+		to_occupant(channel, nick, message);
+		return;
+	}
+	if (!resolve(user, message->peer, &destination))
+		refuse(s2, message, S2_ITEM_NOT_FOUND, "People on IRC are called nick%irc.example.org.");
+	else if (message->private_)
+		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+	else if (!is_channel_name(&destination))
+		to_person(user, &destination, message);
+	else if ((channel = room_find(user, message->peer)) != NULL && channel->state == CHANNEL_JOINED)
+		outbox_message(channel->network, channel->name, message);
+	else if (channel)
+		refuse(s2, message, S2_RECIPIENT_UNAVAILABLE,
+		       "There is no connection to the IRC server at the moment.");
+	else
+		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+	free(destination.name);
+}
+
+void user_set_subject(struct s2_user *s2, const struct s2_message *message)
+{
+	struct user *user = s2_user_data(s2);
+	struct channel *channel = user ? room_find(user, message->peer) : NULL;
+	if (channel && channel->state == CHANNEL_JOINED)
+		outbox_subject(channel->network, channel->name, message);
+	else
+		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+}
