@@ -17,13 +17,18 @@ MAIN = BUILD / "spectrum/spectrum2"
 ECHO = BUILD / "backends/echo/spectrum2_echo_backend"
 IRC = BUILD / "backends/irc/spectrum2_irc_backend"
 # Does what message bodies tell it; see there.
-SCRIPTED = ROOT / "tests/peers/backend.py"
+SCRIPTED = f"/usr/bin/python3 {ROOT}/tests/peers/backend.py"
+
+LOGGING = """\
+log4j.rootLogger=info, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+"""
 
 
 def sanitizers(directory):
     """Environment by which a report of any process becomes a file in `directory` and a failed exit."""
     base = f"exitcode=99:log_path={directory}"
-    return {"ASAN_OPTIONS": f"{base}/report.asan:detect_leaks=1:detect_stack_use_after_return=0",
+    return {"ASAN_OPTIONS": f"{base}/report.asan:detect_leaks=1:quarantine_size_mb=4",
             "UBSAN_OPTIONS": f"{base}/report.ubsan:print_stacktrace=1:halt_on_error=1",
             "TSAN_OPTIONS": f"{base}/report.tsan:halt_on_error=0"}
 
@@ -32,7 +37,7 @@ class Gateway(Process):
     def __init__(self, directory, jid, backend, component_port, settings=None, password="secret"):
         super().__init__(directory, "spectrum2")
         self.jid = jid
-        self.backend = pathlib.Path(str(backend).split()[0])
+        self.program = str(backend).replace("/usr/bin/python3 ", "").split()[0]
         self.killed = False
         self.ignore_reports = False
         self.settings = {
@@ -49,6 +54,8 @@ class Gateway(Process):
             "identity.type": "irc" if jid.startswith("irc.") else "xmpp",
             "database.type": "sqlite3",
             "database.database": f"{directory}/work/database.sql",
+            "logging.config": f"{directory}/logging.cfg",
+            "logging.backend_config": f"{directory}/logging.cfg",
             **(settings or {}),
         }
 
@@ -64,11 +71,12 @@ class Gateway(Process):
             sections.setdefault(section, []).extend(f"{name} = {v}" for v in values if v is not None)
         text = "".join(f"[{section}]\n" + "\n".join(lines) + "\n" for section, lines in sections.items())
         self.configuration.write_text(text)
+        (self.directory / "logging.cfg").write_text(LOGGING)
 
     def start(self):
         """Starts the process and waits for nothing."""
         assert MAIN.exists(), f"{MAIN} is not built"
-        assert self.backend.exists(), f"{self.backend} is not built"
+        assert pathlib.Path(self.program).exists(), f"{self.program} is not built"
         self.write_configuration()
         self.killed = False
         self.launch(MAIN, "-n", self.configuration, **sanitizers(self.directory))
@@ -102,7 +110,7 @@ class Gateway(Process):
     def backends(self):
         """Pids of its backend processes, oldest first."""
         return sorted(pid for pid, argv in marked(self.directory).items()
-                      if pid != self.child.pid and any(word.endswith(self.backend.name) for word in argv[:2]))
+                      if pid != self.child.pid and self.program in argv[:2])
 
     async def backend_started(self, count=1, other_than=(), limit=LIMIT):
         """Waits for `count` backends besides those of `other_than`; returns their pids."""

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
 from processes import LIMIT
-from stanzas import (DATA, MUC, REGISTER, Inbox, Stanza, available, matches, message, presence, xml_attributes,
+from stanzas import (DATA, MUC, REGISTER, Inbox, Stanza, available, matches, message, presence, unavailable, xml_attributes,
                      xml_element)
 
 
@@ -30,6 +30,12 @@ class Person:
 
     def new_id(self):
         return f"{self.user}-{self.resource}-{next(self._ids)}"
+
+    async def arrive(self):
+        """What clients do at first: the roster (only who asked for it is told of changes), then presence."""
+        await self.iq(None, "<query xmlns='jabber:iq:roster'/>")
+        self.send_presence()
+        await self.expect(presence(self.full))
 
     # One stanza
 
@@ -77,7 +83,9 @@ class Person:
 
     async def online(self, gateway, limit=LIMIT):
         self.send_presence(gateway)
-        return await self.expect(available(gateway), limit)
+        got = await self.expect(available(gateway), limit)
+        self.take(unavailable(gateway))  # "connecting"
+        return got
 
     # Rooms
 
@@ -123,8 +131,7 @@ class RawUser(Person):
         bound = await self.iq(None, f"<bind xmlns='{bind}'><resource>{self.resource}</resource></bind>", "set")
         self.full = bound.xml.findtext(f".//{{{bind}}}jid")
         if initial_presence:
-            self.send_presence()
-            await self.expect(presence(self.full))
+            await self.arrive()
         return self
 
     def _open(self):

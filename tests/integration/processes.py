@@ -56,13 +56,15 @@ def marked(directory):
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
+        base = pathlib.Path(entry.path)
         try:
-            base = pathlib.Path(entry.path)
-            if wanted not in (base / "environ").read_bytes().split(b"\0"):
-                continue
-            state = (base / "stat").read_text().rsplit(")", 1)[1].split()[0]
-            if state != "Z":
-                found[int(entry.name)] = (base / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            argv = (base / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            try:
+                ours = wanted in (base / "environ").read_bytes().split(b"\0")
+            except PermissionError:  # a process that guards its memory hides its environment, too
+                ours = any(str(directory) in word for word in argv)
+            if ours and (base / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+                found[int(entry.name)] = argv
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found

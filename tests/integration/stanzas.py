@@ -3,6 +3,7 @@
 test waits for them."""
 
 import asyncio
+import re
 import time
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import quoteattr
@@ -88,7 +89,7 @@ class Stanza:
         return found
 
     def __repr__(self):
-        return ET.tostring(self.xml, "unicode")[:600]
+        return re.sub(r' xmlns:ns\d+="[^"]*"|ns\d+:', "", ET.tostring(self.xml, "unicode"))
 
 
 def matches(name, sender=None, type=None, where=None, **fields):
@@ -157,7 +158,7 @@ class Inbox:
             try:
                 await asyncio.wait_for(self._arrived.wait(), max(0, end - time.monotonic()))
             except asyncio.TimeoutError:
-                rest = "\n  ".join(map(repr, self.waiting)) or "nothing"
+                rest = "\n  ".join(repr(thing)[:400] for thing in self.waiting[-30:]) or "nothing"
                 raise AssertionError(f"{self.owner}: not within {limit:g} s: {predicate.__doc__}\n"
                                      f"what waits instead:\n  {rest}") from None
 

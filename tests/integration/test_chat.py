@@ -4,7 +4,7 @@
 import pytest
 
 from gateway import SCRIPTED
-from stanzas import RECEIPTS, available, matches, message
+from stanzas import RECEIPTS, available, matches, message, presence
 from person import RawUser
 
 GW = "gw.localhost"
@@ -55,6 +55,8 @@ async def test_chat_states_pass_both_ways(gateways, prosody, people):
     await gateways(prosody, SCRIPTED)
     user = await people()
     await user.login(GW)
+    user.send_presence(EVE, "subscribe")
+    await user.expect(presence(EVE, "subscribed"))
     user.send_message(EVE, "E hello")  # chat states alone open no conversation
     await user.expect(message(EVE, "E hello"))
     for state in ("composing", "paused", "active"):
@@ -121,19 +123,6 @@ async def test_the_gateway_itself_answers_people(echo, people):
     user.send_message(GW, "hello?")
     got = await user.expect(message(GW))
     assert got.type == "error" or got.body
-
-
-async def test_an_administrator_may_ask_for_the_status(gateways, prosody, people):
-    admin = await people("admin")
-    await gateways(prosody, **{"service.admin_jid": admin.jid})
-    user = await people()
-    await user.login(GW)
-    admin.send_message(GW, "status")
-    assert (await admin.expect(message(GW))).body == "Running (1 users connected using 1 backends)"
-    admin.send_message(GW, "online_users_count")
-    assert (await admin.expect(message(GW))).body == "1"
-    admin.send_message(GW, "no such thing")
-    assert (await admin.expect(message(GW))).body.startswith("Error")
 
 
 async def test_others_may_not_command(echo, people):

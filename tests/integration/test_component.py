@@ -18,18 +18,17 @@ def identities(answer):
 
 async def test_ends_quickly_on_sigterm_and_leaves_no_files(echo):
     run = echo.directory / "run"
-    assert {p.name for p in run.iterdir()} >= {f"{GW}.pid", f"{GW}.port"}
     assert (run / f"{GW}.pid").read_text().strip() == str(echo.pid)
     await echo.backend_started()
     assert echo.stop() < 2
-    assert not [p.name for p in run.iterdir() if p.suffix in (".pid", ".port")]
+    assert not list(run.glob("*.pid")) and not list(run.glob("*.port"))
 
 
 async def test_a_wrong_secret_is_told_in_one_line_and_tried_again(gateways, prosody):
-    gateway = await gateways(prosody, up=False, **{"service.password": "wrong"})
+    gateway = await gateways(prosody, up=False, **{"service.password": "wr0ng"})
     lines = await gateway.logged("service.password|not-authorized")
-    assert len(lines) == 1 and " error " in lines[0] or " warn " in lines[0], lines
-    assert "wrong" not in lines[0].replace("wrong password", "").replace("wrong secret", ""), "the secret is in the log"
+    assert len(lines) == 1 and " ERROR " in lines[0], lines
+    assert "wr0ng" not in gateway.log(), "the secret is in the log"
     assert gateway.running()
 
 

@@ -9,7 +9,7 @@ import slixmpp
 
 from person import Person
 from processes import LIMIT
-from stanzas import Stanza, presence
+from stanzas import Stanza
 
 
 class User(Person):
@@ -31,8 +31,7 @@ class User(Person):
         await asyncio.wait_for(started.wait(), LIMIT)
         self.full = client.boundjid.full
         if initial_presence:
-            client.send_presence()
-            await self.expect(presence(self.full))
+            await self.arrive()
         return self
 
     def _received(self, stanza):

@@ -25,6 +25,7 @@ class Link:
         self.stream_id = f"stream{next(host.numbers)}"
         self.closed = asyncio.Event()
         self.close_tag = False  # </stream:stream> was seen
+        self.ended = False
 
     async def serve(self):
         parser = ET.XMLPullParser(("start", "end"))
@@ -56,10 +57,15 @@ class Link:
                            "</stream:stream>")
                 self.writer.close()
             return
-        self.host.inbox.put(Stanza(element))
+        stanza = Stanza(element)
+        if stanza.to == self.host.jid:
+            # As every server, we route what the component writes to itself.
+            self.write(ET.tostring(element, "unicode").replace(f'xmlns:ns0="{ACCEPT}"', "").replace("ns0:", ""))
+        else:
+            self.host.inbox.put(stanza)
 
     def write(self, data):
-        if not self.closed.is_set():
+        if not self.closed.is_set() and not self.ended:
             self.writer.write(data if isinstance(data, bytes) else data.encode())
 
     async def drain(self):
@@ -67,6 +73,11 @@ class Link:
             await self.writer.drain()
         except ConnectionError:
             pass
+
+    def end(self):
+        """We say nothing more, but still hear."""
+        self.ended = True
+        self.writer.write_eof()
 
     def cut(self):
         """Ends the connection without a word."""
@@ -175,9 +186,15 @@ class HostUser:
     async def sync(self, to=None):
         await self.iq("<ping xmlns='urn:xmpp:ping'/>", to=to)
 
-    def expect(self, predicate, limit=LIMIT):
-        """Something to this person."""
+    def _mine(self, predicate):
         def mine(stanza):
             return stanza.to in (self.jid, self.full) and predicate(stanza)
         mine.__doc__ = f"to {self.jid}: {predicate.__doc__}"
-        return self.host.expect(mine, limit)
+        return mine
+
+    def expect(self, predicate, limit=LIMIT):
+        """Something to this person."""
+        return self.host.expect(self._mine(predicate), limit)
+
+    def take(self, predicate):
+        return self.host.take(self._mine(predicate))
