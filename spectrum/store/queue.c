@@ -184,12 +184,13 @@ static bool wait_until(struct queue *queue, uint64_t due)
 
 size_t queue_take(struct queue *queue, struct list *batch)
 {
-	size_t count = 0;
+	size_t count = 0, users = 0;
 	pthread_mutex_lock(&queue->lock);
 	while (!ready(queue))
 		wait_until(queue, queue->due);
-	for (; count < QUEUE_BATCH && !list_empty(&queue->waiting); count++) {
+	for (; count < QUEUE_BATCH && users < QUEUE_USERS && !list_empty(&queue->waiting); count++) {
 		struct job *job = LIST_ITEM(queue->waiting.next, struct job, node);
+		users += job->kind == JOB_GET_USER || job->kind == JOB_PUT_USER;
 		queue->taken = job->position;
 		list_remove(&job->node);
 		list_append(batch, &job->node);

@@ -11,9 +11,9 @@
 #define QUEUE_JOBS 65536
 #define QUEUE_BYTES ((size_t)64 << 20)
 #define QUEUE_BATCH 1000 /* jobs that share a transaction at most */
-#define QUEUE_LINGER_MS                                                                                                \
-	100                   /* jobs that nobody waits for wait so long for company: a commit costs more than they do \
-	                       */
+#define QUEUE_USERS 200  /* of them, jobs that read a user with all his contacts */
+/* Jobs that nobody waits for wait so long for company: a commit costs more than they do. */
+#define QUEUE_LINGER_MS 100
 #define QUEUE_MERGE_FROM 1024 /* jobs: below, looking for older changes costs more than it saves */
 
 struct queue;

@@ -114,6 +114,7 @@ struct sqlite {
 	sqlite3 *db; /* NULL while the file can't be opened */
 	sqlite3_stmt *statements[STATEMENTS];
 	struct arena scratch; /* of s2_fold */
+	struct str rows;      /* of the user who is being read */
 	time_t second;
 	char now[20]; /* `second` as text */
 };
@@ -172,6 +173,7 @@ static void sqlite_close(struct database *database)
 	struct sqlite *sqlite = (struct sqlite *)database;
 	disconnect(sqlite);
 	arena_fini(&sqlite->scratch);
+	str_fini(&sqlite->rows);
 	free(sqlite->path);
 	free(sqlite->prefix);
 	free(sqlite);
@@ -250,7 +252,7 @@ static int end_number(struct sqlite *sqlite, enum statement which, int code, int
 /* A copy that is fit for XML: SQLite takes any bytes for text, and others write into this file, too. */
 static const char *copy_text(struct arena *arena, const char *text, size_t len)
 {
-	if (!text)
+	if (!len)
 		return "";
 	if (utf8_xml_valid(text, len))
 		return arena_strndup(arena, text, len);
@@ -278,29 +280,30 @@ static const char *now_text(struct sqlite *sqlite)
 	return sqlite->now;
 }
 
-/* Rows of unknown number collect in an array that doubles on the arena. */
-static void *grow(struct arena *arena, void *items, size_t count, size_t size)
+/* Rows are collected in a buffer, because their number is not known before the last one. */
+static void *take_rows(struct sqlite *sqlite, struct arena *arena)
 {
-	if (count & (count - 1) || count == 1)
-		return items;
-	void *larger = arena_alloc(arena, (count ? count * 2 : 2) * size);
-	return count ? memcpy(larger, items, count * size) : larger;
+	void *rows = arena_alloc(arena, sqlite->rows.len);
+	if (sqlite->rows.len)
+		memcpy(rows, sqlite->rows.data, sqlite->rows.len);
+	str_clear(&sqlite->rows, 65536);
+	return rows;
 }
 
 static int read_settings(struct sqlite *sqlite, struct job *job, struct store_user *user)
 {
 	struct arena *arena = &job->results;
-	struct store_setting *settings = NULL;
 	int code = start(sqlite, GET_SETTINGS, "i", user->id);
 	for (; code == SQLITE_ROW; code = next(sqlite, GET_SETTINGS)) {
-		settings = grow(arena, settings, user->setting_count, sizeof *settings);
-		settings[user->setting_count++] = (struct store_setting){
+		struct store_setting setting = {
 		    .key = column(sqlite, GET_SETTINGS, 0, arena),
 		    .value = column(sqlite, GET_SETTINGS, 1, arena),
 		    .type = sqlite3_column_int(sqlite->statements[GET_SETTINGS], 2),
 		};
+		str_add(&sqlite->rows, &setting, sizeof setting);
+		user->setting_count++;
 	}
-	user->settings = settings;
+	user->settings = take_rows(sqlite, arena);
 	return end(sqlite, GET_SETTINGS, code);
 }
 
@@ -308,12 +311,10 @@ static int read_buddies(struct sqlite *sqlite, struct job *job, struct store_use
 {
 	struct arena *arena = &job->results;
 	sqlite3_stmt *row = sqlite->statements[GET_BUDDIES];
-	struct store_buddy *buddies = NULL;
 	int code = start(sqlite, GET_BUDDIES, "i", user->id);
 	for (; code == SQLITE_ROW; code = next(sqlite, GET_BUDDIES)) {
-		buddies = grow(arena, buddies, user->buddy_count, sizeof *buddies);
 		const char *subscription = (const char *)sqlite3_column_text(row, 5);
-		buddies[user->buddy_count++] = (struct store_buddy){
+		struct store_buddy buddy = {
 		    .id = sqlite3_column_int64(row, 0),
 		    .name = column(sqlite, GET_BUDDIES, 1, arena),
 		    .alias = column(sqlite, GET_BUDDIES, 2, arena),
@@ -322,8 +323,10 @@ static int read_buddies(struct sqlite *sqlite, struct job *job, struct store_use
 		    .subscribed = text_equal(subscription, "both"),
 		    .flags = sqlite3_column_int(row, 6),
 		};
+		str_add(&sqlite->rows, &buddy, sizeof buddy);
+		user->buddy_count++;
 	}
-	user->buddies = buddies;
+	user->buddies = take_rows(sqlite, arena);
 	return end(sqlite, GET_BUDDIES, code);
 }
 

@@ -93,14 +93,17 @@ static void give_answer(struct store *store, struct job *job)
 static void deliver(struct store *store, size_t most)
 {
 	worker_collect(store->worker, &store->ready);
+	size_t bytes = 0;
 	store->delivering = true;
 	for (size_t i = 0; i < most && !list_empty(&store->ready); i++) {
 		struct job *job = LIST_ITEM(store->ready.next, struct job, node);
 		list_remove(&job->node);
 		give_answer(store, job);
+		bytes += job->results.total;
 		job_free(job);
 	}
 	store->delivering = false;
+	worker_delivered(store->worker, bytes);
 }
 
 static void async_called(uv_async_t *async)
@@ -306,7 +309,9 @@ void store_close(struct store **pointer)
 	store->closing = true;
 	loop_flush_cancel(&store->flusher);
 	queue_close(store->queue);
-	worker_join(store->worker);
+	do
+		deliver(store, SIZE_MAX);
+	while (worker_wait(store->worker));
 	/* A callback may have something to store, too. */
 	do {
 		worker_drain(store->worker);

@@ -22,8 +22,12 @@ struct worker {
 	bool failing;   /* the last transaction failed, and a note says so */
 	bool giving_up; /* closing, and the database does not work */
 
+	/* Under the lock. */
 	pthread_mutex_t lock;
-	struct list done; /* for the loop; under the lock */
+	pthread_cond_t changed;
+	struct list done;    /* for the loop */
+	size_t result_bytes; /* of jobs that the loop has not answered yet */
+	bool finished;       /* the thread has nothing more to do */
 };
 
 static struct job *job_at(struct list *node)
@@ -110,9 +114,11 @@ static void settle(struct worker *worker, struct list *batch, bool stored, bool 
 		return;
 	pthread_mutex_lock(&worker->lock);
 	LIST_EACH (&done, node) {
+		worker->result_bytes += job_at(node)->results.total;
 		list_remove(node);
 		list_append(&worker->done, node);
 	}
+	pthread_cond_signal(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
 	worker->answered(worker->arg);
 }
@@ -142,16 +148,30 @@ static void run_batch(struct worker *worker, struct list *batch)
 		queue_pause(worker->queue, RETRY_PAUSE_MS);
 }
 
+/* The results of many logins are large: the loop has to keep up with them. */
+static void wait_for_loop(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	while (worker->result_bytes > WORKER_RESULT_BYTES)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	pthread_mutex_unlock(&worker->lock);
+}
+
 void worker_drain(struct worker *worker)
 {
 	struct list batch = LIST_INIT(batch);
-	while (queue_take(worker->queue, &batch))
+	while (wait_for_loop(worker), queue_take(worker->queue, &batch))
 		run_batch(worker, &batch);
 }
 
 static void *worker_main(void *arg)
 {
-	worker_drain(arg);
+	struct worker *worker = arg;
+	worker_drain(worker);
+	pthread_mutex_lock(&worker->lock);
+	worker->finished = true;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
 	return NULL;
 }
 
@@ -164,6 +184,7 @@ struct worker *worker_new(struct queue *queue, struct database *database, void (
 	worker->arg = arg;
 	list_init(&worker->done);
 	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->changed, NULL);
 	/* Signals are the loop's. */
 	sigset_t all, old;
 	sigfillset(&all);
@@ -171,6 +192,7 @@ struct worker *worker_new(struct queue *queue, struct database *database, void (
 	int code = pthread_create(&worker->thread, NULL, worker_main, worker);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (code) {
+		pthread_cond_destroy(&worker->changed);
 		pthread_mutex_destroy(&worker->lock);
 		free(worker);
 		errno = code;
@@ -191,9 +213,24 @@ void worker_collect(struct worker *worker, struct list *jobs)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_join(struct worker *worker)
+void worker_delivered(struct worker *worker, size_t result_bytes)
 {
-	pthread_join(worker->thread, NULL);
+	pthread_mutex_lock(&worker->lock);
+	worker->result_bytes -= result_bytes;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+bool worker_wait(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	while (list_empty(&worker->done) && !worker->finished)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	bool more = !list_empty(&worker->done);
+	pthread_mutex_unlock(&worker->lock);
+	if (!more)
+		pthread_join(worker->thread, NULL);
+	return more;
 }
 
 void worker_free(struct worker **worker)
@@ -201,6 +238,7 @@ void worker_free(struct worker **worker)
 	if (!*worker)
 		return;
 	(*worker)->database->driver->close((*worker)->database);
+	pthread_cond_destroy(&(*worker)->changed);
 	pthread_mutex_destroy(&(*worker)->lock);
 	free(*worker);
 	*worker = NULL;

@@ -8,6 +8,8 @@
 #include "spectrum/store/driver.h"
 #include "spectrum/store/queue.h"
 
+#define WORKER_RESULT_BYTES ((size_t)4 << 20) /* of answers that the loop has not given yet: more wait until it has */
+
 struct worker;
 
 /* Starts the thread on an open database; `answered` is called there after each batch. NULL with errno if there can be
@@ -16,9 +18,11 @@ struct worker *worker_new(struct queue *, struct database *, void (*answered)(vo
 /* Moves the jobs that are done to `jobs`, in the order in which they were asked for: those that somebody waits for,
  * those that failed, and notes. */
 void worker_collect(struct worker *, struct list *jobs);
-/* Returns when the thread has run everything that is in the closed queue. */
-void worker_join(struct worker *);
-/* After worker_join: runs what was pushed since then, here. */
+/* So many bytes of results of collected jobs are free again. */
+void worker_delivered(struct worker *, size_t result_bytes);
+/* With the queue closed: waits for something to collect; false when the thread has ended and nothing is left. */
+bool worker_wait(struct worker *);
+/* After the thread's end: runs what was pushed since then, here. */
 void worker_drain(struct worker *);
 /* Closes the database. */
 void worker_free(struct worker **);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,6 +102,13 @@ static void same_contacts(struct bench *bench, size_t user)
 	put_contacts(bench, user, "Somebody With A Name", "da39a3ee5e6b4b0d3255bfef95601890afd80709");
 }
 
+/* A user with ten times the usual number of contacts. */
+static void read_large_user(struct bench *bench, size_t user)
+{
+	bench->outstanding++;
+	store_get_user(bench->store, jid_of(0), user_answered, bench);
+}
+
 static void log_in(struct bench *bench, size_t user)
 {
 	bench->outstanding++;
@@ -180,6 +188,12 @@ int main(int argc, char **argv)
 	measure(&bench, "20 contacts get an avatar", add_avatars, CONTACTS);
 	measure(&bench, "20 contacts, no change", same_contacts, CONTACTS);
 	measure(&bench, "login with 20 contacts", log_in, 2);
+	for (int i = 0; i < 200; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "%d", i);
+		store_put_buddy(bench.store, 1, &(struct store_buddy){.name = name, .alias = "Somebody With A Name"});
+	}
+	measure(&bench, "login with 220 contacts", read_large_user, 1);
 	measure(&bench, "waiting message", keep_message, 1);
 	measure(&bench, "removal with 20 contacts", forget_user, 1);
 	printf("one user each 10 ms\n");
@@ -189,6 +203,9 @@ int main(int argc, char **argv)
 	measure(&bench, "registration", register_user, 1);
 	measure(&bench, "20 new with avatars", new_contacts_with_avatars, CONTACTS);
 	measure(&bench, "login with 20 contacts", log_in, 2);
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	printf("most memory: %ld KiB\n", usage.ru_maxrss);
 	store_close(&bench.store);
 	loop_free(&bench.loop);
 	snprintf(command, sizeof command, "rm -rf %s", directory);

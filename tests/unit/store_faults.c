@@ -91,6 +91,32 @@ static void ten_thousand_mixed_jobs_are_answered_in_order(void **state)
 	free(tickets);
 }
 
+static void large_answers_wait_for_the_loop(void **state)
+{
+	enum { BYTES = 1 << 17, ASKED = 2000 };
+	struct env *env = *state;
+	struct expectation expectation = {.env = env};
+	struct ticket tickets[ASKED];
+	char *large = mem_new(BYTES + 1);
+	memset(large, 'x', BYTES);
+	store_put_setting(env->store, registered(env, ALICE), &(struct store_setting){"storage", large, 0});
+	for (size_t i = 0; i < ASKED; i++) {
+		tickets[i] = (struct ticket){&expectation, i};
+		env->outstanding++;
+		if (i % 5)
+			store_put_pending(env->store, i, "x", 1, ticket_done, &tickets[i]);
+		else
+			store_get_user(env->store, ALICE, ticket_user, &tickets[i]);
+	}
+	/* Some were given, some are at hand, and the thread waits with the others. */
+	while (!expectation.next)
+		uv_run(loop_uv(env->loop), UV_RUN_ONCE);
+	store_close(&env->store);
+	assert_int_equal(expectation.next, ASKED);
+	assert_int_equal(expectation.wrong, 0);
+	free(large);
+}
+
 static void closing_gives_all_answers(void **state)
 {
 	struct env *env = *state;
@@ -393,6 +419,7 @@ static void what_was_acknowledged_survives_kill(void **state)
 
 static const struct CMUnitTest tests[] = {
     OPENED(ten_thousand_mixed_jobs_are_answered_in_order),
+    OPENED(large_answers_wait_for_the_loop),
     OPENED(closing_gives_all_answers),
     OPENED(callbacks_may_ask_while_the_store_closes),
     OPENED(a_locked_database_refuses_and_catches_up),
