@@ -26,7 +26,7 @@ struct queue {
 	uint64_t last_position;
 	uint64_t taken;      /* position up to which jobs belong to the thread */
 	uint64_t barrier;    /* nothing merges into what was pushed before */
-	bool urgent, closed; /* urgent: somebody waits for one of them */
+	bool urgent, closed; /* urgent: one of them must not wait for company */
 	uint64_t due;        /* monotonic ms when they are taken in any case; 0 = the thread was not told of any */
 	struct merge_slot slots[MERGE_SLOTS];
 };
@@ -107,7 +107,8 @@ static void append(struct queue *queue, struct job *job)
 	list_append(&queue->waiting, &job->node);
 	queue->length++;
 	queue->bytes += job->bytes;
-	queue->urgent |= job_has_answer(job);
+	/* A message is not risked for a cheaper commit. */
+	queue->urgent |= job_has_answer(job) || job->kind == JOB_PUT_PENDING;
 	if (job->kind == JOB_REMOVE_USER || queue->length < QUEUE_MERGE_FROM) {
 		queue->barrier = job->position;
 	} else if (job->kind == JOB_SET_ONLINE || job->kind == JOB_PUT_BUDDY || job->kind == JOB_REMOVE_BUDDY) {
