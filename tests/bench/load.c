@@ -56,7 +56,7 @@ static long user_count;
 static long buddies; /* that the echo backend gives each user */
 static XML_Parser parser;
 static struct stanza stanza;
-static bool linked;
+static bool linked, stream_ended, ending, closed;
 static char *out;
 static size_t out_len, out_cap;
 
@@ -155,7 +155,11 @@ static void on_presence(struct user *user)
 /* The users' clients and the host know service discovery and grant nothing. */
 static void on_iq(struct user *user)
 {
-	if (!strcmp(stanza.type, "result")) {
+	if (!strcmp(stanza.to, GATEWAY)) {
+		/* Every server routes what a component writes to itself. */
+		say("<iq from='%s' to='%s' type='%s' id='%s'><ping xmlns='urn:xmpp:ping'/></iq>", stanza.from,
+		    stanza.to, stanza.type, stanza.id);
+	} else if (!strcmp(stanza.type, "result")) {
 		if (!strncmp(stanza.id, "register", 8) && user && !user->registered) {
 			user->registered = true;
 			seen.registered++;
@@ -256,12 +260,20 @@ static void XMLCALL on_text(void *arg, const char *text, int len)
 	}
 }
 
+static void finish_stream(void)
+{
+	say("</stream:stream>");
+	stream_ended = true;
+}
+
 static void XMLCALL on_end(void *arg, const char *name)
 {
 	if (stanza.depth == 2)
 		on_stanza();
 	else if (stanza.depth == 3)
 		stanza.in_body = false;
+	else if (stanza.depth == 1)
+		finish_stream();
 	stanza.depth--;
 }
 
@@ -270,11 +282,13 @@ static void XMLCALL on_end(void *arg, const char *name)
 static void flush(void)
 {
 	size_t done = 0;
-	while (done < out_len) {
+	while (done < out_len && !closed) {
 		ssize_t wrote = write(line, out + done, out_len - done);
 		if (wrote < 0 && errno == EAGAIN)
 			break;
-		if (wrote < 0)
+		if (wrote < 0 && ending)
+			wrote = (ssize_t)(out_len - done); /* nobody reads that any more */
+		else if (wrote < 0)
 			fail("write: %s", strerror(errno));
 		done += (size_t)wrote;
 	}
@@ -293,8 +307,12 @@ static void turn(int ms)
 	if (!(want.revents & (POLLIN | POLLHUP)))
 		return;
 	ssize_t got = read(line, buffer, sizeof buffer);
-	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-		fail("the gateway closed its connection");
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+		if (!ending)
+			fail("the gateway closed its connection");
+		closed = true;
+		return;
+	}
 	if (got > 0 && XML_Parse(parser, buffer, (int)got, 0) != XML_STATUS_OK)
 		fail("the gateway sent bad XML: %s", XML_ErrorString(XML_GetErrorCode(parser)));
 }
@@ -544,15 +562,16 @@ static int end(void)
 {
 	int status = 0;
 	double begin = now();
+	ending = true;
 	kill(gateway, SIGTERM);
+	while (!stream_ended && !closed && now() - begin < STALL_SECONDS)
+		turn(10);
+	flush();
+	close(line);
 	while (waitpid(gateway, &status, WNOHANG) == 0) {
-		static char buffer[READ_BYTES];
-		struct pollfd want = {.fd = line, .events = POLLIN};
-		poll(&want, 1, 10);
-		if (read(line, buffer, sizeof buffer) == 0)
-			usleep(1000);
 		if (now() - begin > STALL_SECONDS)
 			fail("the gateway does not end");
+		usleep(1000);
 	}
 	printf("%-18s after %.2f s with status %d\n", "end", now() - begin,
 	       WIFEXITED(status) ? WEXITSTATUS(status) : -1);

@@ -254,6 +254,10 @@ async def test_killed_main(gateways, host):
     users = [host.user(f"user{n}") for n in range(20)]
     for user in users:
         await user.login()
+    database = sqlite3.connect(gateway.directory / "work/database.sql", isolation_level=None)
+    while database.execute("SELECT count(*) FROM users WHERE online").fetchone()[0] < len(users):
+        await asyncio.sleep(0.02)  # written with a little delay
+    database.close()
     ledger = Ledger(users[0], ECHO)
     ledger.send(50)
     await ledger.read(10)

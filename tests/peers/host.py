@@ -42,6 +42,8 @@ class Link:
                         self._stanza(element)
                     elif event == "end" and depth == 0:
                         self.close_tag = True
+                        self.write("</stream:stream>")
+                        self.writer.close()
         except (ConnectionError, ET.ParseError) as why:
             self.host.faults.append(why)
         self.closed.set()
