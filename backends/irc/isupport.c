@@ -75,15 +75,6 @@ static const struct {
     {"NICKLEN", offsetof(struct isupport, nick_length), 1, 512},
     {"TOPICLEN", offsetof(struct isupport, topic_length), 1, 16384},
     {"AWAYLEN", offsetof(struct isupport, away_length), 1, 16384},
-    {"KICKLEN", offsetof(struct isupport, kick_length), 1, 16384},
-};
-
-static const struct {
-	const char *name;
-	size_t offset;
-} flags[] = {
-    {"WHOX", offsetof(struct isupport, whox)},
-    {"UTF8ONLY", offsetof(struct isupport, utf8_only)},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -133,9 +124,6 @@ void isupport_token(struct isupport *isupport, const char *token)
 		if (!has_value || (number >= numbers[i].least && number <= numbers[i].most))
 			*field = (unsigned)number;
 	}
-	for (size_t i = 0; i < COUNT(flags); i++)
-		if (strlen(flags[i].name) == len && !memcmp(token, flags[i].name, len))
-			*(bool *)(void *)((char *)isupport + flags[i].offset) = !negated;
 }
 
 bool isupport_is_channel(const struct isupport *isupport, const char *name)

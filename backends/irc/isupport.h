@@ -28,13 +28,12 @@ struct isupport {
 	char prefix_modes[ISUPPORT_PREFIXES + 1], prefix_symbols[ISUPPORT_PREFIXES + 1];
 	uint8_t mode_class[128];
 	/* Bytes; 0 = not told. */
-	unsigned line_length, nick_length, topic_length, away_length, kick_length;
-	bool whox, utf8_only;
+	unsigned line_length, nick_length, topic_length, away_length;
 };
 
 /* The state before the first 005. */
 void isupport_init(struct isupport *);
-/* One token: "NICKLEN=30", "WHOX", "-WHOX". Unknown ones and values out of range are passed over. */
+/* One token: "NICKLEN=30", "-NICKLEN". Unknown ones and values out of range are passed over. */
 void isupport_token(struct isupport *, const char *token);
 
 bool isupport_is_channel(const struct isupport *, const char *name);

@@ -7,19 +7,15 @@
 
 #include "backends/irc/channel.h"
 #include "backends/irc/network.h"
+#include "backends/irc/nick.h"
 #include "backends/irc/numerics.h"
 #include "backends/irc/sasl.h"
 #include "backends/irc/user.h"
-#include "lib/base/log.h"
 #include "lib/base/mem.h"
 
-#define LOG_AREA "irc"
 #define SASL_TIMEOUT_MS 20000
 #define MOTD_TIMEOUT_MS 10000
 #define IDENTIFY_TIMEOUT_MS 5000
-#define REGAIN_MS 30000
-#define MOST_RENAMES 5
-#define USER_BYTES 10
 
 static const struct {
 	const char *name;
@@ -64,37 +60,13 @@ static bool wants_sasl(const struct network *network)
 
 /* ---- The first lines ---- */
 
-/* The user name: the nickname's letters and digits, as many as every server takes. */
-static void user_name(const char *nick, char out[USER_BYTES + 1])
-{
-	size_t len = 0;
-	for (; *nick && len < USER_BYTES; nick++)
-		if ((*nick >= 'a' && *nick <= 'z') || (*nick >= 'A' && *nick <= 'Z') || (*nick >= '0' && *nick <= '9'))
-			out[len++] = *nick;
-	strcpy(out + len, len ? "" : "user");
-}
-
-static void refuse_nick(struct network *network, enum s2_condition condition, const char *text)
-{
-	network_end(network, condition, S2_ERROR_NAME_IN_USE,
-	            text_empty(text) ? "The nickname is not possible here." : text);
-}
-
 void login_begin(struct network *network)
 {
 	network_send_now(network, "CAP", "LS", "302", NULL);
 	const char *password = password_of(network);
 	if (settings.send_pass && password)
 		network_send_now(network, "PASS", password, NULL);
-	mem_replace(&network->trying, network->wanted_nick);
-	if (!line_is_middle(network->trying)) {
-		refuse_nick(network, S2_NOT_ACCEPTABLE, "IRC allows no blank and no colon in front in a nickname.");
-		return;
-	}
-	char name[USER_BYTES + 1];
-	user_name(network->trying, name);
-	network_send_now(network, "NICK", network->trying, NULL);
-	network_send_now(network, "USER", name, "0", "*", network->trying, NULL);
+	nick_begin(network);
 }
 
 void login_forget(struct network *network)
@@ -314,21 +286,6 @@ static void on_logged_in(struct network *network, const struct line *line)
 
 /* ---- Welcome ---- */
 
-/* The nickname is now another than the rooms know. */
-static void nick_became(struct network *network, const char *nick)
-{
-	char *old = network->nick;
-	network->nick = mem_strdup(nick);
-	LIST_EACH (&network->channels, node) {
-		struct channel *channel = LIST_ITEM(node, struct channel, node);
-		if (!channel->entered)
-			continue;
-		channel_rename(channel, old, nick);
-		s2_room_nickname(network->user->s2, channel->room, nick);
-	}
-	free(old);
-}
-
 static void on_welcome(struct network *network, const struct line *line)
 {
 	if (network->stage >= NETWORK_WELCOMED)
@@ -344,12 +301,7 @@ static void on_welcome(struct network *network, const struct line *line)
 	network->stage_until_ms = network_now(network) + MOTD_TIMEOUT_MS;
 	network_wake(network, network->stage_until_ms);
 	s2_session_syncing(network->session);
-	if (strcmp(line->params[0], network->nick))
-		nick_became(network, line->params[0]);
-	if (!network_is_me(network, network->wanted_nick)) {
-		network->regain_ms = network_now(network) + REGAIN_MS;
-		network_wake(network, network->regain_ms);
-	}
+	nick_welcomed(network, line->params[0]);
 }
 
 static void on_isupport(struct network *network, const struct line *line)
@@ -409,13 +361,6 @@ static void on_motd_end(struct network *network, const struct line *line)
 
 void login_tick(struct network *network, uint64_t now)
 {
-	if (network->regain_ms && now >= network->regain_ms) {
-		network->regain_ms = now + REGAIN_MS;
-		if (network->stage == NETWORK_READY)
-			network_send(network, "ISON", network->wanted_nick, NULL);
-	}
-	if (network->regain_ms)
-		network_wake(network, network->regain_ms);
 	if (!network->stage_until_ms)
 		return;
 	if (network->stage_until_ms > now)
@@ -426,91 +371,6 @@ void login_tick(struct network *network, uint64_t now)
 		on_motd_end(network, NULL);
 	else if (network->stage == NETWORK_IDENTIFYING)
 		network_ready(network);
-}
-
-/* ---- Nicknames ---- */
-
-static bool registered(const struct network *network)
-{
-	return network->stage >= NETWORK_WELCOMED;
-}
-
-/* At the login: another nickname by one more underscore; false if that was tried often enough. */
-static bool try_another_nick(struct network *network)
-{
-	if (!(settings.rename_on_conflict || network->was_ready) || network->renames >= MOST_RENAMES)
-		return false;
-	network->renames++;
-	char *nick = mem_printf("%s_", network->trying);
-	mem_replace(&network->trying, nick);
-	network_send_now(network, "NICK", nick, NULL);
-	free(nick);
-	return true;
-}
-
-/* The change that the user asked for is not to be: his rooms are told, he stays in them under the old name. */
-static void change_refused(struct network *network, const char *nick, enum s2_condition condition, const char *text)
-{
-	if (!network->regain_ms)
-		mem_replace(&network->wanted_nick, network->nick);
-	LIST_EACH (&network->channels, node) {
-		struct channel *channel = LIST_ITEM(node, struct channel, node);
-		if (channel->state == CHANNEL_JOINED)
-			s2_room_error(network->user->s2, channel->room, nick, condition, text);
-	}
-}
-
-static void on_nick_refused(struct network *network, const struct line *line)
-{
-	unsigned numeric = (unsigned)strtoul(line->command, NULL, 10);
-	enum s2_condition condition = numeric_condition(NUMERIC_NICK, numeric);
-	const char *text = network_text(network, line_last(line)), *nick = line->count > 2 ? line->params[1] : "";
-	struct channel *channel = *nick ? channel_find(network, nick) : NULL;
-	if (channel) /* 437 is about channels, too */
-		network_error_numeric(network, line, numeric);
-	else if (network->regain_ms && network_same_name(network, nick, network->wanted_nick))
-		; /* taken again in the meantime; the next try is due later */
-	else if (registered(network))
-		change_refused(network, *nick ? nick : network->wanted_nick, condition, text);
-	else if (condition != S2_CONFLICT || !try_another_nick(network))
-		refuse_nick(network, condition, text);
-}
-
-void login_change_nick(struct network *network, const char *nick)
-{
-	if (!line_is_middle(nick)) {
-		change_refused(network, nick, S2_NOT_ACCEPTABLE,
-		               "IRC allows no blank and no colon in front in a nickname.");
-		return;
-	}
-	mem_replace(&network->wanted_nick, nick);
-	network->regain_ms = 0;
-	network_send(network, "NICK", nick, NULL);
-}
-
-static void on_nick(struct network *network, const struct line *line)
-{
-	const char *to = line->params[0];
-	if (!*to)
-		return;
-	if (network_is_me(network, line->nick)) {
-		nick_became(network, to);
-		/* Forced by services, or wanted: either way that is the name now. */
-		if (!network->regain_ms || network_is_me(network, network->wanted_nick)) {
-			mem_replace(&network->wanted_nick, to);
-			network->regain_ms = 0;
-		}
-		return;
-	}
-	LIST_EACH (&network->channels, node)
-		channel_rename(LIST_ITEM(node, struct channel, node), line->nick, to);
-}
-
-/* The answer to ISON: who of those asked for is there. */
-static void on_ison(struct network *network, const struct line *line)
-{
-	if (network->regain_ms && !line_param(line, 1)[strspn(line_param(line, 1), " ")])
-		network_send(network, "NICK", network->wanted_nick, NULL);
 }
 
 /* ---- The connection itself ---- */
@@ -535,7 +395,7 @@ static void on_refused(struct network *network, const struct line *line)
 {
 	unsigned numeric = (unsigned)strtoul(line->command, NULL, 10);
 	enum s2_connection_error error = numeric == 464 ? S2_ERROR_AUTHENTICATION_FAILED : S2_ERROR_OTHER;
-	if (numeric == 464 && registered(network))
+	if (numeric == 464 && network->stage >= NETWORK_WELCOMED)
 		return; /* OPER */
 	network_end(network, numeric_condition(NUMERIC_LINK, numeric), error, network_text(network, line_last(line)));
 }
@@ -559,7 +419,7 @@ static const struct network_command table[] = {
     {"905", 0, true, on_sasl_failure},
     {"906", 0, true, on_sasl_failure},
     {"908", 0, true, on_sasl_failure},
-    {"001", 1, true, on_welcome},
+    {"001", 1, false, on_welcome},
     {"002", 0, true, NULL},
     {"003", 0, true, NULL},
     {"004", 0, true, NULL},
@@ -569,16 +429,6 @@ static const struct network_command table[] = {
     {"376", 0, true, on_motd_end},
     {"422", 0, true, on_motd_end},
     {"396", 2, true, on_own_host},
-    {"NICK", 1, false, on_nick},
-    {"303", 1, true, on_ison},
-    {"431", 1, true, on_nick_refused},
-    {"432", 1, true, on_nick_refused},
-    {"433", 1, true, on_nick_refused},
-    {"435", 1, true, on_nick_refused},
-    {"436", 1, true, on_nick_refused},
-    {"437", 1, true, on_nick_refused},
-    {"438", 1, true, on_nick_refused},
-    {"447", 1, true, on_nick_refused},
     {"463", 0, true, on_refused},
     {"464", 0, true, on_refused},
     {"465", 0, true, on_refused},

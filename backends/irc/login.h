@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From the open connection to the first JOIN: CAP, PASS, NICK and USER, SASL, 001 and 005, NickServ; and the nickname
- * later on. */
+/* From the open connection to the first JOIN: CAP, PASS, SASL, 001 and 005, NickServ. */
 #ifndef BACKENDS_IRC_LOGIN_H
 #define BACKENDS_IRC_LOGIN_H
 
@@ -13,7 +12,5 @@ void login_begin(struct network *);
 /* The connection is gone: forgets what belonged to it. */
 void login_forget(struct network *);
 void login_tick(struct network *, uint64_t now);
-/* The user wants another nickname. */
-void login_change_nick(struct network *, const char *nick);
 
 #endif

@@ -8,6 +8,7 @@
 #include "backends/irc/channel.h"
 #include "backends/irc/format.h"
 #include "backends/irc/login.h"
+#include "backends/irc/nick.h"
 #include "backends/irc/roster.h"
 #include "backends/irc/talk.h"
 #include "backends/irc/user.h"
@@ -24,6 +25,7 @@
 #define KEEPALIVE_MS 240000
 #define TLS_PORT 6697
 #define PLAIN_PORT 6667
+#define USUAL_AWAY_BYTES 200
 
 static const char *const stage_names[] = {"offline",  "negotiating", "authenticating", "registering",
                                           "welcomed", "identifying", "ready"};
@@ -81,6 +83,7 @@ static void tick(void *arg)
 		network_wake(network, network->linger_ms);
 	}
 	login_tick(network, now);
+	nick_tick(network, now);
 	channels_tick(network, now);
 	outbox_tick(network, now);
 	roster_tick(network, now);
@@ -143,8 +146,8 @@ static struct map unknown;  /* names that were logged */
 
 void network_commands_init(void)
 {
-	static const struct network_commands *const tables[] = {&login_commands, &room_commands, &roster_commands,
-	                                                        &talk_commands};
+	static const struct network_commands *const tables[] = {&login_commands, &nick_commands, &room_commands,
+	                                                        &roster_commands, &talk_commands};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		for (size_t k = 0; k < tables[i]->count; k++)
 			map_put(&commands, tables[i]->table[k].name, (void *)(uintptr_t)&tables[i]->table[k]);
@@ -386,6 +389,17 @@ void network_carry_out_end(struct network *network)
 	free(text);
 }
 
+void network_send_away(struct network *network)
+{
+	const char *away = network->user->away;
+	size_t most = network->isupport.away_length ? network->isupport.away_length : USUAL_AWAY_BYTES;
+	if (network->stage != NETWORK_READY)
+		return;
+	char *text = away ? mem_strndup(away, utf8_cut(away, strlen(away), most)) : NULL;
+	network_send(network, "AWAY", text, NULL);
+	free(text);
+}
+
 void network_ready(struct network *network)
 {
 	network_set_stage(network, NETWORK_READY);
@@ -393,7 +407,7 @@ void network_ready(struct network *network)
 	network->lost_told = false;
 	s2_session_online(network->session);
 	if (network->user->away)
-		network_send(network, "AWAY", network->user->away, NULL);
+		network_send_away(network);
 	if (!network->user->connected) {
 		network->user->connected = true;
 		s2_connected(network->user->s2);

@@ -125,6 +125,8 @@ void network_send_now(struct network *, const char *command, ...) __attribute__(
 void network_set_stage(struct network *, enum network_stage);
 /* Logged in: joins what waits. */
 void network_ready(struct network *);
+/* Tells the server whether the user is away, if it is ready to hear it. */
+void network_send_away(struct network *);
 /* Calls network_tick at `when` (loop time) or earlier. */
 void network_wake(struct network *, uint64_t when);
 uint64_t network_now(const struct network *);
@@ -152,7 +154,7 @@ struct network_commands {
 	const struct network_command *table;
 	size_t count;
 };
-extern const struct network_commands login_commands, room_commands, roster_commands, talk_commands;
+extern const struct network_commands login_commands, nick_commands, room_commands, roster_commands, talk_commands;
 /* Builds the table of all of them; once, at the start. */
 void network_commands_init(void);
 void network_commands_fini(void);

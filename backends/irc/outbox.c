@@ -235,10 +235,21 @@ void outbox_message(struct network *network, const char *target, const struct s2
 	}
 }
 
+static size_t topic_limit(const struct network *network, const char *channel)
+{
+	unsigned most = network->isupport.topic_length;
+	size_t line = line_budget(network, channel, false);
+	return most && most < line ? most : line;
+}
+
 void outbox_subject(struct network *network, const char *channel, const struct s2_message *message)
 {
 	enum s2_condition condition;
 	const char *why = obstacle(network, message, &condition);
+	if (!why && strlen(message->body) > topic_limit(network, channel)) {
+		condition = S2_NOT_ACCEPTABLE;
+		why = "The subject is too long for this server.";
+	}
 	if (why) {
 		s2_message_result(network->user->s2, message->id, message->peer, condition, why);
 		return;

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "backends/irc/channel.h"
-#include "backends/irc/login.h"
 #include "backends/irc/network.h"
+#include "backends/irc/nick.h"
 #include "backends/irc/talk.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -127,8 +127,7 @@ void user_set_status(struct s2_user *s2, enum s2_status status, const char *text
 	mem_replace(&user->away, away);
 	LIST_EACH (&user->networks, node) {
 		struct network *network = LIST_ITEM(node, struct network, node);
-		if (network->stage == NETWORK_READY)
-			network_send(network, "AWAY", away, NULL);
+		network_send_away(network);
 	}
 }
 
@@ -218,7 +217,7 @@ static void join_again(struct channel *channel, const struct s2_room *room)
 {
 	struct network *network = channel->network;
 	if (channel->state == CHANNEL_JOINED && !text_empty(room->nickname) && strcmp(room->nickname, network->nick))
-		login_change_nick(network, room->nickname);
+		nick_change(network, room->nickname);
 	else if (channel->state == CHANNEL_JOINED)
 		channel_show_again(channel);
 }
@@ -232,7 +231,7 @@ static void join_new(struct user *user, struct destination *destination, const s
 	/* Before the login, the nickname of the last join counts. */
 	if (settings.one_server && network->stage == NETWORK_READY && list_empty(&network->channels) &&
 	    strcmp(nick, network->nick))
-		login_change_nick(network, nick);
+		nick_change(network, nick);
 	struct channel *channel = channel_new(network, destination->name, room->name);
 	channel->nickname = mem_strdup(nick);
 	channel->key = mem_strdup(text_or_null(room->password));
@@ -256,16 +255,17 @@ void user_join_room(struct s2_user *s2, const struct s2_room *room)
 	enum s2_condition condition = S2_JID_MALFORMED;
 	if (!user)
 		return;
+	struct channel *channel = NULL;
 	if (!resolve(user, room->name, &destination))
 		why = "An IRC room is called #channel%irc.example.org or #channel%irc.example.org:port.";
-	else
+	else if (destination.network)
+		channel = channel_find(destination.network, destination.name);
+	if (!why && !channel)
 		why = bad_channel(&destination, room);
 	if (!why && !destination.network && network_count(user) >= MOST_NETWORKS) {
 		condition = S2_RESOURCE_CONSTRAINT;
 		why = "You are connected to too many IRC networks already.";
 	}
-	struct channel *channel =
-	    !why && destination.network ? channel_find(destination.network, destination.name) : NULL;
 	if (why)
 		s2_room_error(s2, room->name, room->nickname, condition, why);
 	else if (channel)

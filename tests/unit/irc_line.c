@@ -237,7 +237,6 @@ static void isupport_is_obeyed(void **state)
 	                                     "PREFIX=(qaohv)~&@%+",
 	                                     "CHANTYPES=#+",
 	                                     "NICKLEN=20",
-	                                     "WHOX",
 	                                     "CHANMODES=Ib,k,lf,imn",
 	                                     "LINELEN=2048",
 	                                     "STATUSMSG=@+",
@@ -245,7 +244,7 @@ static void isupport_is_obeyed(void **state)
 	                                     "-",
 	                                     "",
 	                                     "=",
-	                                     "KICKLEN=abc",
+	                                     "AWAYLEN=abc",
 	                                     "TOPICLEN=99999999999999999999",
 	                                     "LINELEN=5"};
 	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
@@ -254,7 +253,6 @@ static void isupport_is_obeyed(void **state)
 	assert_int_equal(isupport.nick_length, 20);
 	assert_int_equal(isupport.line_length, 2048);
 	assert_int_equal(isupport.topic_length, 0);
-	assert_true(isupport.whox);
 	assert_true(isupport_is_channel(&isupport, "+x"));
 	assert_false(isupport_is_channel(&isupport, "&x"));
 	assert_int_equal(isupport_symbol_bit(&isupport, '~'), 1);
@@ -266,10 +264,10 @@ static void isupport_is_obeyed(void **state)
 	assert_string_equal(isupport_target(&isupport, "@#chan"), "#chan");
 	assert_string_equal(isupport_target(&isupport, "@nick"), "@nick");
 
-	isupport_token(&isupport, "-WHOX");
+	isupport_token(&isupport, "-NICKLEN");
 	isupport_token(&isupport, "-PREFIX");
 	isupport_token(&isupport, "CHANTYPES=\\x23\\x0d");
-	assert_false(isupport.whox);
+	assert_int_equal(isupport.nick_length, 0);
 	assert_string_equal(isupport.prefix_symbols, "@+");
 	assert_string_equal(isupport.chantypes, "#");
 	isupport_token(&isupport, "PREFIX=");
