@@ -94,7 +94,9 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->jid = config_text(config, "service.jid");
 	frontend->component = component_new(loop, config, &component_table, frontend);
 	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
-	if (!frontend->hub)
+	if (frontend->hub)
+		hub_start(frontend->hub);
+	else
 		frontend_free(&frontend);
 	return frontend;
 }

@@ -86,6 +86,7 @@ void conversation_refuse(struct user *user, enum s2_condition condition, const c
 void conversation_hand_over(struct user *user, link_verb *verb, const struct s2_message *message, struct ticket *ticket)
 {
 	user->hub->stats.messages_in++;
+	journal_add(user->hub->journal, ticket);
 	if (user->state == USER_ONLINE && link_unsent(&user->seat) < UNSENT_MOST)
 		verb(&user->seat, message, ticket);
 	else if (user->state == USER_ONLINE)

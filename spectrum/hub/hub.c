@@ -2,20 +2,43 @@
 /* The instance: start, end, the clock for what waits, and the table that hands what backends say to its subject. */
 #include "spectrum/hub/hub.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "spectrum/hub/user.h"
 
 #define LOG_AREA "hub"
+#define JOURNAL_HALF_BYTES (2u << 20)
 #define STOP_GRACE_MS 700 /* for backends to say goodbye to their networks */
 
 void hub_end(struct hub *hub, struct ticket *ticket, enum s2_condition condition, const char *text)
 {
-	if (ticket && condition != S2_DONE)
+	if (condition != S2_DONE)
 		hub_tell(hub, bounce, ticket, condition, text);
+	journal_done(hub->journal, ticket);
 	ticket_free(ticket);
+}
+
+/* A process before this one was killed with this message under way. */
+static void left_behind(void *arg, struct ticket *ticket)
+{
+	struct hub *hub = arg;
+	log_info("message left by a process that was killed to=%s", log_quote(ticket->to));
+	hub_end(hub, ticket, S2_RECIPIENT_UNAVAILABLE,
+	        "The gateway was restarted before the network had confirmed this message. It may have been lost.");
+}
+
+static void open_journal(struct hub *hub)
+{
+	char *path = mem_printf("%s/messages-under-way", config_text(hub->config, "service.working_dir"));
+	hub->journal = journal_open(path, JOURNAL_HALF_BYTES, left_behind, hub);
+	if (!hub->journal)
+		log_warn("can't use file=%s: %s; what is under way when this process is killed will be lost silently", path,
+		         strerror(errno));
+	free(path);
 }
 
 static void tick(void *arg)
@@ -69,6 +92,8 @@ static const struct link_events link_table = {
 static void kept(void *arg, uint64_t sequence, const char *stanza, size_t len)
 {
 	struct hub *hub = arg;
+	if (!stanza)
+		open_journal(hub); /* what it refuses goes behind what is kept */
 	hub_tell(hub, kept, sequence, stanza, len);
 }
 
@@ -93,11 +118,15 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	}
 	hub->tick = timer_new(loop, tick, hub);
 	hub->link = link_new(loop, config, argc, argv, &link_table, hub);
+	return hub;
+}
+
+void hub_start(struct hub *hub)
+{
 	if (hub->store)
 		store_each_pending(hub->store, kept, hub);
 	else
 		kept(hub, 0, NULL, 0);
-	return hub;
 }
 
 void hub_stop(struct hub *hub)
@@ -119,6 +148,7 @@ void hub_free(struct hub **at)
 	hub_stop(hub);
 	if (hub->store)
 		store_close(&hub->store);
+	journal_close(&hub->journal);
 	timer_free(&hub->tick);
 	map_fini(&hub->users);
 	free(hub->rooms);

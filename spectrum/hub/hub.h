@@ -80,6 +80,8 @@ enum room_code {
 /* Opens the database and starts the first backend. NULL with *error (owned by the caller) if that can't be. */
 struct hub *hub_new(struct loop *, struct config *, int argc, char **argv, const struct hub_events *, void *arg,
                     char **error);
+/* Hands over what an earlier process left: events.kept, and events.bounce for messages that were under way. */
+void hub_start(struct hub *);
 /* Tells all users (account offline, rooms 332) and ends the backends; nobody is let in any more. */
 void hub_stop(struct hub *);
 /* hub_stop, if that was not done; finishes the database's work. */

@@ -6,6 +6,7 @@
 #include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "spectrum/hub/hub.h"
+#include "spectrum/hub/journal.h"
 #include "spectrum/link/link.h"
 #include "spectrum/store/store.h"
 
@@ -15,6 +16,7 @@ struct hub {
 	struct loop *loop;
 	struct config *config;
 	struct link *link;
+	struct journal *journal; /* NULL: its file can't be used */
 	struct store *store; /* NULL: database.type=none */
 	const struct hub_events *events;
 	void *arg;
@@ -36,7 +38,7 @@ struct hub {
 
 #define hub_tell(hub, event, ...) ((hub)->events->event((hub)->arg, __VA_ARGS__))
 
-/* Ends a ticket with an error (S2_DONE: without), and frees it. NULL is allowed. */
+/* Ends a ticket with an error (S2_DONE: without), and frees it. */
 void hub_end(struct hub *, struct ticket *, enum s2_condition, const char *text);
 /* There is something in one of the lists. */
 void hub_tick_start(struct hub *);

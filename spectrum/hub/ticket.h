@@ -4,11 +4,14 @@
 #ifndef SPECTRUM_HUB_TICKET_H
 #define SPECTRUM_HUB_TICKET_H
 
+#include <stdint.h>
+
 struct ticket {
 	const char *from; /* full JID of the sender */
 	const char *to;   /* the JID that was written to */
 	const char *id;   /* of the stanza; NULL if it had none */
 	const char *type; /* of the stanza, a literal: "chat", "groupchat", "normal", "headline" */
+	uint32_t record;  /* where the journal has it, 0 = nowhere */
 };
 
 /* Copies the texts (but for type). One block of memory, freed by ticket_free. */
