@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What --check-config finds out beyond types and ranges: whether the values fit each other and this machine. Nothing is
- * started, connected or written. Called by options.c only. */
+/* What is found out beyond types and ranges, before a start and by --check-config: whether the values fit each other and
+ * this machine. Nothing is started, connected or written. Called by options.c only. */
 #ifndef SPECTRUM_CHECK_H
 #define SPECTRUM_CHECK_H
 

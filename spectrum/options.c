@@ -197,13 +197,23 @@ static size_t print_lines(FILE *out, const char *before, const struct str *text)
 	return count;
 }
 
+/* NULL if the file can't be read; else see whether there are errors. */
+static struct config *load(const struct options *options, struct str *errors, struct str *warnings)
+{
+	struct config *config =
+	    config_load(options->file, options->jid, options->overrides, options->override_count, errors, warnings);
+	if (config)
+		check_config(config, errors, warnings);
+	return config;
+}
+
 struct config *options_load_config(const struct options *options)
 {
 	struct str errors = {0}, warnings = {0};
-	struct config *config =
-	    config_load(options->file, options->jid, options->overrides, options->override_count, &errors, &warnings);
+	struct config *config = load(options, &errors, &warnings);
 	print_lines(stderr, "spectrum2: warning: ", &warnings);
-	print_lines(stderr, "spectrum2: ", &errors);
+	if (print_lines(stderr, "spectrum2: ", &errors))
+		config_free(&config);
 	str_fini(&errors);
 	str_fini(&warnings);
 	return config;
@@ -212,10 +222,7 @@ struct config *options_load_config(const struct options *options)
 int options_check_config(const struct options *options)
 {
 	struct str errors = {0}, warnings = {0};
-	struct config *config =
-	    config_load(options->file, options->jid, options->overrides, options->override_count, &errors, &warnings);
-	if (config)
-		check_config(config, &errors, &warnings);
+	struct config *config = load(options, &errors, &warnings);
 	config_free(&config);
 	size_t error_count = print_lines(stdout, "", &errors);
 	size_t warning_count = print_lines(stdout, "warning: ", &warnings);

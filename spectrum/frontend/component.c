@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,7 @@ struct component {
 	struct deferred stopping;
 	struct timer *stop_timer;
 	unsigned attempts;
+	char end_reason[200]; /* why the stream was ended, until it is closed */
 	bool refused; /* the secret: said once until it changes */
 
 	struct str kept;       /* messages that are not confirmed */
@@ -52,7 +54,7 @@ struct component {
 	void (*stopped)(void *arg); /* component_stop's, until it was called */
 	uint64_t barrier_sent; /* ms, 0 = none under way */
 	uint64_t barrier_last;
-	unsigned barrier_number;
+	unsigned barrier_number, stop_barrier;
 
 	struct writer writer;
 	struct str scratch; /* takes stanzas while the link is down */
@@ -107,17 +109,21 @@ static void link_lost(struct component *component, const char *reason)
 	}
 }
 
+/* What was said last (a stream error, our end tag) still goes out. */
 static void end_now(void *arg)
 {
-	link_lost(arg, "the stream was ended");
+	struct component *component = arg;
+	conn_finish(&component->conn);
+	link_lost(component, component->end_reason);
 }
 
-/* Ends our side with a stream error and closes, when the parser has returned. */
-static void stream_fail(struct component *component, const char *condition)
+/* Ends our side and closes, when the parser has returned. `reason` is copied. */
+static void stream_end(struct component *component, const char *reason)
 {
-	if (component->conn)
-		conn_write(component->conn, "</stream:stream>", 16);
-	log_warn("stream ended condition=%s", condition);
+	if (component->ending.queued)
+		return;
+	snprintf(component->end_reason, sizeof component->end_reason, "%s", reason);
+	conn_write(component->conn, "</stream:stream>", 16);
 	parser_stop(component->parser);
 	loop_defer(component->loop, &component->ending, end_now, component);
 }
@@ -197,8 +203,10 @@ static bool barrier_returned(struct component *component, const struct element *
 		barrier_wanted(component);
 	}
 	check_full(component);
-	if (component->stopped && !component->kept.len)
+	if (component->stopped && component->barrier_number >= component->stop_barrier)
 		loop_defer(component->loop, &component->stopping, stop_now, component);
+	else if (component->stopped)
+		send_barrier(component);
 	return true;
 }
 
@@ -249,11 +257,8 @@ static void on_stream_error(struct component *component, struct arena *arena, co
 			          "for this component; trying again from time to time",
 			          component->jid);
 		component->refused = true;
-	} else if (!component->refused) {
-		log_warn("the XMPP server ended the stream condition=%s text=%s", name, log_quote(text));
 	}
-	parser_stop(component->parser);
-	loop_defer(component->loop, &component->ending, end_now, component);
+	stream_end(component, arena_printf(arena, "the server ended the stream: %s%s%s", name, text ? ": " : "", text ? text : ""));
 }
 
 static void on_stanza(void *arg, struct arena *arena, const struct element *stanza)
@@ -269,10 +274,7 @@ static void on_stanza(void *arg, struct arena *arena, const struct element *stan
 
 static void on_end(void *arg)
 {
-	struct component *component = arg;
-	conn_write(component->conn, "</stream:stream>", 16);
-	conn_flush(component->conn);
-	loop_defer(component->loop, &component->ending, end_now, component);
+	stream_end(arg, "the server ended the stream");
 }
 
 static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
@@ -288,6 +290,22 @@ static void on_connected(void *arg)
 	timer_start(component->retry, HANDSHAKE_MS, 0);
 }
 
+static const char *error_text(enum parser_error error)
+{
+	switch (error) {
+	case PARSER_NOT_WELL_FORMED:
+		return "the server sent what is no XML";
+	case PARSER_RESTRICTED_XML:
+		return "the server sent XML that has no place in a stream";
+	case PARSER_BAD_NAMESPACE:
+		return "the server's stream is none of XMPP; service.server and service.port name a component port";
+	case PARSER_POLICY_VIOLATION:
+		return "the server sent a stanza above the limits";
+	default:
+		return parser_error_name(error);
+	}
+}
+
 static void on_input(void *arg, const char *bytes, size_t len)
 {
 	struct component *component = arg;
@@ -297,7 +315,7 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	if (error != PARSER_OK && component->conn && !component->ending.queued) {
 		str_addf(conn_output(component->conn), "<stream:error><%s xmlns='" NS_STREAM_ERRORS "'/></stream:error>",
 		         parser_error_name(error));
-		stream_fail(component, parser_error_name(error));
+		stream_end(component, error_text(error));
 	}
 }
 
@@ -345,12 +363,13 @@ void component_start(struct component *component)
 void component_stop(struct component *component, void (*stopped)(void *arg))
 {
 	component->stopped = stopped;
-	if (component->state == COMPONENT_UP)
-		send_barrier(component);
-	if (component->state != COMPONENT_UP || !component->kept.len)
+	if (component->state != COMPONENT_UP) {
 		loop_defer(component->loop, &component->stopping, stop_now, component);
-	else
-		timer_start(component->stop_timer, STOP_MS, 0);
+		return;
+	}
+	send_barrier(component);
+	component->stop_barrier = component->barrier_number + (component->kept_covered < component->kept.len);
+	timer_start(component->stop_timer, STOP_MS, 0);
 }
 
 void component_free(struct component **at)

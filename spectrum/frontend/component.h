@@ -29,8 +29,8 @@ struct component_events {
 
 /* The config must outlive it. */
 struct component *component_new(struct loop *, const struct config *, const struct component_events *, void *arg);
-/* Before the end: `stopped` is called when all messages are confirmed, or after a moment; what is in doubt then was given to
- * events.keep. */
+/* Before the end: `stopped` is called when all that was written is confirmed and all that the server had sent by then was
+ * handled, or after a moment; what is in doubt then was given to events.keep. */
 void component_stop(struct component *, void (*stopped)(void *arg));
 /* Ends the stream, sends what is buffered, closes. */
 void component_free(struct component **);

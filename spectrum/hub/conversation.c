@@ -11,6 +11,7 @@
 
 #define LOG_AREA "conversation"
 #define WAITING_MOST 100          /* messages of one user that wait for his log-in */
+#define WAITING_MS 20000          /* and how long one waits: people want to know */
 #define UNSENT_MOST (4u << 20)    /* bytes that a backend has not taken yet */
 #define CARD_WAIT_MS 20000
 #define CARDS_MOST 10000
@@ -19,6 +20,7 @@ typedef void link_verb(struct seat *, const struct s2_message *, struct ticket *
 
 struct waiting {
 	struct waiting *next;
+	uint64_t due; /* ms, loop_now: refused then */
 	link_verb *verb;
 	struct ticket *ticket;
 	struct s2_message message; /* its texts are behind it */
@@ -42,6 +44,7 @@ static void wait_for_login(struct user *user, link_verb *verb, const struct s2_m
 		bytes += texts[i] ? strlen(texts[i]) + 1 : 0;
 	struct waiting *waiting = mem_new(sizeof *waiting + bytes);
 	char *at = (char *)(waiting + 1);
+	waiting->due = loop_now(user->hub->loop) + WAITING_MS;
 	waiting->verb = verb;
 	waiting->ticket = ticket;
 	waiting->message = *message;
@@ -53,6 +56,9 @@ static void wait_for_login(struct user *user, link_verb *verb, const struct s2_m
 	*user->waiting_end = waiting;
 	user->waiting_end = &waiting->next;
 	user->waiting_count++;
+	if (list_empty(&user->waiting_node))
+		list_append(&user->hub->waiting, &user->waiting_node);
+	hub_tick_start(user->hub);
 }
 
 /* Takes the whole queue; what is queued from now on starts a new one. */
@@ -62,7 +68,25 @@ static struct waiting *take_waiting(struct user *user)
 	user->waiting = NULL;
 	user->waiting_end = &user->waiting;
 	user->waiting_count = 0;
+	list_remove(&user->waiting_node);
 	return first;
+}
+
+void conversation_waiting_due(struct hub *hub, uint64_t now)
+{
+	LIST_EACH(&hub->waiting, node) {
+		struct user *user = LIST_ITEM(node, struct user, waiting_node);
+		while (user->waiting && user->waiting->due <= now) {
+			struct waiting *waiting = user->waiting;
+			user->waiting = waiting->next;
+			user->waiting_count--;
+			hub_end(hub, waiting->ticket, S2_REMOTE_SERVER_TIMEOUT,
+			        "The log-in to the network takes too long. Try again later.");
+			free(waiting);
+		}
+		if (!user->waiting)
+			take_waiting(user);
+	}
 }
 
 void conversation_flush(struct user *user)
@@ -118,6 +142,10 @@ static void stranger_known(void *arg, const struct account_info *info, enum s2_c
 
 void conversation_refuse_stranger(struct hub *hub, const char *jid, struct ticket *ticket)
 {
+	if (hub->stopping) {
+		hub_end(hub, ticket, S2_RECIPIENT_UNAVAILABLE, "The gateway is being shut down.");
+		return;
+	}
 	struct stranger *stranger = mem_new(sizeof *stranger);
 	*stranger = (struct stranger){hub, ticket};
 	account_get(hub, jid, stranger_known, stranger);

@@ -48,8 +48,10 @@ static void tick(void *arg)
 	user_retry_due(hub, now);
 	contact_save_due(hub, now);
 	room_subject_due(hub, now);
+	conversation_waiting_due(hub, now);
 	conversation_card_due(hub, now);
-	if (list_empty(&hub->retrying) && list_empty(&hub->unsaved) && list_empty(&hub->joining) && list_empty(&hub->cards))
+	if (list_empty(&hub->retrying) && list_empty(&hub->unsaved) && list_empty(&hub->waiting) &&
+	    list_empty(&hub->joining) && list_empty(&hub->cards))
 		timer_stop(hub->tick);
 }
 
@@ -109,6 +111,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	hub->stats.started = clock_wall_ms();
 	list_init(&hub->retrying);
 	list_init(&hub->unsaved);
+	list_init(&hub->waiting);
 	list_init(&hub->joining);
 	list_init(&hub->cards);
 	hub->store = store_open(loop, config, error);
@@ -165,6 +168,8 @@ static void was_online(void *arg, const char *jid)
 
 void hub_frontend_up(struct hub *hub)
 {
+	MAP_EACH(&hub->users, struct user, user)
+		hub_tell(hub, probe, user->jid);
 	if (hub->store && !hub->probed)
 		store_each_online(hub->store, config_bool(hub->config, "service.reconnect_all_users"), was_online, hub);
 	hub->probed = true;

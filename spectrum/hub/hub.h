@@ -86,7 +86,7 @@ void hub_start(struct hub *);
 void hub_stop(struct hub *);
 /* hub_stop, if that was not done; finishes the database's work. */
 void hub_free(struct hub **);
-/* The XMPP side is there (again): after a start this asks after the users that were online. */
+/* The XMPP side is there (again): asks after the users that are online, and after a start after those that were. */
 void hub_frontend_up(struct hub *);
 /* Back-pressure: what the network sends can't be passed on (or can again). */
 void hub_pause(struct hub *, bool pause);

@@ -23,6 +23,7 @@ struct hub {
 	struct map users; /* by bare JID */
 	struct list retrying; /* users that wait for their next log-in */
 	struct list unsaved;  /* users with contacts that are to be stored */
+	struct list waiting;  /* users with messages that wait for their log-in */
 	struct list joining;  /* rooms whose join waits for its subject */
 	struct list cards;    /* vCard requests without an answer yet */
 	uint32_t next_card;
@@ -69,6 +70,7 @@ void room_listed(void *arg, struct seat *, const struct s2_room_listing *, size_
 void user_retry_due(struct hub *, uint64_t now);
 void contact_save_due(struct hub *, uint64_t now);
 void room_subject_due(struct hub *, uint64_t now);
+void conversation_waiting_due(struct hub *, uint64_t now);
 void conversation_card_due(struct hub *, uint64_t now);
 
 #endif

@@ -179,6 +179,7 @@ static struct user *user_new(struct hub *hub, const char *jid)
 	user->waiting_end = &user->waiting;
 	list_init(&user->retry_node);
 	list_init(&user->unsaved_node);
+	list_init(&user->waiting_node);
 	map_put(&hub->users, user->jid, user);
 	return user;
 }
@@ -189,6 +190,7 @@ static void user_free(struct user *user)
 	map_remove(&hub->users, user->jid);
 	list_remove(&user->retry_node);
 	list_remove(&user->unsaved_node);
+	list_remove(&user->waiting_node);
 	while (user->resources) {
 		struct resource *next = user->resources->next;
 		resource_free(user->resources);

@@ -42,7 +42,7 @@ struct user {
 	unsigned waiting_count;
 	struct s2_room_listing *listing;
 	size_t listing_count;
-	struct list retry_node, unsaved_node;
+	struct list retry_node, unsaved_node, waiting_node;
 	uint64_t retry_at, save_at; /* ms, loop_now */
 	char *sent_text; /* the status that the network was told last */
 	uint8_t sent_status;
