@@ -137,10 +137,10 @@ void hub_stop(struct hub *hub)
 	if (hub->stopping)
 		return;
 	hub->stopping = true;
+	link_free(&hub->link, STOP_GRACE_MS);
 	MAP_EACH(&hub->users, struct user, user)
 		user_logout(user, "The gateway is being shut down.");
 	conversation_card_due(hub, UINT64_MAX);
-	link_free(&hub->link, STOP_GRACE_MS);
 }
 
 void hub_free(struct hub **at)
@@ -168,8 +168,11 @@ static void was_online(void *arg, const char *jid)
 
 void hub_frontend_up(struct hub *hub)
 {
-	MAP_EACH(&hub->users, struct user, user)
+	MAP_EACH(&hub->users, struct user, user) {
+		for (struct resource *resource = user->resources; resource; resource = resource->next)
+			resource->uninformed = true;
 		hub_tell(hub, probe, user->jid);
+	}
 	if (hub->store && !hub->probed)
 		store_each_online(hub->store, config_bool(hub->config, "service.reconnect_all_users"), was_online, hub);
 	hub->probed = true;
@@ -199,8 +202,9 @@ void hub_forget(struct hub *hub, uint64_t sequence)
 
 void hub_stats(const struct hub *hub, struct hub_stats *stats)
 {
-	struct link_stats link;
-	link_stats(hub->link, &link);
+	struct link_stats link = {0};
+	if (hub->link)
+		link_stats(hub->link, &link);
 	*stats = hub->stats;
 	stats->users = (unsigned)hub->users.count;
 	stats->backends = link.backends;

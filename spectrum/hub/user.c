@@ -517,8 +517,9 @@ void user_available(struct hub *hub, const char *jid, const char *name, const st
 		hub_tell(hub, refused, jid, name, NULL, NULL, S2_RESOURCE_CONSTRAINT, "Too many clients of yours are online.");
 		return;
 	}
-	bool fresh = !resource->present;
+	bool fresh = !resource->present || resource->uninformed;
 	resource->present = true;
+	resource->uninformed = false;
 	resource->status = (uint8_t)presence->status;
 	resource->priority = (int8_t)presence->priority;
 	mem_replace(&resource->text, presence->text);

@@ -23,6 +23,7 @@ struct resource {
 	uint8_t number;   /* 1..USER_RESOURCES: what contacts and rooms remember it by */
 	uint8_t status;   /* s2_status */
 	bool present;     /* sent presence to the gateway; else here for a room only */
+	bool uninformed;  /* the XMPP link was away: what it was told may be lost */
 	char name[];
 };
 

@@ -70,7 +70,7 @@ struct link {
 	unsigned waiting_count, users;
 	struct arena arena; /* of the frame in hand */
 	bool paused;
-	bool ending; /* link_free: nothing but confirmations is of interest any more */
+	bool ending; /* link_free: nothing but messages and confirmations is of interest any more */
 
 	struct timer *heartbeat, *restart, *login, *confirm;
 	struct deferred settle;

@@ -253,7 +253,7 @@ static bool has_ended(const struct backend *b)
 	       info.si_pid;
 }
 
-/* Reads the confirmations that are there, so that nobody who still writes waits for us, and writes what is left. */
+/* Reads the messages and confirmations that are there, so that nobody who still writes waits for us, and writes what is left. */
 static void exchange(struct backend *b)
 {
 	char bytes[16384];
@@ -324,8 +324,12 @@ void link_free(struct link **at, uint64_t grace_ms)
 	while (!list_empty(&link->backends)) {
 		struct backend *b = LIST_ITEM(link->backends.next, struct backend, node);
 		backend_return_tickets(b, "The gateway is being shut down.");
+		LIST_EACH (&b->seats, mate)
+			LIST_ITEM(mate, struct seat, mates)->backend = NULL;
 		backend_free(b);
 	}
+	LIST_EACH (&link->waiting, mate)
+		LIST_ITEM(mate, struct seat, mates)->waiting = false;
 	loop_defer_cancel(&link->settle);
 	timer_free(&link->heartbeat);
 	timer_free(&link->restart);

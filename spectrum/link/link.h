@@ -66,8 +66,9 @@ struct link_events {
 /* Starts the first backend at once. `argv` is main's own, passed on to the backends behind the options that they need.
  * The config must outlive the link. */
 struct link *link_new(struct loop *, struct config *, int argc, char **argv, const struct link_events *, void *arg);
-/* EXIT to all backends; those that are still there after `grace_ms` are killed. What they confirm meanwhile is told by
- * `result`, and all tickets that are left then by `returned`; nothing else is called back. */
+/* EXIT to all backends; those that are still there after `grace_ms` are killed. Messages that they send meanwhile and
+ * what they confirm is told as always, then all tickets that are left by `returned`; nothing else is called back. All seats
+ * are free afterwards. */
 void link_free(struct link **, uint64_t grace_ms);
 
 /* Asks for a place; the answer is events.seated. */

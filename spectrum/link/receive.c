@@ -215,9 +215,16 @@ static struct seat *own_seat(struct backend *b, const char *user)
 	return seat && seat->backend == b ? seat : NULL;
 }
 
+/* What still counts when the backends were told to end: messages and their confirmations. */
+static bool counts_at_end(enum wire_type type)
+{
+	return type == WIRE_CONV_MESSAGE || type == WIRE_ATTENTION || type == WIRE_CONV_MESSAGE_ACK ||
+	       type == WIRE_MESSAGE_RESULT || type == WIRE_PONG;
+}
+
 static void handle(struct backend *b, const struct wire_frame *frame)
 {
-	if (b->link->ending && frame->type != WIRE_MESSAGE_RESULT && frame->type != WIRE_PONG)
+	if (b->link->ending && !counts_at_end(frame->type))
 		return;
 	if ((size_t)frame->type >= sizeof handlers / sizeof *handlers || !handlers[frame->type].handle)
 		return; /* nothing that a main process cares for, file transfer of the past among it */

@@ -51,7 +51,7 @@ async def test_bad_bytes_end_the_stream_and_nothing_else(gateways, host, bad):
     await romeo.login()
     await romeo.expect(available(ECHO))
     (backend,) = gateway.backends()
-    loud = len(gateway.log_lines(r" (warn|error) "))
+    loud = len(gateway.log_lines(r" (WARN|ERROR) "))
     data, condition = BAD_STREAMS[bad]
     host.send(data)
     error = await host.expect(matches("error"))
@@ -62,7 +62,7 @@ async def test_bad_bytes_end_the_stream_and_nothing_else(gateways, host, bad):
     ledger = Ledger(romeo, ECHO)
     await ledger.until_echoed(GW)
     assert gateway.backends() == [backend], "the users' sessions were given up"
-    assert len(gateway.log_lines(r" (warn|error) ")) - loud == 1, gateway.log()
+    assert len(gateway.log_lines(r" (WARN|ERROR) ")) - loud == 1, gateway.log()
     assert not host.take(unavailable(ECHO)), "users were told for nothing"
 
 
