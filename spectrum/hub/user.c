@@ -236,8 +236,9 @@ static void user_refuse(struct user *user, enum s2_condition condition, const ch
 {
 	struct hub *hub = user->hub;
 	conversation_refuse(user, condition, text);
+	/* Presence of who never registered may be a broadcast to an old roster entry: no answer to that. */
 	for (struct resource *r = user->resources; r; r = r->next) {
-		if (r->present)
+		if (r->present && condition != S2_REGISTRATION_REQUIRED)
 			hub_tell(hub, refused, user->jid, r->name, NULL, NULL, condition, text);
 	}
 	room_refuse_all(user, condition, text);
