@@ -140,7 +140,7 @@ static void stranger_known(void *arg, const struct account_info *info, enum s2_c
 	free(stranger);
 }
 
-void conversation_refuse_stranger(struct hub *hub, const char *jid, struct ticket *ticket)
+static void refuse_stranger(struct hub *hub, const char *jid, struct ticket *ticket)
 {
 	if (hub->stopping) {
 		hub_end(hub, ticket, S2_RECIPIENT_UNAVAILABLE, "The gateway is being shut down.");
@@ -156,7 +156,7 @@ static void send_by(struct hub *hub, const char *jid, const char *resource, link
 {
 	struct user *user = hub_user(hub, jid);
 	if (!user) {
-		conversation_refuse_stranger(hub, jid, ticket);
+		refuse_stranger(hub, jid, ticket);
 		return;
 	}
 	struct resource *sender = user_resource(user, resource);

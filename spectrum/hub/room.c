@@ -522,11 +522,7 @@ static struct room *room_of_sender(struct hub *hub, const char *jid, const char 
                                    struct ticket *ticket)
 {
 	struct user *user = hub_user(hub, jid);
-	if (!user) {
-		conversation_refuse_stranger(hub, jid, ticket);
-		return NULL;
-	}
-	struct room *room = room_find(user, node);
+	struct room *room = user ? room_find(user, node) : NULL;
 	if (!room || !room_joined_by(room, user, resource)) {
 		hub_end(hub, ticket, S2_NOT_ACCEPTABLE, "You are not in this room. Join it first.");
 		return NULL;

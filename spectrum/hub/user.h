@@ -80,7 +80,6 @@ void user_restart(struct user *, const char *name, const char *password);
 /* Gives a message to the backend, or lets it wait for the log-in, or refuses it. */
 void conversation_hand_over(struct user *, void (*verb)(struct seat *, const struct s2_message *, struct ticket *),
                             const struct s2_message *, struct ticket *);
-void conversation_refuse_stranger(struct hub *, const char *jid, struct ticket *);
 /* What waited goes out, or is refused. */
 void conversation_flush(struct user *);
 void conversation_refuse(struct user *, enum s2_condition, const char *text);

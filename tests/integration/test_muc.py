@@ -137,11 +137,12 @@ async def test_a_message_to_nobody_is_an_error(pair, place):
 
 
 async def test_the_subject_passes_both_ways(irc, place, people, irc_people):
+    bob = await irc_people(fresh_nick("bob"), place.ircd)
+    await bob.join(place.channel)
+    bob.send(f"MODE {place.channel} -t")  # not all servers let everybody change it
     user = await people()
     nick = fresh_nick("al")
     await user.join(place.room, nick)
-    bob = await irc_people(fresh_nick("bob"), place.ircd)
-    await bob.join(place.channel)
     user.send_message(place.room, content="<subject>From XMPP</subject>", type="groupchat")
     await bob.expect(line("TOPIC", place.channel, "From XMPP", nick=nick))
     await user.expect(message(place.room, subject="From XMPP"))
