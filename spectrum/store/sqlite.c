@@ -160,7 +160,7 @@ static bool connect_open(struct sqlite *sqlite, char **error)
 	if (!schema_prepare(sqlite->db, sqlite->path, sqlite->prefix, error))
 		return false;
 	/* A file system without shared memory stays with the rollback journal: slower, and no less safe. */
-	if (sqlite3_exec(sqlite->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", NULL, NULL, NULL) ==
+	if (sqlite3_exec(sqlite->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512;", NULL, NULL, NULL) ==
 	        SQLITE_OK &&
 	    prepare_statements(sqlite))
 		return true;
