@@ -20,8 +20,10 @@ int main(int argc, char **argv)
 {
 	static const struct s2_backend irc = {
 	    .name = "spectrum2_irc_backend",
-	    .features =
-	        S2_FEATURE_MUC | S2_FEATURE_NO_REGISTRATION | S2_FEATURE_NO_PASSWORD | S2_FEATURE_MESSAGE_RESULT,
+	    .features = S2_FEATURE_MUC | S2_FEATURE_NO_REGISTRATION | S2_FEATURE_NO_PASSWORD |
+	                S2_FEATURE_MESSAGE_RESULT |
+	                /* Contacts are nick%irc.example.org, as the rooms are. */
+	                S2_FEATURE_NO_JID_ESCAPING,
 	    .start = start,
 	    .stop = stop,
 	    .login = user_login,
