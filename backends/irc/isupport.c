@@ -13,6 +13,14 @@ static void copy(char *to, size_t size, const char *from, size_t len)
 	to[len] = '\0';
 }
 
+/* These are single characters; a byte out of a longer one would tear names apart. */
+static bool is_ascii(const char *text)
+{
+	while (*text > 0x20 && *text < 0x7f)
+		text++;
+	return !*text;
+}
+
 static void set_casemap(struct isupport *isupport, const char *value)
 {
 	isupport->casemap = casemap_parse(value);
@@ -20,19 +28,21 @@ static void set_casemap(struct isupport *isupport, const char *value)
 
 static void set_chantypes(struct isupport *isupport, const char *value)
 {
-	copy(isupport->chantypes, sizeof isupport->chantypes, value, strlen(value));
+	if (is_ascii(value))
+		copy(isupport->chantypes, sizeof isupport->chantypes, value, strlen(value));
 }
 
 static void set_statusmsg(struct isupport *isupport, const char *value)
 {
-	copy(isupport->statusmsg, sizeof isupport->statusmsg, value, strlen(value));
+	if (is_ascii(value))
+		copy(isupport->statusmsg, sizeof isupport->statusmsg, value, strlen(value));
 }
 
 /* "(ov)@+" */
 static void set_prefix(struct isupport *isupport, const char *value)
 {
 	const char *end = strchr(value, ')');
-	if (*value != '(' || !end) {
+	if (*value != '(' || !end || !is_ascii(value)) {
 		isupport->prefix_modes[0] = isupport->prefix_symbols[0] = '\0';
 		return;
 	}

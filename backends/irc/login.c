@@ -41,12 +41,32 @@ static const struct {
 
 /* ---- What the user may say to this server ---- */
 
+/* A setting of the user's: "NAME@HOST" for one server, or NAME where there is only one. NULL if it is not set. */
+static const char *setting_of(const struct network *network, const char *name)
+{
+	char *key = mem_printf("%s@%s", name, network->address.host);
+	const char *value = text_or_null(s2_user_setting(network->user->s2, key));
+	free(key);
+	return !value && settings.one_server ? text_or_null(s2_user_setting(network->user->s2, name)) : value;
+}
+
+static const char *account_of(const struct network *network)
+{
+	const char *set = setting_of(network, "sasl_account");
+	return set ? set : network->user->account;
+}
+
 /* A password of several servers' worth is no password: in many-network mode it goes only to the server that the account
  * was registered with, and never over a connection that is plain only because nobody answered on the TLS port. */
 static const char *password_of(const struct network *network)
 {
 	const struct user *user = network->user;
-	if (text_empty(user->password) || network->guessed)
+	if (network->guessed)
+		return NULL;
+	const char *set = setting_of(network, "sasl_password");
+	if (set)
+		return set;
+	if (text_empty(user->password))
 		return NULL;
 	if (settings.one_server)
 		return user->password;
@@ -55,7 +75,7 @@ static const char *password_of(const struct network *network)
 
 static bool wants_sasl(const struct network *network)
 {
-	return password_of(network) && !settings.send_pass;
+	return password_of(network) && (!settings.send_pass || setting_of(network, "sasl_password"));
 }
 
 /* ---- The first lines ---- */
@@ -106,6 +126,11 @@ static void negotiated(struct network *network)
 		network->stage_until_ms = network_now(network) + SASL_TIMEOUT_MS;
 		network_wake(network, network->stage_until_ms);
 		network_send_now(network, "AUTHENTICATE", "PLAIN", NULL);
+		return;
+	}
+	/* A password for SASL and for nothing else is no password for NickServ. */
+	if (!network->guessed && setting_of(network, "sasl_password")) {
+		refuse_sasl(network, "The server offers no login by SASL PLAIN at the moment.");
 		return;
 	}
 	network_set_stage(network, NETWORK_REGISTERING);
@@ -249,7 +274,7 @@ static void on_authenticate(struct network *network, const struct line *line)
 	if (sasl_collect(&pieces, line->params[0], &challenge) != SASL_COMPLETE) {
 		network_send_now(network, "AUTHENTICATE", "*", NULL);
 	} else {
-		sasl_plain(&answer, network->user->account, password_of(network));
+		sasl_plain(&answer, account_of(network), password_of(network));
 		sasl_lines(&lines, answer.data, answer.len);
 		s2_session_send_now(network->session, lines.data, lines.len);
 		explicit_bzero(answer.data, answer.len);
@@ -291,7 +316,8 @@ static void on_welcome(struct network *network, const struct line *line)
 	if (network->stage >= NETWORK_WELCOMED)
 		return;
 	/* A server that knows nothing of CAP may get here at once. */
-	if (network->capabilities & CAP_SASL && !network->authenticated) {
+	bool needed = network->capabilities & CAP_SASL || (!network->guessed && setting_of(network, "sasl_password"));
+	if (needed && !network->authenticated) {
 		refuse_sasl(network, NULL);
 		return;
 	}
@@ -328,7 +354,7 @@ static bool identify(struct network *network)
 			str_adds(&text, password);
 			format += sizeof password_word - 1;
 		} else if (!strncmp(format, name_word, sizeof name_word - 1)) {
-			str_adds(&text, network->user->account);
+			str_adds(&text, account_of(network));
 			format += sizeof name_word - 1;
 		} else {
 			str_addc(&text, *format++);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/command.h"
 #include "backends/irc/format.h"
 #include "backends/irc/login.h"
 #include "backends/irc/nick.h"
@@ -25,6 +26,9 @@
 #define KEEPALIVE_MS 240000
 #define TLS_PORT 6697
 #define PLAIN_PORT 6667
+#define UNSENT_HIGH (1024 * 1024)
+#define UNSENT_LOW (256 * 1024)
+#define UNSENT_LOOK_MS 50
 #define USUAL_AWAY_BYTES 200
 
 static const char *const stage_names[] = {"offline",  "negotiating", "authenticating", "registering",
@@ -66,28 +70,6 @@ void network_wake(struct network *network, uint64_t when)
 	uint64_t now = network_now(network);
 	network->wake_ms = when;
 	timer_start(network->timer, when > now ? when - now : 0, 0);
-}
-
-static void tick(void *arg)
-{
-	struct network *network = arg;
-	uint64_t now = network_now(network);
-	network->wake_ms = 0;
-	if (network->linger_ms && now >= network->linger_ms) {
-		if (list_empty(&network->channels)) {
-			network_free(&network, "left");
-			return;
-		}
-		network->linger_ms = 0;
-	} else if (network->linger_ms) {
-		network_wake(network, network->linger_ms);
-	}
-	login_tick(network, now);
-	nick_tick(network, now);
-	channels_tick(network, now);
-	outbox_tick(network, now);
-	roster_tick(network, now);
-	network_carry_out_end(network);
 }
 
 void network_room_left(struct network *network)
@@ -221,9 +203,22 @@ static void handle_line(struct network *network, struct line *line)
 			command->handle(network, line);
 	} else if (numeric >= 400) {
 		network_error_numeric(network, line, numeric);
-	} else {
+	} else if (!numeric || !command_answer(network, line)) {
 		note_unknown(cleaned(line->command, false));
 	}
+}
+
+/* Reads no more while the main process is behind: what is unread stays with the server. */
+static void hold_back(struct network *network)
+{
+	bool much = kit_unsent() > (network->paused ? UNSENT_LOW : UNSENT_HIGH);
+	if (much != network->paused && much)
+		s2_session_pause(network->session);
+	else if (much != network->paused)
+		s2_session_resume(network->session);
+	network->paused = much;
+	if (much)
+		network_wake(network, network_now(network) + UNSENT_LOOK_MS);
 }
 
 static bool take_line(void *arg, char *text)
@@ -245,6 +240,31 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	if (network->reader.cut_count != cut && !cut)
 		log_warn("server sends lines that are too long; they are cut user=%s server=%s",
 		         s2_user_jid(network->user->s2), log_quote(network->address.host));
+	hold_back(network);
+	network_carry_out_end(network);
+}
+
+static void tick(void *arg)
+{
+	struct network *network = arg;
+	uint64_t now = network_now(network);
+	network->wake_ms = 0;
+	if (network->linger_ms && now >= network->linger_ms) {
+		if (list_empty(&network->channels)) {
+			network_free(&network, "left");
+			return;
+		}
+		network->linger_ms = 0;
+	} else if (network->linger_ms) {
+		network_wake(network, network->linger_ms);
+	}
+	if (network->paused)
+		hold_back(network);
+	login_tick(network, now);
+	nick_tick(network, now);
+	channels_tick(network, now);
+	outbox_tick(network, now);
+	roster_tick(network, now);
 	network_carry_out_end(network);
 }
 
@@ -356,6 +376,7 @@ void network_free(struct network **pointer, const char *quit_text)
 	free(network->name);
 	free(network->host);
 	free(network->error);
+	free(network->asked_room);
 	free(network->end_text);
 	free(network);
 }
@@ -467,6 +488,7 @@ static void on_failed(void *arg, const struct s2_session_failure *failure)
 	log_info("connection failed user=%s server=%s attempt=%u reason=%s", s2_user_jid(network->user->s2),
 	         log_quote(network->address.host), failure->attempt, log_quote(reason));
 	network_set_stage(network, NETWORK_OFFLINE);
+	network->paused = false;
 	login_forget(network);
 	outbox_fail(network, S2_REMOTE_SERVER_TIMEOUT, "The IRC connection was lost before the message was confirmed.");
 	channels_lost(network);

@@ -94,6 +94,10 @@ struct network {
 	struct network_batch *batches; /* NULL while none is open */
 	uint64_t ctcp_paid_ms;         /* the rate of CTCP answers is paid for until then */
 
+	uint64_t asked_until_ms; /* numerics are answers to a text command until then */
+	char *asked_room;        /* where it was given; NULL = to the server */
+	bool paused;             /* the main process takes no more for now */
+
 	uint64_t who_ms;     /* when the next WHO is due, or the running one is given up; 0 = none */
 	struct channel *who; /* the one that was asked about */
 

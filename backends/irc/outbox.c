@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/command.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
 #include "backends/irc/split.h"
@@ -223,12 +224,12 @@ void outbox_message(struct network *network, const char *target, const struct s2
 		return;
 	}
 	bool action = !strcmp(message->body, "/me") || !strncmp(message->body, "/me ", 4);
-	const char *text = message->body;
+	const char *text = command_text(message->body);
 	if (action)
 		text += message->body[3] ? 4 : 3;
 	struct outgoing *one = outgoing_new(network, OUTGOING_TEXT, target, message);
 	if (isupport_is_channel(&network->isupport, target))
-		one->body = mem_strdup(message->body);
+		one->body = mem_strdup(command_text(message->body));
 	if (!send_pieces(network, one, text, action)) {
 		refuse(network, one, S2_RESOURCE_CONSTRAINT, "The IRC connection's queue is full.");
 		outgoing_free(network, one);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/command.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
 #include "backends/irc/user.h"
@@ -291,7 +292,7 @@ void network_error_numeric(struct network *network, const struct line *line, uns
 		channel_refuse(channel, condition, text);
 		return;
 	}
-	if (!outbox_refuse(network, line, numeric))
+	if (!outbox_refuse(network, line, numeric) && !command_answer(network, line))
 		log_debug("numeric of no consequence user=%s numeric=%u", s2_user_jid(network->user->s2), numeric);
 }
 

@@ -239,6 +239,22 @@ static void heard_while_identifying(struct network *network, const struct line *
 	}
 }
 
+/* Services write "[#channel] text" to those who have just joined: that belongs into the room. */
+static bool to_channel_named(struct network *network, const struct line *line, const struct text *text)
+{
+	size_t len = strcspn(text->bytes, "]");
+	if (*text->bytes != '[' || text->bytes[len] != ']' || text->bytes[len + 1] != ' ')
+		return false;
+	char *name = mem_strndup(text->bytes + 1, len - 1);
+	struct channel *channel = channel_find(network, name);
+	struct text rest = {"[notice] ", text->bytes + len + 2};
+	free(name);
+	if (!channel || channel->state < CHANNEL_NAMES)
+		return false;
+	to_channel(network, line, channel->name, &rest);
+	return true;
+}
+
 static void on_notice(struct network *network, const struct line *line)
 {
 	const char *target = line->params[0];
@@ -254,7 +270,7 @@ static void on_notice(struct network *network, const struct line *line)
 		return; /* "Looking up your hostname" */
 	if (correspondent_find(network, line->nick)) {
 		from_person(network, line, &text);
-	} else {
+	} else if (!to_channel_named(network, line, &text)) {
 		char *from = *line->user ? mem_printf("[%s] ", line->nick) : NULL;
 		struct s2_message message = {.peer = network_server_peer(network)};
 		text.prefix = from ? from : "";

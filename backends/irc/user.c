@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/command.h"
 #include "backends/irc/network.h"
 #include "backends/irc/nick.h"
 #include "backends/irc/talk.h"
@@ -309,6 +310,8 @@ static struct channel *private_form(const struct user *user, const char *peer, c
 
 static void to_occupant(struct channel *channel, const char *nick, const struct s2_message *message)
 {
+	if (command_run(channel->network, NULL, message))
+		return;
 	talk_note(channel->network, nick, channel->room);
 	outbox_message(channel->network, nick, message);
 }
@@ -323,8 +326,33 @@ static void to_person(struct user *user, struct destination *destination, const 
 		       "You are not connected to that IRC server. Join a channel there first.");
 		return;
 	}
+	if (command_run(network, NULL, message))
+		return;
 	talk_note(network, destination->name, NULL);
 	outbox_message(network, destination->name, message);
+}
+
+static void to_channel(struct user *user, const struct s2_message *message)
+{
+	struct channel *channel = room_find(user, message->peer);
+	if (!channel)
+		refuse(user->s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+	else if (channel->state != CHANNEL_JOINED)
+		refuse(user->s2, message, S2_RECIPIENT_UNAVAILABLE,
+		       "There is no connection to the IRC server at the moment.");
+	else if (!command_run(channel->network, channel, message))
+		outbox_message(channel->network, channel->name, message);
+}
+
+/* The server itself as a contact: "irc.example.org". */
+static struct network *server_of(const struct user *user, const char *peer)
+{
+	LIST_EACH (&user->networks, node) {
+		struct network *network = LIST_ITEM(node, struct network, node);
+		if (!strcasecmp(network_server_peer(network), peer))
+			return network;
+	}
+	return NULL;
 }
 
 static bool is_channel_name(const struct destination *destination)
@@ -350,19 +378,19 @@ void user_message(struct s2_user *s2, const struct s2_message *message)
 		to_occupant(channel, nick, message);
 		return;
 	}
+	struct network *server = server_of(user, message->peer);
+	if (server) {
+		command_run_raw(server, message);
+		return;
+	}
 	if (!resolve(user, message->peer, &destination))
 		refuse(s2, message, S2_ITEM_NOT_FOUND, "People on IRC are called nick%irc.example.org.");
 	else if (message->private_)
 		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
 	else if (!is_channel_name(&destination))
 		to_person(user, &destination, message);
-	else if ((channel = room_find(user, message->peer)) != NULL && channel->state == CHANNEL_JOINED)
-		outbox_message(channel->network, channel->name, message);
-	else if (channel)
-		refuse(s2, message, S2_RECIPIENT_UNAVAILABLE,
-		       "There is no connection to the IRC server at the moment.");
 	else
-		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+		to_channel(user, message);
 	free(destination.name);
 }
 

@@ -184,6 +184,19 @@ void s2_session_send_now(struct s2_session *one, const void *bytes, size_t len)
 	demand_lines(bytes, len);
 }
 
+void s2_session_pause(struct s2_session *one)
+{
+}
+
+void s2_session_resume(struct s2_session *one)
+{
+}
+
+size_t kit_unsent(void)
+{
+	return 0;
+}
+
 size_t s2_session_queued(const struct s2_session *one)
 {
 	return one->queued;
@@ -257,6 +270,11 @@ bool s2_config_bool(const char *key, bool fallback)
 const char *s2_user_jid(const struct s2_user *user)
 {
 	return "user@example.org";
+}
+
+const char *s2_user_setting(const struct s2_user *user, const char *key)
+{
+	return NULL;
 }
 
 void *s2_user_data(const struct s2_user *user)

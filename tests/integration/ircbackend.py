@@ -128,8 +128,8 @@ class User:
         self.password = password
         self.ids = itertools.count(1)
 
-    async def login(self, connected=True):
-        self.backend.send("LOGIN", user=self.jid, legacyName=self.name, password=self.password)
+    async def login(self, connected=True, **more):
+        self.backend.send("LOGIN", user=self.jid, legacyName=self.name, password=self.password, **more)
         if connected:
             await self.expect(got("CONNECTED"))
         return self

@@ -258,6 +258,49 @@ async def test_commands_without_arguments_do_no_harm(alice, room, text):
     await alice.expect(result(id))
 
 
+async def test_text_commands(alice, room):
+    bob = room.bob
+    id = alice.say(room.name, f"/whois {bob.nick}")
+    await alice.expect(result(id))
+    await alice.expect(said(room.name, lambda m: bob.nick in m, nickname=None))
+    id = alice.say(alice.server, f"/whois {bob.nick}")
+    await alice.expect(result(id))
+    await alice.expect(said(alice.server, lambda m: bob.nick in m))
+    id = alice.say(alice.server, "WHOIS nosuchnick")
+    await alice.expect(result(id))
+    await alice.expect(said(alice.server, lambda m: "nosuchnick" in m))
+    id = alice.say(room.name, "/names")
+    await alice.expect(result(id))
+    await alice.settled(lambda f: f.type == "CONV_MESSAGE" and f"@{bob.nick}" in f.fields["message"])
+    id = alice.say(room.name, f"/msg {bob.nick} psst over there")
+    await bob.heard(bob.nick, "psst over there", room.nick)
+    await alice.expect(result(id))
+    id = alice.say(room.name, "/msg nosuchnick psst")
+    await alice.expect(result(id, "item-not-found"))
+    id = alice.say(room.name, f"/notice {bob.nick} ahem")
+    await bob.expect(line("NOTICE", bob.nick, "ahem"))
+    bob.send(f"MODE {room.channel} +o {room.nick}")
+    await alice.expect(participant(room.name, room.nick, role=IS_MODERATOR))
+    id = alice.say(room.name, f"/mode +v {bob.nick}")
+    await bob.expect(line("MODE", room.channel, "+v", bob.nick))
+    id = alice.say(room.name, "/topic By a command")
+    await bob.expect(line("TOPIC", room.channel, "By a command"))
+    id = alice.say(room.name, f"/kick {bob.nick} well then")
+    await bob.expect(line("KICK", room.channel, bob.nick, "well then"))
+    id = alice.say(room.name, f"/invite {bob.nick}")
+    await bob.expect(line("INVITE", bob.nick, room.channel))
+    id = alice.say(room.name, "//slash")
+    await alice.expect(said(room.name, "/slash", id=id))
+    new = fresh("alfred")
+    id = alice.say(room.name, f"/nick {new}")
+    await alice.expect(participant(room.name, room.nick, newname=new))
+    await alice.expect(result(id))
+    id = alice.say(room.name, "/whois")
+    assert "/whois NICK" in (await alice.expect(result(id, "bad-request")))["text"]
+    id = alice.say(alice.full(bob.nick), "/kick somebody")
+    assert "room" in (await alice.expect(result(id, "bad-request")))["text"]
+
+
 async def test_long_texts_lose_nothing(alice, room):
     text = " ".join(f"w\u00f6rd{n}\U0001f600" for n in range(300))
     id = alice.say(room.name, text)
@@ -653,6 +696,63 @@ async def test_sasl_with_a_long_password(backends, fake, challenge):
     user = await User(await backends(), at(server), "carol@127.0.0.1", "p" * 500).login()
     await user.join("#room", "al")
     assert len([g for g in server.got if g[0] == "AUTHENTICATE"]) == 3
+
+
+async def test_sasl_by_settings(backends, fake):
+    server = await fake(caps=["sasl=PLAIN"], accounts={"carol": "secret"})
+    backend = await backends()
+    user = User(backend, at(server), "dave", "other")
+    settings = {"value": [{"key": "sasl_account@127.0.0.1", "value": "carol"},
+                          {"key": "sasl_password@127.0.0.1", "value": "secret"}]}
+    await user.login(settings=settings)
+    await user.join("#room", "al")
+    assert any(g[0] == "AUTHENTICATE" for g in server.got)
+    server.caps = {}
+    user = User(backend, at(server), "dave", "other")
+    await user.login(settings=settings)
+    room = user.enter("#room", "al")
+    await user.expect(room_error(room, "not-authorized"))
+    server.caps = {"sasl": "EXTERNAL"}
+    room = user.enter("#room", "al")
+    await user.expect(room_error(room, "not-authorized"))
+
+
+async def test_the_usual_ports(backends, fake):
+    server = Ircd(caps=["sasl=PLAIN"], accounts={"carol": "secret"})
+    server.port = 6667
+    await server.start()
+    user = await User(await backends(), "127.0.0.1", "carol@127.0.0.1", "secret").login()
+    room, people, _ = await user.join("#room", "al")
+    assert people[0]["realName"] == "al@127.0.0.1"
+    # A password goes over no connection that is plain only because nobody answered the secure one.
+    assert not any(g[0] in ("AUTHENTICATE", "PASS", "PRIVMSG") for g in server.got)
+    await server.stop()
+
+
+async def test_services_speak_in_the_room(backends, fake):
+    server = await fake()
+    user = await User(await backends(), at(server)).login()
+    room, _, _ = await user.join("#room", "al")
+    server.link.send(":ChanServ!s@services.test NOTICE al :[#room] Welcome")
+    await user.expect(said(room, "[notice] Welcome", nickname="ChanServ"))
+    server.link.send(":ChanServ!s@services.test NOTICE al :[#other] Welcome")
+    await user.expect(said(at(server), "[ChanServ] [#other] Welcome"))
+
+
+async def test_a_slow_main_process_stops_the_server(backends, fake):
+    server = await fake()
+    user = await User(await backends(), at(server)).login()
+    room, _, _ = await user.join("#room", "al")
+    backend = user.backend
+    backend.writer.transport.pause_reading()
+    total = 40_000
+    for n in range(total):
+        server.link.send(f":bob!b@host PRIVMSG #room :{n} {'x' * 400}")
+    await asyncio.sleep(1)
+    assert server.link.writer.transport.get_write_buffer_size() > 1_000_000
+    backend.writer.transport.resume_reading()
+    await user.expect(said(room, lambda m: m.startswith(f"{total - 1} ")), 60)
+    assert len(user.take(said(room, lambda m: True))) == total - 1
 
 
 async def test_one_refused_capability_does_not_spoil_the_others(backends, fake):

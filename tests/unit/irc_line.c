@@ -270,6 +270,10 @@ static void isupport_is_obeyed(void **state)
 	assert_int_equal(isupport.nick_length, 0);
 	assert_string_equal(isupport.prefix_symbols, "@+");
 	assert_string_equal(isupport.chantypes, "#");
+	isupport_token(&isupport, "PREFIX=(ov)\xc3\xa4");
+	isupport_token(&isupport, "CHANTYPES=\xc3");
+	assert_int_equal(isupport_symbol_bit(&isupport, '\xc3'), 0);
+	assert_true(isupport_is_channel(&isupport, "#"));
 	isupport_token(&isupport, "PREFIX=");
 	assert_int_equal(isupport_mode_bit(&isupport, 'o'), 0);
 	isupport_token(&isupport, "PREFIX=(abcdefghijkl)12");
