@@ -2,13 +2,15 @@
 """Rooms (XEP-0045) with IRC behind them, on a plain server and on one with IRCv3."""
 
 import itertools
+import os
+import signal
 
 import pytest
 import pytest_asyncio
 
 from gateway import IRC
 from ircclient import line
-from processes import free_port
+from processes import LIMIT, free_port
 from stanzas import DISCO_INFO, DISCO_ITEMS, available, message, presence, unavailable
 
 GW = "irc.localhost"
@@ -403,3 +405,45 @@ async def test_the_servers_end_is_told(gateways, prosody, people, own_ngircd):
     id = user.send_message(place.room, "anybody?", type="groupchat")
     got = await user.expect(message(place.room, type="error"))
     assert got.id == id
+
+
+async def test_a_killed_backend_comes_back_with_its_rooms(irc, pair, place):
+    user, bob = pair
+    (pid,) = irc.backends()
+    os.kill(pid, signal.SIGKILL)
+    await bob.expect(lambda got: got.command == "QUIT" and got.nick == user.nick)
+    await user.expect(lambda s: s.name in ("presence", "message") and s.bare in (GW, place.room))
+    await bob.expect(lambda got: got.command == "JOIN" and got.args[0] == place.channel, 2 * LIMIT)
+    user.send_message(place.room, "back again", type="groupchat")
+    await bob.heard(place.channel, "back again")
+    bob.say(place.channel, "welcome back")
+    await user.expect(message(f"{place.room}/{bob.nick}", "welcome back"))
+
+
+async def test_a_flood_arrives_whole_and_in_order(pair, place):
+    user, bob = pair
+    texts = [f"line {n}" for n in range(2000)]
+    for text in texts:
+        bob.say(place.channel, text)
+    await user.expect(message(f"{place.room}/{bob.nick}", texts[-1]), 3 * LIMIT)
+    assert [s.body for s in user.inbox.seen if s.type == "groupchat" and (s.body or "").startswith("line ")] == texts
+
+
+async def test_a_server_that_stands_still_loses_nothing(gateways, own_prosody, people, irc_people, ngircd):
+    """Prosody is stopped while people on IRC talk, and goes on later."""
+    place = Place(ngircd)
+    await gateways(own_prosody, IRC, GW)
+    bob = await irc_people(fresh_nick("bob"), ngircd)
+    await bob.join(place.channel)
+    user = await people(host=own_prosody)
+    await user.join(place.room, fresh_nick("al"))
+    own_prosody.send_signal(signal.SIGSTOP)
+    texts = [f"meanwhile {n}" for n in range(200)]
+    try:
+        for text in texts:
+            bob.say(place.channel, text)
+        await bob.sync()
+    finally:
+        own_prosody.send_signal(signal.SIGCONT)
+    await user.expect(message(f"{place.room}/{bob.nick}", texts[-1]))
+    assert [s.body for s in user.inbox.seen if (s.body or "").startswith("meanwhile ")] == texts
