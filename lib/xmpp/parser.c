@@ -126,7 +126,7 @@ static void between_stanzas(struct parser *parser)
 		end_reading(parser, RESET);
 }
 
-static void stanza_close(struct parser *parser, struct element *stanza)
+static void child_close(struct parser *parser, struct element *stanza)
 {
 	size_t bytes = event_end(parser) - parser->boundary;
 	parser->boundary += bytes;
@@ -142,7 +142,7 @@ static void stanza_close(struct parser *parser, struct element *stanza)
 
 /* A namespace that is declared once can stand behind thousands of short names. What cannot be written down again in
  * reasonable space is refused here, for everybody who copies or answers stanzas. */
-static void stanza_open(struct parser *parser, const char *name, const char **attributes)
+static void child_open(struct parser *parser, const char *name, const char **attributes)
 {
 	tree_open(&parser->tree, name, attributes);
 	if (parser->tree.ns_bytes > parser->limits.stanza_bytes)
@@ -167,7 +167,7 @@ static void on_start(void *arg, const char *name, const char **attributes)
 	else if (parser->state == AWAIT_HEADER)
 		header_open(parser, name, attributes);
 	else
-		stanza_open(parser, name, attributes);
+		child_open(parser, name, attributes);
 }
 
 static void on_end(void *arg, const char *name)
@@ -185,7 +185,7 @@ static void on_end(void *arg, const char *name)
 	if (root && parser->fragment)
 		parser->root = root;
 	else if (root)
-		stanza_close(parser, root);
+		child_close(parser, root);
 }
 
 static bool is_space(const char *text, size_t len)
