@@ -14,7 +14,7 @@ import pytest_asyncio
 from gateway import SCRIPTED
 from host import Host
 from ledger import Ledger
-from stanzas import REGISTER, available, matches, message, presence, unavailable
+from stanzas import REGISTER, available, message, presence, unavailable
 
 GW = "gw.localhost"
 ECHO = f"echo@{GW}"
@@ -93,7 +93,7 @@ async def test_stopped_backend_is_noticed_within_five_seconds(gateways, prosody,
     begin = time.monotonic()
     ledger.send(20)
     await ledger.read(1)
-    assert time.monotonic() - begin < 6, "noticed late"
+    assert time.monotonic() - begin < 5, "noticed late"
     await ledger.settle(GW)
     await ledger.until_echoed(GW)
     assert has_ended(pid), "the stopped process is still there"
@@ -281,9 +281,7 @@ async def test_killed_main(gateways, host):
     users[0].send_message(ECHO, "works again")
     await users[0].expect(message(ECHO, "works again"))
     assert time.monotonic() - begin < 10
-    late = [s for s in host.take(matches("message", ECHO)) if s.body or s.type == "error"]
-    bodies = [s.body for s in late if s.body]
-    assert len(bodies) == len(set(bodies)), "something came twice"
+    await ledger.settle(GW, doubt=True)
     while not all(map(has_ended, old)):
         assert time.monotonic() - begin < 20, "backends of the dead process live on"
         await asyncio.sleep(0.05)
