@@ -75,13 +75,23 @@ static void keep(struct component *component, const char *bytes, size_t len)
 	component->events->keep(component->arg, ++component->sequence, bytes, len);
 }
 
+/* All that is in doubt, anew: some of it may be stored from the time that the link was down before. */
+static void keep_all(struct component *component)
+{
+	if (!component->kept.len)
+		return;
+	if (component->stored)
+		component->events->forget(component->arg, component->sequence);
+	keep(component, component->kept.data, component->kept.len);
+}
+
 static void stop_now(void *arg)
 {
 	struct component *component = arg;
 	void (*stopped)(void *) = component->stopped;
 	component->stopped = NULL;
-	if (component->state == COMPONENT_UP && component->kept.len)
-		keep(component, component->kept.data, component->kept.len);
+	if (component->state == COMPONENT_UP)
+		keep_all(component);
 	if (stopped)
 		stopped(component->arg);
 }
@@ -103,8 +113,7 @@ static void link_lost(struct component *component, const char *reason)
 		         (unsigned long long)delay);
 	timer_start(component->retry, delay, 0);
 	if (was_up) {
-		if (component->kept.len)
-			keep(component, component->kept.data, component->kept.len);
+		keep_all(component);
 		component->events->down(component->arg);
 	}
 }

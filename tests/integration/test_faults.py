@@ -223,6 +223,46 @@ async def test_messages_from_the_network_wait_for_the_link(gateways, host):
     assert had == [f"x{n}" for n in range(50)]
 
 
+async def until_stored(gateway, predicate):
+    """Until the predicate holds for the stanzas that the database keeps."""
+    database = sqlite3.connect(gateway.directory / "work/database.sql")
+    begin = time.monotonic()
+    while not predicate([row[0] for row in database.execute("SELECT CAST(stanza AS BLOB) FROM s2_pending")]):
+        assert time.monotonic() - begin < 10, "not stored as expected"
+        await asyncio.sleep(0.05)
+    database.close()
+
+
+async def test_what_waits_for_the_link_survives_a_kill(gateways, host):
+    """Messages that came while the link was down are in the database: the next process delivers them, once."""
+    gateway = await gateways(host, SCRIPTED, **{"service.backend_timeout": 60})
+    await host.login()
+    romeo = host.user("romeo")
+    await romeo.login()
+    (backend,) = gateway.backends()
+    os.kill(backend, signal.SIGSTOP)  # so that it answers when the link is down
+    romeo.send_message(EVE, "B50")
+    await romeo.sync()
+    await host.stop_listening()
+    host.link.end()
+    await asyncio.wait_for(host.link.closed.wait(), 10)
+    os.kill(backend, signal.SIGCONT)
+    await until_stored(gateway, lambda rows: any(b">x49<" in row for row in rows))
+    for _ in range(2):
+        gateway.kill()
+        gateway.start()
+    await host.start()
+    await host.login()
+    had = [(await host.expect(message(EVE, type="chat"))).body for _ in range(50)]
+    assert had == [f"x{n}" for n in range(50)]
+    await until_stored(gateway, lambda rows: not rows)
+    gateway.kill()
+    gateway.start()
+    await host.login()
+    await romeo.sync()
+    assert not host.take(message(EVE, type="chat")), "delivered again"
+
+
 async def test_restarted_server(gateways, own_prosody, people):
     """Prosody stops under traffic and comes back; so do its users."""
     gateway = await gateways(own_prosody)
