@@ -14,6 +14,8 @@
 #define JOIN_TIMEOUT_MS 30000
 #define WHO_DELAY_MS 1000
 #define JOIN_LINE_BYTES 400
+#define JOIN_LINE_NAMES 10
+#define PART_TIMEOUT_MS 60000
 
 static const char *const state_names[] = {"waiting", "joining", "names", "joined"};
 
@@ -92,16 +94,21 @@ void channels_join(struct network *network)
 	static uintptr_t last_token;
 	struct str names = {0}, keys = {0};
 	uintptr_t token = 0;
+	size_t count = 0;
 	/* The ones with a key come first: keys are matched with names from the left. */
 	for (int keyed = 1; keyed >= 0; keyed--) {
 		LIST_EACH (&network->channels, node) {
 			struct channel *channel = LIST_ITEM(node, struct channel, node);
 			if (channel->state != CHANNEL_WAITING || (channel->key != NULL) != keyed)
 				continue;
-			if (names.len && names.len + keys.len + strlen(channel->name) + 32 > JOIN_LINE_BYTES)
+			size_t more = strlen(channel->name) + (keyed ? strlen(channel->key) : 0) + 2;
+			if (names.len && (count == JOIN_LINE_NAMES || names.len + keys.len + more > JOIN_LINE_BYTES))
 				join_line(network, &names, &keys, token);
-			if (!names.len)
+			if (!names.len) {
 				token = last_token += 2; /* even numbers are joins, odd ones messages */
+				count = 0;
+			}
+			count++;
 			str_addf(&names, "%s%s", names.len ? "," : "", channel->name);
 			if (keyed)
 				str_addf(&keys, "%s%s", keys.len ? "," : "", channel->key);
@@ -128,10 +135,15 @@ void channels_join_sent(struct network *network, uintptr_t token)
 	}
 }
 
-void channels_lost(struct network *network)
+void channels_lost(struct network *network, enum s2_condition condition, const char *text)
 {
+	channels_forget_partings(network);
 	LIST_EACH (&network->channels, node) {
 		struct channel *channel = LIST_ITEM(node, struct channel, node);
+		if (!channel->entered) {
+			channel_refuse(channel, condition, text);
+			continue;
+		}
 		channel->deadline_ms = channel->who_ms = 0;
 		size_t cursor = 0;
 		for (struct occupant *one; (one = occupants_next(&channel->occupants, &cursor)) != NULL;)
@@ -139,6 +151,68 @@ void channels_lost(struct network *network)
 		if (channel->state != CHANNEL_WAITING)
 			channel_set_state(channel, CHANNEL_WAITING);
 	}
+}
+
+/* ---- Leaving ---- */
+
+/* A PART that the server has not answered. */
+struct parting {
+	struct list node;
+	uint64_t until_ms;
+	char name[];
+};
+
+static void parting_free(struct parting *parting)
+{
+	list_remove(&parting->node);
+	free(parting);
+}
+
+static struct parting *parting_find(const struct network *network, const char *name)
+{
+	uint64_t now = network_now(network);
+	LIST_EACH (&network->partings, node) {
+		struct parting *parting = LIST_ITEM(node, struct parting, node);
+		if (parting->until_ms < now)
+			parting_free(parting);
+		else if (network_same_name(network, parting->name, name))
+			return parting;
+	}
+	return NULL;
+}
+
+void channel_leave(struct channel *channel)
+{
+	struct network *network = channel->network;
+	if (channel->state >= CHANNEL_JOINING && network->stage == NETWORK_READY) {
+		if (!network_send(network, "PART", channel->name, NULL))
+			network_send_now(network, "PART", channel->name, NULL);
+		size_t bytes = strlen(channel->name) + 1;
+		struct parting *parting = mem_new(sizeof *parting + bytes);
+		memcpy(parting->name, channel->name, bytes);
+		parting->until_ms = network_now(network) + PART_TIMEOUT_MS;
+		list_append(&network->partings, &parting->node);
+	}
+	channel_free(&channel);
+}
+
+bool channels_parting(const struct network *network, const char *name)
+{
+	return parting_find(network, name);
+}
+
+bool channels_parted(struct network *network, const char *name)
+{
+	struct parting *parting = parting_find(network, name);
+	if (parting)
+		parting_free(parting);
+	return parting != NULL;
+}
+
+void channels_forget_partings(struct network *network)
+{
+	while (!list_empty(&network->partings))
+		parting_free(LIST_ITEM(network->partings.next, struct parting, node));
 }
 
 void channels_tick(struct network *network, uint64_t now)

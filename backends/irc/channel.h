@@ -47,10 +47,19 @@ void channel_set_state(struct channel *, enum channel_state);
 void channels_join(struct network *);
 /* The join with this token went out: the time for an answer starts. */
 void channels_join_sent(struct network *, uintptr_t token);
-/* The connection is lost: all wait again; their occupants are kept until the next names show who left. */
-void channels_lost(struct network *);
+/* The connection is lost: joins that have just been asked for fail, all others wait again; their occupants are kept
+ * until the next names show who left. */
+void channels_lost(struct network *, enum s2_condition, const char *text);
 /* Fails joins that had no answer; next deadline through network_wake. */
 void channels_tick(struct network *, uint64_t now);
+
+/* The user leaves: PART, if there is anything to leave; frees it. */
+void channel_leave(struct channel *);
+/* The server answered a PART of ours (or refuses it): true if one was on its way for this channel. Until then the
+ * server's JOIN still belongs to the stay that has ended. */
+bool channels_parted(struct network *, const char *name);
+bool channels_parting(const struct network *, const char *name);
+void channels_forget_partings(struct network *);
 
 /* Ends it for the XMPP side with an error, and frees it. */
 void channel_refuse(struct channel *, enum s2_condition, const char *text);

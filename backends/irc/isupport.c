@@ -64,6 +64,20 @@ static void set_chanmodes(struct isupport *isupport, const char *value)
 	}
 }
 
+/* "*,-react" or "typing": a list, and '*' for all but those with a minus. */
+static void set_tag_deny(struct isupport *isupport, const char *value)
+{
+	isupport->no_typing = false;
+	for (const char *at = value; *at;) {
+		size_t len = strcspn(at, ",");
+		if ((len == 1 && *at == '*') || (len == 6 && !memcmp(at, "typing", len)))
+			isupport->no_typing = true;
+		if (len == 7 && !memcmp(at, "-typing", len))
+			isupport->no_typing = false;
+		at += len + (at[len] == ',');
+	}
+}
+
 static const struct {
 	const char *name;
 	const char *fallback; /* also of a token without value, and after "-NAME" */
@@ -74,6 +88,7 @@ static const struct {
     {"STATUSMSG", "", set_statusmsg},
     {"PREFIX", "(ov)@+", set_prefix},
     {"CHANMODES", "beI,k,l,imnpst", set_chanmodes},
+    {"CLIENTTAGDENY", "", set_tag_deny},
 };
 
 static const struct {

@@ -29,6 +29,7 @@ struct isupport {
 	uint8_t mode_class[128];
 	/* Bytes; 0 = not told. */
 	unsigned line_length, nick_length, topic_length, away_length;
+	bool no_typing; /* CLIENTTAGDENY: +typing does not get through */
 };
 
 /* The state before the first 005. */

@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 	    .logout = user_logout,
 	    .set_status = user_set_status,
 	    .message = user_message,
+	    .typing = user_typing,
 	    .join_room = user_join_room,
 	    .leave_room = user_leave_room,
 	    .set_subject = user_set_subject,

@@ -338,6 +338,7 @@ struct network *network_new(struct user *user, const char *server, const struct 
 	network->nick = mem_strdup(nick);
 	network->wanted_nick = mem_strdup(nick);
 	list_init(&network->channels);
+	list_init(&network->partings);
 	list_init(&network->correspondents);
 	outbox_init(&network->outbox);
 	isupport_init(&network->isupport);
@@ -365,6 +366,7 @@ void network_free(struct network **pointer, const char *quit_text)
 	s2_session_free(&network->session);
 	timer_free(&network->timer);
 	talk_forget(network);
+	channels_forget_partings(network);
 	list_remove(&network->node);
 	line_reader_fini(&network->reader);
 	free(network->sasl_mechanisms);
@@ -491,11 +493,11 @@ static void on_failed(void *arg, const struct s2_session_failure *failure)
 	network->paused = false;
 	login_forget(network);
 	outbox_fail(network, S2_REMOTE_SERVER_TIMEOUT, "The IRC connection was lost before the message was confirmed.");
-	channels_lost(network);
 	bool again = network->was_ready && settings.reconnect && failure->what != S2_SESSION_FATAL;
 	if (again && list_empty(&network->channels) && !settings.one_server) {
 		network_free(&network, "left");
 	} else if (again) {
+		channels_lost(network, condition_of(failure), reason);
 		if (!network->lost_told)
 			tell_lost(network, reason);
 	} else if (!network->was_ready && try_elsewhere(network, failure, stage != NETWORK_OFFLINE)) {

@@ -88,6 +88,7 @@ struct network {
 	uint64_t regain_ms, linger_ms;
 
 	struct list channels;
+	struct list partings; /* PARTs that were not answered */
 	struct outbox outbox;
 	struct list correspondents;
 	size_t correspondent_count;
@@ -96,6 +97,7 @@ struct network {
 
 	uint64_t asked_until_ms; /* numerics are answers to a text command until then */
 	char *asked_room;        /* where it was given; NULL = to the server */
+	uint64_t typing_ms;      /* when +typing=active may be said again */
 	bool paused;             /* the main process takes no more for now */
 
 	uint64_t who_ms;     /* when the next WHO is due, or the running one is given up; 0 = none */

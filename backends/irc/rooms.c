@@ -44,6 +44,8 @@ static struct occupant *enter(struct channel *channel, const char *nick)
 
 static void joined_ourselves(struct network *network, struct channel *channel, const struct line *line)
 {
+	if (channels_parting(network, line->params[0]))
+		return; /* the user has left before the server let him in */
 	if (*line->user)
 		mem_replace(&network->name, line->user);
 	if (*line->host)
@@ -112,7 +114,8 @@ static void on_names_end(struct network *network, const struct line *line)
 static void on_part(struct network *network, const struct line *line)
 {
 	struct channel *channel = channel_of(network, line, 0);
-	/* Our own PART of a join before this one may come late. */
+	if (network_is_me(network, line->nick) && channels_parted(network, line->params[0]))
+		return;
 	if (is_in(channel))
 		channel_part(channel, line->nick, 0, NULL,
 		             line->count > 1 ? network_text(network, line_last(line)) : NULL);
@@ -283,6 +286,9 @@ static struct channel *join_refused(struct network *network, const struct line *
 
 void network_error_numeric(struct network *network, const struct line *line, unsigned numeric)
 {
+	bool not_there = numeric == 442 || numeric == 403;
+	if (not_there && line->count > 2 && channels_parted(network, line->params[1]))
+		return;
 	struct channel *channel = join_refused(network, line);
 	enum s2_condition condition = channel ? numeric_condition(NUMERIC_JOIN, numeric) : S2_DONE;
 	if (condition != S2_DONE) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/irc/talk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,6 +19,8 @@
 #define MOST_CORRESPONDENTS 64
 /* A message that is older than that is shown with its time. */
 #define LATE_MS 10000
+/* What the draft of +typing allows. */
+#define TYPING_INTERVAL_MS 3000
 /* CTCP answers: so many at once, then one each so often. */
 #define CTCP_BURST 3
 #define CTCP_INTERVAL_MS 3000
@@ -280,6 +283,38 @@ static void on_notice(struct network *network, const struct line *line)
 	heard_while_identifying(network, line);
 }
 
+/* ---- Typing: the client tag +typing ---- */
+
+static const char *const typing_words[] = {
+    [S2_TYPING_COMPOSING] = "active", [S2_TYPING_PAUSED] = "paused", [S2_TYPING_ACTIVE] = "done"};
+
+static void on_tagmsg(struct network *network, const struct line *line)
+{
+	const char *word = line_tag(line, "+typing");
+	if (!word || network_is_me(network, line->nick) || !network_is_me(network, line->params[0]))
+		return;
+	for (size_t i = 0; i < sizeof typing_words / sizeof *typing_words; i++)
+		if (!strcmp(word, typing_words[i]))
+			s2_typing(network->user->s2, network_peer(network, line->nick), (enum s2_typing)i);
+}
+
+void talk_typing(struct network *network, const char *nick, enum s2_typing typing)
+{
+	uint64_t now = network_now(network);
+	/* Nothing that a message would have to wait for. */
+	if (network->stage != NETWORK_READY || !(network->capabilities & CAP_MESSAGE_TAGS) ||
+	    network->isupport.no_typing || !line_is_middle(nick) || s2_session_queued(network->session) ||
+	    (typing == S2_TYPING_COMPOSING && now < network->typing_ms))
+		return;
+	struct str line = {0};
+	char tag[24];
+	snprintf(tag, sizeof tag, "+typing=%s", typing_words[typing]);
+	network->typing_ms = typing == S2_TYPING_COMPOSING ? now + TYPING_INTERVAL_MS : 0;
+	if (line_build_tagged(&line, tag, "TAGMSG", nick, NULL))
+		network_send_token(network, &line, NULL);
+	str_fini(&line);
+}
+
 /* ---- Batches: of interest only as an answer to a labelled line ---- */
 
 static void on_batch(struct network *network, const struct line *line)
@@ -315,8 +350,8 @@ static void on_ack(struct network *network, const struct line *line)
 }
 
 static const struct network_command table[] = {
-    {"PRIVMSG", 2, true, on_privmsg}, {"NOTICE", 2, true, on_notice}, {"BATCH", 1, false, on_batch},
-    {"ACK", 0, false, on_ack},        {"TAGMSG", 0, false, NULL},     {"301", 0, true, NULL},
+    {"PRIVMSG", 2, true, on_privmsg}, {"NOTICE", 2, true, on_notice},  {"BATCH", 1, false, on_batch},
+    {"ACK", 0, false, on_ack},        {"TAGMSG", 1, false, on_tagmsg}, {"301", 0, true, NULL},
     {"WALLOPS", 0, true, NULL},
 };
 const struct network_commands talk_commands = {table, sizeof table / sizeof *table};

@@ -238,6 +238,8 @@ static void join_new(struct user *user, struct destination *destination, const s
 	channel->key = mem_strdup(text_or_null(room->password));
 	if (network->stage == NETWORK_READY)
 		channels_join(network);
+	else if (network->stage == NETWORK_OFFLINE)
+		s2_session_start(network->session); /* nobody waits for the end of a pause between two tries */
 }
 
 static size_t network_count(const struct user *user)
@@ -282,9 +284,7 @@ void user_leave_room(struct s2_user *s2, const char *room)
 	struct channel *channel = user ? room_find(user, room) : NULL;
 	if (!channel)
 		return;
-	if (channel->state >= CHANNEL_JOINING)
-		network_send(channel->network, "PART", channel->name, NULL);
-	channel_free(&channel);
+	channel_leave(channel);
 }
 
 /* ---- Messages ---- */
@@ -391,6 +391,15 @@ void user_message(struct s2_user *s2, const struct s2_message *message)
 		to_person(user, &destination, message);
 	else
 		to_channel(user, message);
+	free(destination.name);
+}
+
+void user_typing(struct s2_user *s2, const char *peer, enum s2_typing typing)
+{
+	struct user *user = s2_user_data(s2);
+	struct destination destination = {0};
+	if (user && resolve(user, peer, &destination) && destination.network && !is_channel_name(&destination))
+		talk_typing(destination.network, destination.name, typing);
 	free(destination.name);
 }
 

@@ -313,6 +313,12 @@ void s2_message_result(struct s2_user *user, const char *id, const char *peer, e
 	demand_text(text);
 }
 
+void s2_typing(struct s2_user *user, const char *peer, enum s2_typing typing)
+{
+	demand(!user->gone);
+	demand_text(peer);
+}
+
 void s2_participant(struct s2_user *user, const struct s2_participant *participant)
 {
 	struct room *room = room_of(participant->room);
@@ -400,6 +406,11 @@ static void act_say(const char *text)
 	say(text, user_message);
 }
 
+static void act_type(const char *text)
+{
+	user_typing(&person, text, S2_TYPING_COMPOSING);
+}
+
 static void act_subject(const char *text)
 {
 	say(text, user_set_subject);
@@ -450,7 +461,7 @@ static const struct {
 	char name;
 	void (*act)(const char *text);
 } acts[] = {{'j', act_join}, {'l', act_leave}, {'m', act_say},  {'s', act_subject}, {'a', act_away},
-            {'o', act_open}, {'f', act_fail},  {'q', act_sent}, {'t', act_time}};
+            {'o', act_open}, {'f', act_fail},  {'q', act_sent}, {'t', act_time},    {'w', act_type}};
 
 static void act(const char *text)
 {

@@ -402,6 +402,24 @@ async def test_many_messages_in_a_row_keep_their_order(alice, room):
         assert (await alice.expect(got("MESSAGE_RESULT")))["id"] == id
 
 
+async def test_typing(backend, inspircd, irc_people):
+    user = await User(backend, at(inspircd)).login()
+    channel, nick, bob = fresh("#room"), fresh("al"), await irc_people(fresh("bob"), inspircd)
+    bob.send("CAP REQ :message-tags")
+    await bob.expect(line("CAP", None, "ACK"))
+    await user.join(channel, nick)
+    peer = user.full(bob.nick)
+    for frame, word in (("BUDDY_TYPING", "active"), ("BUDDY_TYPED", "paused"), ("BUDDY_TYPING", "active"),
+                        ("BUDDY_STOPPED_TYPING", "done")):
+        backend.send(frame, userName=user.jid, buddyName=peer)
+        assert f"+typing={word}" in (await bob.expect(line("TAGMSG", bob.nick, nick=nick))).tags
+        bob.send(f"@+typing={word} TAGMSG {nick}")
+        await user.expect(got(frame, buddyName=peer))
+    backend.send("BUDDY_TYPING", userName=user.jid, buddyName=user.full(channel))
+    backend.send("BUDDY_TYPING", userName=user.jid, buddyName="nobody")
+    assert not await user.settled(got("BUDDY_TYPING"))
+
+
 async def test_notices(alice, room):
     room.bob.send(f"NOTICE {room.channel} :attention")
     await alice.expect(said(room.name, "[notice] attention", nickname=room.bob.nick))
@@ -811,6 +829,52 @@ async def test_a_lost_connection_comes_back(backends, ircd, irc_people):
     await user.expect(result(id))
     changes = user.take(got("PARTICIPANT_CHANGED"))
     assert [c["nickname"] for c in changes] == [carol.nick] and changes[0]["status"] == LEFT
+
+
+async def test_a_join_while_the_connection_is_away(backends, fake):
+    server = await fake()
+    user = await User(await backends(), at(server)).login()
+    room, _, _ = await user.join("#a", "al")
+    server.listener.close()
+    server.link.close()
+    await user.expect(said(room, lambda m: "lost" in m))
+    other = user.enter("#b", "al")
+    assert (await user.expect(room_error(other, "item-not-found")))["text"]
+    assert not await user.settled(got("ROOM_ERROR"))
+    await server.start()
+    await user.expect(participant(room, "al", flag=lambda f: f & ME), 20)
+    await user.join("#b", "al")
+
+
+async def test_leaving_before_the_server_has_answered(backends, fake):
+    server = await fake()
+    user = await User(await backends(), at(server)).login()
+    await user.join("#stay", "al")
+    held = []
+    server.on["JOIN"] = lambda link, args: held.append(lambda: link.join(args[0])) or True
+    server.on["PART"] = lambda link, args: held.append(lambda: link.on_part(args[0])) or True
+    room = user.enter("#a", "al")
+    await server.until(lambda: len(held) == 1, "the first join")
+    user.leave("#a")
+    user.enter("#a", "al")
+    await server.until(lambda: len(held) == 3, "part and second join")
+    for step in held:
+        step()
+    await user.expect(participant(room, "al", flag=lambda f: f & ME))
+    await user.expect(got("ROOM_SUBJECT_CHANGED", buddyName=room))
+    user.leave("#a")
+    await server.until(lambda: len(held) == 4, "the last part")
+    held[3]()
+    assert not await user.settled(lambda f: f.type in ("PARTICIPANT_CHANGED", "ROOM_ERROR", "CONV_MESSAGE"))
+    # A join that was refused after the user had left.
+    server.on["JOIN"] = lambda link, args: held.append(lambda: link.numeric(474, args[0], text="banned")) or True
+    user.enter("#c", "al")
+    await server.until(lambda: len(held) == 5, "the join")
+    user.leave("#c")
+    await server.until(lambda: len(held) == 6, "the part")
+    held[4]()
+    server.link.numeric(442, "#c", text="You're not on that channel")
+    assert not await user.settled(lambda f: f.type in ("PARTICIPANT_CHANGED", "ROOM_ERROR", "CONV_MESSAGE"))
 
 
 async def test_unconfirmed_messages_are_returned(backends, fake):

@@ -203,8 +203,8 @@ class Ircd:
         self._event = asyncio.Event()
 
     async def start(self):
-        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port or 0)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        self.listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port or 0)
+        self.port = self.listener.sockets[0].getsockname()[1]
         return self
 
     async def _accept(self, reader, writer):
@@ -245,5 +245,5 @@ class Ircd:
     async def stop(self):
         for link in self.links:
             link.close()
-        self._listener.close()
-        await self._listener.wait_closed()
+        self.listener.close()
+        await self.listener.wait_closed()

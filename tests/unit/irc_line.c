@@ -276,6 +276,16 @@ static void isupport_is_obeyed(void **state)
 	assert_true(isupport_is_channel(&isupport, "#"));
 	isupport_token(&isupport, "PREFIX=");
 	assert_int_equal(isupport_mode_bit(&isupport, 'o'), 0);
+	static const struct {
+		const char *token;
+		bool denied;
+	} tags[] = {
+	    {"CLIENTTAGDENY=*", true},      {"CLIENTTAGDENY=*,-typing", false}, {"CLIENTTAGDENY=react,typing", true},
+	    {"CLIENTTAGDENY=react", false}, {"CLIENTTAGDENY=*,-react", true},   {"-CLIENTTAGDENY", false}};
+	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+		isupport_token(&isupport, tags[i].token);
+		assert_int_equal(isupport.no_typing, tags[i].denied);
+	}
 	isupport_token(&isupport, "PREFIX=(abcdefghijkl)12");
 	assert_string_equal(isupport.prefix_modes, "ab");
 }
