@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demonstration behind scripts/demo: servers and gateway from the test bed, one exchange between an XMPP user and an
-IRC user, then an invitation to join them."""
+"""The demonstration behind scripts/demo: servers and gateway from the test bed, one exchange between an XMPP user and
+an IRC user, then an invitation to join them."""
 
 import asyncio
 import pathlib

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Accounts for messages to a contact that echoes: each must come back once or be refused with an error, never both, never
-twice, never neither."""
+"""Accounts for messages to a contact that echoes: each must come back once or be refused with an error, never both,
+never twice, never neither."""
 
 import time
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The gateway as a component of Prosody: log-in, coming back, and what it says of itself (XEP-0114, 0030, 0092, 0199)."""
+"""The gateway as a component of Prosody: log-in, coming back, and what it says of itself (XEP-0114, 0030, 0092,
+0199)."""
 
 import pytest
 

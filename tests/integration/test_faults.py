@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The promise of no silent loss. Parts are killed, stopped and cut off under traffic, and every message is accounted for:
-delivered once, or refused with an error."""
+"""The promise of no silent loss. Parts are killed, stopped and cut off under traffic, and every message is accounted
+for: delivered once, or refused with an error."""
 
 import asyncio
 import os
@@ -171,7 +171,8 @@ async def test_text_that_is_no_text_is_cleaned(gateways, prosody, people):
 
 
 async def test_link_lost_under_traffic(gateways, host):
-    """The host ends the connection while messages are on their way; what was read from it is answered on the next one."""
+    """The host ends the connection while messages are on their way; what was read from it is answered on the next
+    one."""
     gateway = await gateways(host)
     await host.login()
     romeo, juliet = host.user("romeo"), host.user("juliet")

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from gateway import IRC
 from ircclient import line
+from ircds import transcript
 from processes import LIMIT, free_port
 from stanzas import DISCO_INFO, DISCO_ITEMS, available, message, presence, unavailable
 
@@ -446,3 +447,51 @@ async def test_a_server_that_stands_still_loses_nothing(gateways, own_prosody, p
         own_prosody.send_signal(signal.SIGCONT)
     await user.expect(message(f"{place.room}/{bob.nick}", texts[-1]))
     assert [s.body for s in user.inbox.seen if (s.body or "").startswith("meanwhile ")] == texts
+
+
+async def test_room_messages_are_accounted_for_when_the_backend_is_killed(irc, pair, place):
+    """Each comes back, as others in the room see it, or is refused; none twice, none without a word."""
+    user, bob = pair
+    (pid,) = irc.backends()
+    ids = [user.send_message(place.room, f"number {n}", type="groupchat") for n in range(5)]
+    await user.expect(message(place.room, "number 0"))
+    os.kill(pid, signal.SIGKILL)
+    ids += [user.send_message(place.room, f"number {n}", type="groupchat") for n in range(5, 15)]
+
+    def outcomes():
+        return [s.id for s in user.inbox.seen if s.name == "message" and s.bare == place.room and s.id in ids]
+    while set(outcomes()) != set(ids):
+        await user.expect(message(place.room), 3 * LIMIT)
+    await user.sync(GW)
+    assert sorted(outcomes()) == sorted(ids)
+    await bob.sync()
+    heard = [got.args[1] for got in bob.inbox.seen if got.command == "PRIVMSG" and got.args[0] == place.channel]
+    assert len(heard) == len(set(heard)), "somebody heard it twice"
+
+
+async def test_the_gateways_end_is_told_in_rooms(irc, pair, place):
+    user, bob = pair
+    assert irc.stop() < 2
+    own = await user.expect(unavailable(f"{place.room}/{user.nick}"))
+    assert own.codes >= {332, 110}
+    await user.expect(unavailable(GW))
+    await bob.expect(lambda got: got.command == "QUIT" and got.nick == user.nick)
+
+
+async def test_an_account_of_the_network(irc, people, inspircd):
+    """Who registers as NAME@SERVER is logged in to the account before the first join."""
+    place = Place(inspircd)
+    for password, right in (("carolpass", True), ("wrong", False)):
+        name = fresh_nick("carol")
+        inspircd.account(name, "carolpass")
+        user = await people()
+        assert (await user.register(GW, f"{name}@127.0.0.1:{inspircd.port}", password)).type == "result"
+        user.enter(place.room, fresh_nick("al"))
+        got = await user.expect(presence(place.room))
+        if not right:
+            assert got.type == "error" and got.condition == "not-authorized", got
+            continue
+        assert 110 in got.codes
+        said = transcript(inspircd.port, (["NICK looker", "USER looker 0 * :looker"], b" 422 "),
+                          ([f"WHOIS {got.resource}"], b" 318 "))
+        assert f" 330 looker {got.resource} {name} ".encode() in said, said

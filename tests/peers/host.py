@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The XMPP server's side of XEP-0114, scripted: takes one component, keeps what it sends, and says whatever bytes a test
-wants it to say, right or wrong. For exact stanzas, hostile input and cut links that a real server would not produce."""
+"""The XMPP server's side of XEP-0114, scripted: takes one component, keeps what it sends, and says whatever bytes a
+test wants it to say, right or wrong. For exact stanzas, hostile input and cut links that a real server would not
+produce."""
 
 import asyncio
 import hashlib
