@@ -21,6 +21,7 @@
 #define ANSWER_TIMEOUT_MS 60000
 #define NO_TEXT 412
 #define BARRIER_PREFIX "s2."
+#define BARRIER_LINES 5
 /* What a server may put into the prefix when it is not known: user and host of the usual lengths. */
 #define USUAL_USER_BYTES 11
 #define USUAL_HOST_BYTES 64
@@ -90,6 +91,7 @@ static void refuse(struct network *network, struct outgoing *one, enum s2_condit
 void outbox_fail(struct network *network, enum s2_condition condition, const char *text)
 {
 	loop_defer_cancel(&network->outbox.barrier);
+	network->outbox.awaited = network->outbox.unguarded = 0;
 	LIST_EACH (&network->outbox.sent, node) {
 		struct outgoing *one = LIST_ITEM(node, struct outgoing, node);
 		refuse(network, one, condition, text);
@@ -110,18 +112,24 @@ static size_t line_budget(const struct network *network, const char *target, boo
 	return line > used ? line - used : 0;
 }
 
+/* A PING behind all that was not guarded by one yet. While one is under way the next waits for its PONG, or for enough
+ * lines: each costs as much of the rate as a line of text. */
 static void send_barrier(void *arg)
 {
 	struct network *network = arg;
-	unsigned number = ++network->outbox.next_barrier;
+	struct outbox *outbox = &network->outbox;
 	char token[24];
-	snprintf(token, sizeof token, BARRIER_PREFIX "%u", number);
+	if (!outbox->unguarded || (outbox->awaited && outbox->unguarded < BARRIER_LINES))
+		return;
+	snprintf(token, sizeof token, BARRIER_PREFIX "%u", outbox->next_barrier + 1);
 	if (!network_send(network, "PING", token, NULL))
 		return; /* the time-out takes what waits for it */
-	LIST_EACH (&network->outbox.sent, node) {
+	outbox->awaited = ++outbox->next_barrier;
+	outbox->unguarded = 0;
+	LIST_EACH (&outbox->sent, node) {
 		struct outgoing *one = LIST_ITEM(node, struct outgoing, node);
 		if (!one->barrier && !one->wants_echo)
-			one->barrier = number;
+			one->barrier = outbox->awaited;
 	}
 }
 
@@ -159,6 +167,7 @@ static bool send_line(struct network *network, struct outgoing *one, const char 
 		tag = label;
 	}
 	one->lines++;
+	network->outbox.unguarded += !one->wants_echo;
 	static uintptr_t last_token;
 	if (last)
 		one->token = last_token = (last_token + 2) | 1; /* odd numbers are messages, even ones joins */
@@ -340,6 +349,10 @@ bool outbox_pong(struct network *network, const char *token)
 		if (one->barrier && one->barrier <= number)
 			complete(network, one);
 	}
+	if (number == network->outbox.awaited) {
+		network->outbox.awaited = 0;
+		send_barrier(network);
+	}
 	return true;
 }
 
@@ -406,6 +419,7 @@ void outbox_tick(struct network *network, uint64_t now)
 			network_wake(network, one->sent_ms + ANSWER_TIMEOUT_MS);
 			continue;
 		}
+		network->outbox.awaited = 0;
 		refuse(network, one, S2_REMOTE_SERVER_TIMEOUT, "The IRC server did not confirm the message.");
 		outgoing_free(network, one);
 	}

@@ -891,6 +891,14 @@ async def test_unconfirmed_messages_are_returned(backends, fake):
     assert not user.take(said(room, "no answer to this"))
 
 
+async def test_no_reconnect_where_it_is_not_wanted(backends, fake):
+    server = await fake()
+    user = await User(await backends(irc__reconnect=0), at(server)).login()
+    room, _, _ = await user.join("#room", "al")
+    server.link.close()
+    assert (await user.expect(got("ROOM_ERROR", room=room)))["text"]
+
+
 async def test_a_ban_ends_it_for_good(backends, fake):
     server = await fake()
     user = await User(await backends(), at(server)).login()
@@ -1193,6 +1201,25 @@ async def test_the_throttle(backends, fake):
     server.link.send("PING :now")
     await server.received("PONG", "now")
     assert ("PRIVMSG", "#room", "line 4") not in server.got
+    for id in ids:
+        await user.expect(result(id))
+
+
+async def test_confirmations_cost_little(backends, fake):
+    server = await fake()
+    user = await User(await backends(irc__throttle_interval_ms=0), at(server)).login()
+    room, _, _ = await user.join("#room", "al")
+    held = []
+    server.on["PING"] = lambda link, args: held.append(args[0]) or True
+    ids = []
+    for n in range(23):
+        ids.append(user.say(room, f"line {n}"))
+        await server.received("PRIVMSG", "#room", f"line {n}")
+    await user.backend.sync()
+    assert len(held) == 5  # one at once, then behind each five lines
+    server.on.clear()
+    for token in held:
+        server.link.on_ping(token)
     for id in ids:
         await user.expect(result(id))
 
