@@ -12,7 +12,8 @@ static const char *image_type(const void *bytes, size_t len)
 		const char *magic;
 		size_t len;
 		const char *type;
-	} types[] = {{"\x89PNG\r\n\x1a\n", 8, "image/png"}, {"\xff\xd8\xff", 3, "image/jpeg"}, {"GIF8", 4, "image/gif"}};
+	} types[] = {
+	    {"\x89PNG\r\n\x1a\n", 8, "image/png"}, {"\xff\xd8\xff", 3, "image/jpeg"}, {"GIF8", 4, "image/gif"}};
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		if (len >= types[i].len && !memcmp(bytes, types[i].magic, types[i].len))
 			return types[i].type;

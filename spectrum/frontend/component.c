@@ -44,15 +44,15 @@ struct component {
 	struct timer *stop_timer;
 	unsigned attempts;
 	char end_reason[200]; /* why the stream was ended, until it is closed */
-	bool refused; /* the secret: said once until it changes */
+	bool refused;         /* the secret: said once until it changes */
 
-	struct str kept;       /* messages that are not confirmed */
-	size_t kept_covered;   /* its front part that the barrier under way confirms */
-	uint64_t sequence;     /* of what was handed to events.keep last */
-	bool stored;           /* something of it is kept over a restart */
+	struct str kept;     /* messages that are not confirmed */
+	size_t kept_covered; /* its front part that the barrier under way confirms */
+	uint64_t sequence;   /* of what was handed to events.keep last */
+	bool stored;         /* something of it is kept over a restart */
 	bool full;
 	void (*stopped)(void *arg); /* component_stop's, until it was called */
-	uint64_t barrier_sent; /* ms, 0 = none under way */
+	uint64_t barrier_sent;      /* ms, 0 = none under way */
 	uint64_t barrier_last;
 	unsigned barrier_number, stop_barrier;
 
@@ -64,8 +64,8 @@ struct component {
 	bool open;
 };
 
-static const char header[] = "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAMS
-                             "' to='%s'>";
+static const char header[] =
+    "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAMS "' to='%s'>";
 
 /* ---- Going down, and up again ---- */
 
@@ -107,8 +107,8 @@ static void link_lost(struct component *component, const char *reason)
 	component->kept_covered = 0;
 	uint64_t delay = backoff_ms(component->attempts++, RETRY_BASE_MS, RETRY_CAP_MS);
 	if (!component->refused)
-		log_warn("link to the XMPP server %s server=%s port=%lld reason=%s retry_ms=%llu", was_up ? "lost" : "failed",
-		         config_text(component->config, "service.server"),
+		log_warn("link to the XMPP server %s server=%s port=%lld reason=%s retry_ms=%llu",
+		         was_up ? "lost" : "failed", config_text(component->config, "service.server"),
 		         (long long)config_number(component->config, "service.port"), log_quote(reason),
 		         (unsigned long long)delay);
 	timer_start(component->retry, delay, 0);
@@ -186,7 +186,8 @@ static void check_full(struct component *component)
 	if (full == component->full)
 		return;
 	component->full = full;
-	log_warn("messages for the XMPP server %s bytes=%zu", full ? "fill their queue: the backends wait" : "flow again", held);
+	log_warn("messages for the XMPP server %s bytes=%zu",
+	         full ? "fill their queue: the backends wait" : "flow again", held);
 	component->events->full(component->arg, full);
 }
 
@@ -197,7 +198,8 @@ static bool barrier_returned(struct component *component, const struct element *
 	if (!element_is(stanza, "iq", NULL) || !id || strncmp(id, BARRIER_ID, strlen(BARRIER_ID)) != 0 ||
 	    !text_equal(element_get(stanza, "to"), component->jid))
 		return false;
-	if (!component->barrier_sent || (unsigned)strtoul(id + strlen(BARRIER_ID), NULL, 10) != component->barrier_number)
+	if (!component->barrier_sent ||
+	    (unsigned)strtoul(id + strlen(BARRIER_ID), NULL, 10) != component->barrier_number)
 		return true;
 	component->barrier_sent = 0;
 	str_consume(&component->kept, component->kept_covered);
@@ -262,12 +264,14 @@ static void on_stream_error(struct component *component, struct arena *arena, co
 	const char *name = condition ? condition->name : "undefined-condition";
 	if (component->state == COMPONENT_HANDSHAKE && !strcmp(name, "not-authorized")) {
 		if (!component->refused)
-			log_error("the XMPP server refused the secret jid=%s: service.password must be the secret that the server has "
+			log_error("the XMPP server refused the secret jid=%s: service.password must be the secret that "
+			          "the server has "
 			          "for this component; trying again from time to time",
 			          component->jid);
 		component->refused = true;
 	}
-	stream_end(component, arena_printf(arena, "the server ended the stream: %s%s%s", name, text ? ": " : "", text ? text : ""));
+	stream_end(component, arena_printf(arena, "the server ended the stream: %s%s%s", name, text ? ": " : "",
+	                                   text ? text : ""));
 }
 
 static void on_stanza(void *arg, struct arena *arena, const struct element *stanza)
@@ -322,8 +326,8 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	if (component->state == COMPONENT_UP)
 		timer_stop(component->retry);
 	if (error != PARSER_OK && component->conn && !component->ending.queued) {
-		str_addf(conn_output(component->conn), "<stream:error><%s xmlns='" NS_STREAM_ERRORS "'/></stream:error>",
-		         parser_error_name(error));
+		str_addf(conn_output(component->conn),
+		         "<stream:error><%s xmlns='" NS_STREAM_ERRORS "'/></stream:error>", parser_error_name(error));
 		stream_end(component, error_text(error));
 	}
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The link to the XMPP server in gateway mode (XEP-0114). It connects, proves the secret, comes back by itself with jittered
- * back-off, and keeps what must not be lost.
+/* The link to the XMPP server in gateway mode (XEP-0114). It connects, proves the secret, comes back by itself with
+ * jittered back-off, and keeps what must not be lost.
  *
- * XEP-0114 has no acknowledgements. So behind messages goes an IQ to our own address, which the server sends back to us:
- * streams are handled in order, so when it returns, everything before it has arrived. Messages stay here until then; those
- * that a broken link left in doubt, and those that came while it was down, are sent when it stands again, in order. */
+ * XEP-0114 has no acknowledgements. So behind messages goes an IQ to our own address, which the server sends back to
+ * us: streams are handled in order, so when it returns, everything before it has arrived. Messages stay here until
+ * then; those that a broken link left in doubt, and those that came while it was down, are sent when it stands again,
+ * in order. */
 #ifndef SPECTRUM_FRONTEND_COMPONENT_H
 #define SPECTRUM_FRONTEND_COMPONENT_H
 
@@ -29,8 +30,8 @@ struct component_events {
 
 /* The config must outlive it. */
 struct component *component_new(struct loop *, const struct config *, const struct component_events *, void *arg);
-/* Before the end: `stopped` is called when all that was written is confirmed and all that the server had sent by then was
- * handled, or after a moment; what is in doubt then was given to events.keep. */
+/* Before the end: `stopped` is called when all that was written is confirmed and all that the server had sent by then
+ * was handled, or after a moment; what is in doubt then was given to events.keep. */
 void component_stop(struct component *, void (*stopped)(void *arg));
 /* Ends the stream, sends what is buffered, closes. */
 void component_free(struct component **);

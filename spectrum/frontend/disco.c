@@ -17,12 +17,18 @@ struct identity {
 
 /* ---- What each kind can do, in the order of XEP-0115 (sorted) ---- */
 
-static const char *const gateway_features[] = {NS_DISCO_INFO, NS_DISCO_ITEMS, NS_GATEWAY,
-                                               NS_LAST,     NS_REGISTER,   NS_VERSION,     "jid\\20escaping",
-                                               NS_PING,     NS_TIME,       NS_VCARD};
-static const char *const room_features[] = {NS_DISCO_INFO,       NS_DISCO_ITEMS, NS_MUC, "muc_hidden", "muc_open",
-                                            "muc_temporary",     "muc_unmoderated", "muc_unsecured",
-                                            "muc_nonanonymous",  NS_PING,
+static const char *const gateway_features[] = {NS_DISCO_INFO, NS_DISCO_ITEMS,    NS_GATEWAY, NS_LAST, NS_REGISTER,
+                                               NS_VERSION,    "jid\\20escaping", NS_PING,    NS_TIME, NS_VCARD};
+static const char *const room_features[] = {NS_DISCO_INFO,
+                                            NS_DISCO_ITEMS,
+                                            NS_MUC,
+                                            "muc_hidden",
+                                            "muc_open",
+                                            "muc_temporary",
+                                            "muc_unmoderated",
+                                            "muc_unsecured",
+                                            "muc_nonanonymous",
+                                            NS_PING,
                                             "http://jabber.org/protocol/muc#stable_id",
                                             "http://jabber.org/protocol/muc#self-ping-optimization"};
 static const char *const occupant_features[] = {NS_DISCO_INFO, NS_PING, NS_VCARD};
@@ -31,8 +37,13 @@ static const char *const occupant_features[] = {NS_DISCO_INFO, NS_PING, NS_VCARD
 static const struct contact_feature {
 	const char *ns, *condition; /* config key that must be true, or NULL */
 } contact_features[] = {
-    {NS_CHATSTATES, NULL}, {NS_DISCO_INFO, NULL},   {NS_DISCO_ITEMS, NULL}, {NS_XHTML_IM, "service.enable_xhtml"},
-    {NS_ATTENTION, NULL},  {NS_PING, NULL},         {NS_RECEIPTS, "features.receipts"},
+    {NS_CHATSTATES, NULL},
+    {NS_DISCO_INFO, NULL},
+    {NS_DISCO_ITEMS, NULL},
+    {NS_XHTML_IM, "service.enable_xhtml"},
+    {NS_ATTENTION, NULL},
+    {NS_PING, NULL},
+    {NS_RECEIPTS, "features.receipts"},
     {NS_VCARD, NULL},
 };
 
@@ -152,8 +163,7 @@ static void contact_info(struct request *request, const char *node)
 static void room_info(struct request *request)
 {
 	struct writer *writer = info_open(request, NULL);
-	write_identity(writer,
-	               (struct identity){"conference", "text", address_name(request->arena, request->to.node)});
+	write_identity(writer, (struct identity){"conference", "text", address_name(request->arena, request->to.node)});
 	info_close(request, writer, room_features, COUNT(room_features));
 }
 
@@ -205,7 +215,8 @@ static void write_rooms(struct request *request, struct writer *writer)
 	for (size_t i = 0; i < count; i++) {
 		const char *node = address_of_room(request->arena, rooms[i].name);
 		if (node && !(request->user && room_find(request->user, node)))
-			write_room_item(request, writer, node, text_empty(rooms[i].title) ? rooms[i].name : rooms[i].title);
+			write_room_item(request, writer, node,
+			                text_empty(rooms[i].title) ? rooms[i].name : rooms[i].title);
 	}
 }
 

@@ -15,8 +15,8 @@ struct frontend {
 	struct config *config;
 	struct hub *hub;
 	struct component *component;
-	const char *jid;     /* of the gateway */
-	struct arena arena;  /* for what is written; reset at the end of a turn of the loop */
+	const char *jid;    /* of the gateway */
+	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
 	struct str caps; /* of contacts (disco.c) */
 	bool caps_receipts;
@@ -48,8 +48,8 @@ void route(struct frontend *, struct arena *, const struct element *stanza);
 void message_received(struct request *);
 void presence_received(struct request *);
 typedef void iq_handler(struct request *, const struct element *payload);
-iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last, service_time,
-    service_prompt, service_address, card_get, card_set, muc_admin_get;
+iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last,
+    service_time, service_prompt, service_address, card_get, card_set, muc_admin_get;
 
 /* ---- Writing (stanza.c) ---- */
 /* An answer to an IQ, type result, open: write the payload, then stanza_close. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages (RFC 6121 section 5): bodies with XHTML-IM (XEP-0071), chat states (XEP-0085), receipts (XEP-0184), attention
- * (XEP-0224), links to files (XEP-0066); and the error to the sender when one can't be passed on. */
+/* Messages (RFC 6121 section 5): bodies with XHTML-IM (XEP-0071), chat states (XEP-0085), receipts (XEP-0184),
+ * attention (XEP-0224), links to files (XEP-0066); and the error to the sender when one can't be passed on. */
 #include <string.h>
 
 #include "lib/base/random.h"
@@ -65,12 +65,13 @@ static void to_gateway(struct request *request, const struct parts *parts)
 {
 	if (!parts->body)
 		return;
-	struct writer *writer = stanza_open(request->frontend, "message", COMPONENT_KEPT, request->to.full,
-	                                    request->from.full, "chat");
+	struct writer *writer =
+	    stanza_open(request->frontend, "message", COMPONENT_KEPT, request->to.full, request->from.full, "chat");
 	xml_leaf(writer, "body", NULL,
-	         request->user ? "You are logged in to this gateway. Write to your contacts, or join a room."
-	                       : "You are not logged in. Register with this gateway in your client's service discovery, then "
-	                         "send it presence.");
+	         request->user
+	             ? "You are logged in to this gateway. Write to your contacts, or join a room."
+	             : "You are not logged in. Register with this gateway in your client's service discovery, then "
+	               "send it presence.");
 	stanza_close(request->frontend);
 }
 
@@ -98,7 +99,9 @@ static void message_send(struct request *request, const char *type, const struct
 		random_id(id, sizeof id - 1);
 	struct s2_message message = {
 	    .peer = request->to.node,
-	    .body = parts->body ? parts->body : parts->attention ? "" : NULL,
+	    .body = parts->body        ? parts->body
+	            : parts->attention ? ""
+	                               : NULL,
 	    .xhtml = parts->xhtml,
 	    .id = text_empty(request->id) ? id : request->id,
 	    .headline = !strcmp(type, "headline"),
@@ -147,16 +150,19 @@ void message_received(struct request *request)
 		to_gateway(request, &parts);
 	else if (!parts.body && !parts.attention && !(parts.subject && request->target == TARGET_ROOM)) {
 		if (parts.typing >= 0 && request->user && request->target == TARGET_CONTACT)
-			conversation_typing(request->user, contact_name(request->arena, request->user, request->to.node),
+			conversation_typing(request->user,
+			                    contact_name(request->arena, request->user, request->to.node),
 			                    (enum s2_typing)parts.typing);
 	} else if (element_child(request->stanza, "encryption", NS_EME))
-		stanza_refuse(request, S2_NOT_ACCEPTABLE, "This gateway can't read encrypted messages. Switch encryption off.");
+		stanza_refuse(request, S2_NOT_ACCEPTABLE,
+		              "This gateway can't read encrypted messages. Switch encryption off.");
 	else if (parts.body && strlen(parts.body) > BODY_BYTES)
 		stanza_refuse(request, S2_NOT_ACCEPTABLE, "This message is too long.");
 	else if (!*request->from.resource)
 		stanza_refuse(request, S2_BAD_REQUEST, "A message has to come from a client of yours.");
 	else if (!strcmp(type, "groupchat") ? request->target != TARGET_ROOM : request->target == TARGET_ROOM)
-		stanza_refuse(request, S2_BAD_REQUEST, "Messages of type groupchat go to a room, all others to a person.");
+		stanza_refuse(request, S2_BAD_REQUEST,
+		              "Messages of type groupchat go to a room, all others to a person.");
 	else
 		message_send(request, type, &parts);
 }
@@ -205,8 +211,8 @@ void message_arrived(void *arg, struct user *user, const char *resource, const s
 	if (!from)
 		return;
 	const char *type = message->headline && user_wants_headlines(user) ? "headline" : "chat";
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from,
-	                                    user_address(frontend, user, resource), type);
+	struct writer *writer =
+	    stanza_open(frontend, "message", COMPONENT_KEPT, from, user_address(frontend, user, resource), type);
 	message_write_id(writer, message->id);
 	message_write_content(frontend, writer, message);
 	xml_empty(writer, "active", NS_CHATSTATES);
@@ -224,8 +230,8 @@ void message_typing(void *arg, struct user *user, const char *resource, const ch
 	const char *from = contact_jid(frontend, user, peer, "bot");
 	if (!from)
 		return;
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_PASSING, from,
-	                                    user_address(frontend, user, resource), "chat");
+	struct writer *writer =
+	    stanza_open(frontend, "message", COMPONENT_PASSING, from, user_address(frontend, user, resource), "chat");
 	xml_empty(writer, states[typing], NS_CHATSTATES);
 	xml_empty(writer, "no-store", NS_HINTS);
 	stanza_close(frontend);
@@ -237,8 +243,8 @@ void message_attention(void *arg, struct user *user, const char *resource, const
 	const char *from = contact_jid(frontend, user, message->peer, "bot");
 	if (!from)
 		return;
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from,
-	                                    user_address(frontend, user, resource), "headline");
+	struct writer *writer =
+	    stanza_open(frontend, "message", COMPONENT_KEPT, from, user_address(frontend, user, resource), "headline");
 	message_write_id(writer, message->id);
 	xml_leaf(writer, "body", NULL, text_or_null(message->body));
 	xml_empty(writer, "attention", NS_ATTENTION);
@@ -251,8 +257,8 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 	const char *from = contact_jid(frontend, user, peer, "bot");
 	if (!from || text_empty(id))
 		return;
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from,
-	                                    user_address(frontend, user, resource), "chat");
+	struct writer *writer =
+	    stanza_open(frontend, "message", COMPONENT_KEPT, from, user_address(frontend, user, resource), "chat");
 	message_write_id(writer, NULL);
 	xml_open(writer, "received", NS_RECEIPTS);
 	xml_attr(writer, "id", id);
@@ -263,8 +269,7 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 void message_bounced(void *arg, const struct ticket *ticket, enum s2_condition condition, const char *text)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer =
-	    stanza_open(frontend, "message", COMPONENT_KEPT, ticket->to, ticket->from, "error");
+	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, ticket->to, ticket->from, "error");
 	xml_attr(writer, "id", ticket->id);
 	xml_error(writer, condition, text);
 	stanza_close(frontend);
@@ -272,11 +277,10 @@ void message_bounced(void *arg, const struct ticket *ticket, enum s2_condition c
 
 /* The numbers and names that Spectrum 2 puts into its <spectrumerror/>. */
 static const char *const connection_errors[] = {
-    "NETWORK_ERROR",       "INVALID_USERNAME",     "AUTHENTICATION_FAILED",     "AUTHENTICATION_IMPOSSIBLE",
-    "NO_SSL_SUPPORT",      "ENCRYPTION_ERROR",     "NAME_IN_USE",               "INVALID_SETTINGS",
-    "CERT_NOT_PROVIDED",   "CERT_UNTRUSTED",       "CERT_EXPIRED",              "CERT_NOT_ACTIVATED",
-    "CERT_HOSTNAME_MISMATCH", "CERT_FINGERPRINT_MISMATCH", "CERT_SELF_SIGNED",  "CERT_OTHER_ERROR",
-    "OTHER_ERROR",
+    "NETWORK_ERROR",    "INVALID_USERNAME",   "AUTHENTICATION_FAILED",  "AUTHENTICATION_IMPOSSIBLE", "NO_SSL_SUPPORT",
+    "ENCRYPTION_ERROR", "NAME_IN_USE",        "INVALID_SETTINGS",       "CERT_NOT_PROVIDED",         "CERT_UNTRUSTED",
+    "CERT_EXPIRED",     "CERT_NOT_ACTIVATED", "CERT_HOSTNAME_MISMATCH", "CERT_FINGERPRINT_MISMATCH", "CERT_SELF_SIGNED",
+    "CERT_OTHER_ERROR", "OTHER_ERROR",
 };
 
 void message_notice(void *arg, const char *jid, const char *text, const enum s2_connection_error *error)

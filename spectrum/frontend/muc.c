@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rooms as XEP-0045 shows them: joining and leaving, occupants with affiliation, role and status codes, groupchat, subject,
- * errors. */
+/* Rooms as XEP-0045 shows them: joining and leaving, occupants with affiliation, role and status codes, groupchat,
+ * subject, errors. */
 #include <string.h>
 
 #include "spectrum/frontend/inside.h"
@@ -37,8 +37,10 @@ void muc_admin_get(struct request *request, const struct element *payload)
 
 static const char *affiliation_text(const struct s2_participant *value, unsigned codes)
 {
-	static const char *const names[] = {[S2_AFFILIATION_NONE] = "none",   [S2_AFFILIATION_MEMBER] = "member",
-	                                    [S2_AFFILIATION_ADMIN] = "admin", [S2_AFFILIATION_OWNER] = "owner",
+	static const char *const names[] = {[S2_AFFILIATION_NONE] = "none",
+	                                    [S2_AFFILIATION_MEMBER] = "member",
+	                                    [S2_AFFILIATION_ADMIN] = "admin",
+	                                    [S2_AFFILIATION_OWNER] = "owner",
 	                                    [S2_AFFILIATION_OUTCAST] = "outcast"};
 	if (codes & ROOM_BANNED)
 		return "outcast";
@@ -86,8 +88,9 @@ static void write_codes(struct writer *writer, unsigned codes)
 	static const struct {
 		unsigned code;
 		const char *number;
-	} numbers[] = {{ROOM_NONANONYMOUS, "100"}, {ROOM_SELF, "110"},   {ROOM_NICK_ASSIGNED, "210"}, {ROOM_BANNED, "301"},
-	               {ROOM_RENAMED, "303"},      {ROOM_KICKED, "307"}, {ROOM_SHUTDOWN, "332"},      {ROOM_LOST, "333"}};
+	} numbers[] = {{ROOM_NONANONYMOUS, "100"}, {ROOM_SELF, "110"},    {ROOM_NICK_ASSIGNED, "210"},
+	               {ROOM_BANNED, "301"},       {ROOM_RENAMED, "303"}, {ROOM_KICKED, "307"},
+	               {ROOM_SHUTDOWN, "332"},     {ROOM_LOST, "333"}};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		if (!(codes & numbers[i].code))
 			continue;
@@ -104,7 +107,8 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	bool gone = value->status == S2_STATUS_NONE;
 	const char *from = room_jid(frontend, room, text_empty(value->alias) ? value->nickname : value->alias);
 	const char *to = user_address(frontend, user, resource);
-	const char *real_jid = text_empty(value->real_name) ? NULL : contact_jid(frontend, user, value->real_name, NULL);
+	const char *real_jid =
+	    text_empty(value->real_name) ? NULL : contact_jid(frontend, user, value->real_name, NULL);
 	struct writer *writer =
 	    stanza_open(frontend, "presence", COMPONENT_PASSING, from, to, gone ? "unavailable" : NULL);
 	if (!gone)

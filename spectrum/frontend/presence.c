@@ -15,8 +15,7 @@ static enum s2_status read_show(const char *show)
 	static const struct {
 		const char *show;
 		enum s2_status status;
-	} shows[] = {
-	    {"away", S2_STATUS_AWAY}, {"chat", S2_STATUS_FFC}, {"xa", S2_STATUS_XA}, {"dnd", S2_STATUS_DND}};
+	} shows[] = {{"away", S2_STATUS_AWAY}, {"chat", S2_STATUS_FFC}, {"xa", S2_STATUS_XA}, {"dnd", S2_STATUS_DND}};
 	for (size_t i = 0; show && i < sizeof shows / sizeof *shows; i++) {
 		if (!strcmp(show, shows[i].show))
 			return shows[i].status;
@@ -100,7 +99,8 @@ static void subscribed(struct request *request)
 static void unsubscribe(struct request *request)
 {
 	if (request->target == TARGET_CONTACT && request->user)
-		contact_unsubscribe(request->user, contact_name(request->arena, request->user, request->to.node), false);
+		contact_unsubscribe(request->user, contact_name(request->arena, request->user, request->to.node),
+		                    false);
 	answer_type(request, "unsubscribed");
 }
 
@@ -116,7 +116,8 @@ static void probe(struct request *request)
 	const char *to = *request->from.resource ? request->from.resource : NULL, *name = NULL;
 	if (request->target == TARGET_CONTACT)
 		name = contact_name(request->arena, request->user, request->to.node);
-	if (request->target & (TARGET_ROOM | TARGET_OCCUPANT) || user_probe(frontend->hub, request->from.bare, to, name))
+	if (request->target & (TARGET_ROOM | TARGET_OCCUPANT) ||
+	    user_probe(frontend->hub, request->from.bare, to, name))
 		return;
 	stanza_open(frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.full, "unavailable");
 	stanza_close(frontend);
@@ -131,8 +132,12 @@ void presence_received(struct request *request)
 		const char *type;
 		void (*handler)(struct request *);
 	} types[] = {
-	    {"unavailable", unavailable}, {"subscribe", subscribe},       {"subscribed", subscribed},
-	    {"unsubscribe", unsubscribe}, {"unsubscribed", unsubscribed}, {"probe", probe},
+	    {"unavailable", unavailable},
+	    {"subscribe", subscribe},
+	    {"subscribed", subscribed},
+	    {"unsubscribe", unsubscribe},
+	    {"unsubscribed", unsubscribed},
+	    {"probe", probe},
 	    {"error", error},
 	};
 	if (!request->type) {
@@ -153,9 +158,9 @@ void presence_received(struct request *request)
 void presence_account(void *arg, struct user *user, const char *resource, enum account_state state, const char *text)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid,
-	                                    user_address(frontend, user, resource),
-	                                    state == ACCOUNT_ONLINE ? NULL : "unavailable");
+	struct writer *writer =
+	    stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid, user_address(frontend, user, resource),
+	                state == ACCOUNT_ONLINE ? NULL : "unavailable");
 	if (state == ACCOUNT_ONLINE) {
 		struct s2_presence presence;
 		user_presence(user, &presence);
@@ -208,8 +213,7 @@ void presence_buddy_subscribe(void *arg, struct user *user, const struct buddy *
 	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
 	if (!from)
 		return;
-	struct writer *writer =
-	    stanza_open(frontend, "presence", COMPONENT_PASSING, from, user_jid(user), "subscribe");
+	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, from, user_jid(user), "subscribe");
 	xml_leaf(writer, "nick", NS_NICK, text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
 	stanza_close(frontend);
 }

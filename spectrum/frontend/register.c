@@ -15,9 +15,11 @@ static void write_form(struct frontend *frontend, struct writer *writer, const s
 {
 	const char *instructions = setting(frontend, "registration.instructions");
 	form_open(writer, "form", NS_REGISTER, "Registration", instructions);
-	form_field(writer, "username", "text-single", setting(frontend, "registration.username_label"), info->name, true);
+	form_field(writer, "username", "text-single", setting(frontend, "registration.username_label"), info->name,
+	           true);
 	if (account_needs_password(frontend->hub))
-		form_field(writer, "password", "text-private", setting(frontend, "registration.password_label"), NULL, true);
+		form_field(writer, "password", "text-private", setting(frontend, "registration.password_label"), NULL,
+		           true);
 	if (info->registered)
 		form_field(writer, "unregister", "boolean", "Remove your registration", "0", false);
 	form_close(writer);
@@ -56,8 +58,8 @@ static void subscribe(const struct reply *reply)
 	const char *slash = strchr(reply->to, '/');
 	size_t len = slash ? (size_t)(slash - reply->to) : strlen(reply->to);
 	struct frontend *frontend = reply->frontend;
-	stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid, arena_strndup(&frontend->arena, reply->to, len),
-	            "subscribe");
+	stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid,
+	            arena_strndup(&frontend->arena, reply->to, len), "subscribe");
 	stanza_close(frontend);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a stanza goes: by its kind, for IQs by the payload's namespace and by whom it is for. Every IQ request gets exactly
- * one answer; what nobody handles is a service-unavailable (RFC 6120 section 8.4). */
+/* Where a stanza goes: by its kind, for IQs by the payload's namespace and by whom it is for. Every IQ request gets
+ * exactly one answer; what nobody handles is a service-unavailable (RFC 6120 section 8.4). */
 #include <string.h>
 
 #include "lib/base/log.h"
@@ -76,7 +76,8 @@ void route(struct frontend *frontend, struct arena *arena, const struct element 
 	const char *from = element_get(stanza, "from"), *to = element_get(stanza, "to");
 	if (!from || !to || !jid_parse(arena, from, &request.from) || !jid_parse(arena, to, &request.to) ||
 	    strcmp(request.to.domain, frontend->jid) != 0) {
-		log_debug("stanza with wrong addresses name=%s from=%s to=%s", stanza->name, log_quote(from), log_quote(to));
+		log_debug("stanza with wrong addresses name=%s from=%s to=%s", stanza->name, log_quote(from),
+		          log_quote(to));
 		return;
 	}
 	request.user = hub_user(frontend->hub, request.from.bare);

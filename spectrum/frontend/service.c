@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Small services of the gateway: ping (XEP-0199) with self-ping in rooms (XEP-0410), version (XEP-0092), uptime (XEP-0012),
- * time (XEP-0202), the address prompt of gateways (XEP-0100 section 6). */
+/* Small services of the gateway: ping (XEP-0199) with self-ping in rooms (XEP-0410), version (XEP-0092), uptime
+ * (XEP-0012), time (XEP-0202), the address prompt of gateways (XEP-0100 section 6). */
 #include <string.h>
 
 #include "lib/base/clock.h"

@@ -32,8 +32,8 @@ void stanza_close(struct frontend *frontend)
 
 struct writer *iq_result_open(const struct request *request)
 {
-	struct writer *writer = stanza_open(request->frontend, "iq", COMPONENT_PASSING, request->to.full,
-	                                    request->from.full, "result");
+	struct writer *writer =
+	    stanza_open(request->frontend, "iq", COMPONENT_PASSING, request->to.full, request->from.full, "result");
 	xml_attr(writer, "id", request->id);
 	return writer;
 }
@@ -77,8 +77,7 @@ void reply_free(struct reply *reply)
 
 struct writer *reply_open(const struct reply *reply)
 {
-	struct writer *writer =
-	    stanza_open(reply->frontend, "iq", COMPONENT_PASSING, reply->from, reply->to, "result");
+	struct writer *writer = stanza_open(reply->frontend, "iq", COMPONENT_PASSING, reply->from, reply->to, "result");
 	xml_attr(writer, "id", reply->id);
 	return writer;
 }

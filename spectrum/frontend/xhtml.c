@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* XHTML-IM (XEP-0071) through a white list, both ways: what comes from a network is parsed, cleaned and written anew, never
- * copied into a stream. */
+/* XHTML-IM (XEP-0071) through a white list, both ways: what comes from a network is parsed, cleaned and written anew,
+ * never copied into a stream. */
 #include <string.h>
 #include <strings.h>
 
 #include "lib/xmpp/parser.h"
 #include "spectrum/frontend/inside.h"
 
-static const char *const elements[] = {"a",   "blockquote", "br", "cite", "code", "em", "img", "li",
-                                       "ol",  "p",          "pre", "span", "strong", "ul"};
+static const char *const elements[] = {"a",  "blockquote", "br", "cite", "code", "em",     "img",
+                                       "li", "ol",         "p",  "pre",  "span", "strong", "ul"};
 static const char *const attributes[] = {"alt", "href", "src", "style", "title"};
 static const char *const schemes[] = {"http:", "https:", "mailto:", "xmpp:", "irc:", "ircs:"};
 static const char *const properties[] = {"background-color", "color",      "font-family",     "font-style",

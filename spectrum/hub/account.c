@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Accounts: who may register with which name (XEP-0077 behind the scenes), and what registering changes for who is online. */
+/* Accounts: who may register with which name (XEP-0077 behind the scenes), and what registering changes for who is
+ * online. */
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +147,8 @@ static enum s2_condition check(struct hub *hub, const char *jid, const char *nam
 	    {!may_register(hub, jid), S2_NOT_ALLOWED, "Users of your server may not register with this gateway."},
 	    {text_empty(name), S2_NOT_ACCEPTABLE, "Give your name on the network."},
 	    {name && strlen(name) > NAME_BYTES, S2_NOT_ACCEPTABLE, "This name is too long."},
-	    {account_needs_password(hub) && text_empty(password), S2_NOT_ACCEPTABLE, "Give your password on the network."},
+	    {account_needs_password(hub) && text_empty(password), S2_NOT_ACCEPTABLE,
+	     "Give your password on the network."},
 	    {password && strlen(password) > PASSWORD_BYTES, S2_NOT_ACCEPTABLE, "This password is too long."},
 	    {name && !strcmp(name, jid), S2_NOT_ACCEPTABLE,
 	     "Give your name on the other network. This is the name that you have here."},

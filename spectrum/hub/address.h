@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names of the network and the node parts of their JIDs at the gateway. Two forms: XEP-0106 escaping, and the older one in
- * which the last `@` is a `%` (and what else can't stand in a node is escaped all the same). */
+/* Names of the network and the node parts of their JIDs at the gateway. Two forms: XEP-0106 escaping, and the older one
+ * in which the last `@` is a `%` (and what else can't stand in a node is escaped all the same). */
 #ifndef SPECTRUM_HUB_ADDRESS_H
 #define SPECTRUM_HUB_ADDRESS_H
 

@@ -76,7 +76,8 @@ static uint16_t stored_bytes(const char *text, enum buddy_text which)
 
 static struct buddy *buddy_new(const char *name, const char *folded)
 {
-	uint16_t size = stored_bytes(name, BUDDY_NAME), folded_size = strcmp(name, folded) ? stored_bytes(folded, BUDDY_FOLDED) : 0;
+	uint16_t size = stored_bytes(name, BUDDY_NAME),
+	         folded_size = strcmp(name, folded) ? stored_bytes(folded, BUDDY_FOLDED) : 0;
 	struct buddy *buddy = mem_new(sizeof *buddy + size + folded_size);
 	memcpy(buddy->texts, name, size - 1);
 	if (folded_size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A user's contacts, kept small: one block of memory per contact, its texts packed behind it, and a sorted array of them.
- * A contact moves when it changes, so no pointer to one may be kept. */
+/* A user's contacts, kept small: one block of memory per contact, its texts packed behind it, and a sorted array of
+ * them. A contact moves when it changes, so no pointer to one may be kept. */
 #ifndef SPECTRUM_HUB_BUDDY_H
 #define SPECTRUM_HUB_BUDDY_H
 
@@ -21,9 +21,9 @@ enum buddy_flag {
 };
 
 struct buddy {
-	uint8_t flags;  /* buddy_flag */
-	uint8_t status; /* s2_status */
-	uint8_t talk;   /* number of the resource that wrote to it last, 0 = none */
+	uint8_t flags;             /* buddy_flag */
+	uint8_t status;            /* s2_status */
+	uint8_t talk;              /* number of the resource that wrote to it last, 0 = none */
 	uint16_t end[BUDDY_TEXTS]; /* where each text ends in `texts`, its NUL included */
 	char texts[];
 };

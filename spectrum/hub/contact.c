@@ -26,7 +26,8 @@ const char *contact_name(struct arena *arena, const struct user *user, const cha
 
 static bool escapes(const struct hub *hub)
 {
-	return config_bool(hub->config, "service.jid_escaping") && !config_bool(hub->config, "features.disable_jid_escaping");
+	return config_bool(hub->config, "service.jid_escaping") &&
+	       !config_bool(hub->config, "features.disable_jid_escaping");
 }
 
 const char *contact_node(struct arena *arena, const struct user *user, const char *name)
@@ -78,7 +79,7 @@ void contact_save(struct user *user)
 
 void contact_save_due(struct hub *hub, uint64_t now)
 {
-	LIST_EACH(&hub->unsaved, node) {
+	LIST_EACH (&hub->unsaved, node) {
 		struct user *user = LIST_ITEM(node, struct user, unsaved_node);
 		if (user->save_at > now)
 			return; /* in the order of time */

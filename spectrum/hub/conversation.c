@@ -10,9 +10,9 @@
 #include "spectrum/hub/user.h"
 
 #define LOG_AREA "conversation"
-#define WAITING_MOST 100          /* messages of one user that wait for his log-in */
-#define WAITING_MS 20000          /* and how long one waits: people want to know */
-#define UNSENT_MOST (4u << 20)    /* bytes that a backend has not taken yet */
+#define WAITING_MOST 100       /* messages of one user that wait for his log-in */
+#define WAITING_MS 20000       /* and how long one waits: people want to know */
+#define UNSENT_MOST (4u << 20) /* bytes that a backend has not taken yet */
 #define CARD_WAIT_MS 20000
 #define CARDS_MOST 10000
 
@@ -74,7 +74,7 @@ static struct waiting *take_waiting(struct user *user)
 
 void conversation_waiting_due(struct hub *hub, uint64_t now)
 {
-	LIST_EACH(&hub->waiting, node) {
+	LIST_EACH (&hub->waiting, node) {
 		struct user *user = LIST_ITEM(node, struct user, waiting_node);
 		while (user->waiting && user->waiting->due <= now) {
 			struct waiting *waiting = user->waiting;
@@ -114,11 +114,13 @@ void conversation_hand_over(struct user *user, link_verb *verb, const struct s2_
 	if (user->state == USER_ONLINE && link_unsent(&user->seat) < UNSENT_MOST)
 		verb(&user->seat, message, ticket);
 	else if (user->state == USER_ONLINE)
-		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT, "The network takes messages too slowly. Try again later.");
+		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT,
+		        "The network takes messages too slowly. Try again later.");
 	else if (user->waiting_count < WAITING_MOST)
 		wait_for_login(user, verb, message, ticket);
 	else
-		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT, "Too many messages wait for the log-in to the network.");
+		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT,
+		        "Too many messages wait for the log-in to the network.");
 }
 
 /* Who is not logged in gets to know what to do about it. */
@@ -136,7 +138,8 @@ static void stranger_known(void *arg, const struct account_info *info, enum s2_c
 		hub_end(stranger->hub, stranger->ticket, S2_RECIPIENT_UNAVAILABLE,
 		        "You are not logged in to the network. Send presence to the gateway first.");
 	else
-		hub_end(stranger->hub, stranger->ticket, S2_REGISTRATION_REQUIRED, "You are not registered with this gateway.");
+		hub_end(stranger->hub, stranger->ticket, S2_REGISTRATION_REQUIRED,
+		        "You are not registered with this gateway.");
 	free(stranger);
 }
 
@@ -285,7 +288,7 @@ void conversation_set_card(struct user *user, const struct s2_card *card)
 void conversation_card_arrived(void *arg, struct seat *seat, uint32_t number, const struct s2_card *card)
 {
 	struct hub *hub = arg;
-	LIST_EACH(&hub->cards, node) {
+	LIST_EACH (&hub->cards, node) {
 		struct card_request *request = LIST_ITEM(node, struct card_request, node);
 		if (request->number == number && !strcmp(request->user, seat->user)) {
 			card_answer(hub, request, card);
@@ -296,7 +299,7 @@ void conversation_card_arrived(void *arg, struct seat *seat, uint32_t number, co
 
 void conversation_card_due(struct hub *hub, uint64_t now)
 {
-	LIST_EACH(&hub->cards, node) {
+	LIST_EACH (&hub->cards, node) {
 		struct card_request *request = LIST_ITEM(node, struct card_request, node);
 		if (request->due > now)
 			return;

@@ -36,8 +36,8 @@ static void open_journal(struct hub *hub)
 	char *path = mem_printf("%s/messages-under-way", config_text(hub->config, "service.working_dir"));
 	hub->journal = journal_open(path, JOURNAL_HALF_BYTES, left_behind, hub);
 	if (!hub->journal)
-		log_warn("can't use file=%s: %s; what is under way when this process is killed will be lost silently", path,
-		         strerror(errno));
+		log_warn("can't use file=%s: %s; what is under way when this process is killed will be lost silently",
+		         path, strerror(errno));
 	free(path);
 }
 
@@ -138,7 +138,7 @@ void hub_stop(struct hub *hub)
 		return;
 	hub->stopping = true;
 	link_free(&hub->link, STOP_GRACE_MS);
-	MAP_EACH(&hub->users, struct user, user)
+	MAP_EACH (&hub->users, struct user, user)
 		user_logout(user, "The gateway is being shut down.");
 	conversation_card_due(hub, UINT64_MAX);
 }
@@ -166,15 +166,29 @@ static void was_online(void *arg, const char *jid)
 		hub_tell(hub, probe, jid);
 }
 
+/* The client may be gone: its server says so by an error, and it leaves again. */
+static void was_in_room(void *arg, const struct store_occupancy *was)
+{
+	struct hub *hub = arg;
+	const char *slash = was ? strchr(was->client, '/') : NULL;
+	if (!slash)
+		return;
+	char *jid = mem_strndup(was->client, (size_t)(slash - was->client));
+	room_join(hub, jid, slash + 1, was->node, was->nickname, NULL);
+	free(jid);
+}
+
 void hub_frontend_up(struct hub *hub)
 {
-	MAP_EACH(&hub->users, struct user, user) {
+	MAP_EACH (&hub->users, struct user, user) {
 		for (struct resource *resource = user->resources; resource; resource = resource->next)
 			resource->uninformed = true;
 		hub_tell(hub, probe, user->jid);
 	}
-	if (hub->store && !hub->probed)
+	if (hub->store && !hub->probed) {
 		store_each_online(hub->store, config_bool(hub->config, "service.reconnect_all_users"), was_online, hub);
+		store_each_occupancy(hub->store, was_in_room, hub);
+	}
 	hub->probed = true;
 }
 

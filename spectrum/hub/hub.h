@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is online and who talks to whom. The hub stands between the XMPP side (frontend) and the backends (link): it knows
- * users, their resources, contacts, conversations and rooms, and nothing of XML or frames. This header is what the frontend
- * sees of it; user.h, room.h and buddy.h are the hub's own view. */
+/* Who is online and who talks to whom. The hub stands between the XMPP side (frontend) and the backends (link): it
+ * knows users, their resources, contacts, conversations and rooms, and nothing of XML or frames. This header is what
+ * the frontend sees of it; user.h, room.h and buddy.h are the hub's own view. */
 #ifndef SPECTRUM_HUB_HUB_H
 #define SPECTRUM_HUB_HUB_H
 
@@ -26,7 +26,8 @@ struct hub_events {
 	void (*account)(void *arg, struct user *, const char *resource, enum account_state, const char *text);
 	/* A message from the gateway itself; `error` is NULL or why the login failed. */
 	void (*notice)(void *arg, const char *jid, const char *text, const enum s2_connection_error *error);
-	/* Somebody who is not registered, or may not use the gateway, sent presence (node NULL) or tried to join a room. */
+	/* Somebody who is not registered, or may not use the gateway, sent presence (node NULL) or tried to join a
+	 * room. */
 	void (*refused)(void *arg, const char *jid, const char *resource, const char *node, const char *nickname,
 	                enum s2_condition, const char *text);
 
@@ -47,9 +48,10 @@ struct hub_events {
 	void (*bounce)(void *arg, const struct ticket *, enum s2_condition, const char *text);
 
 	/* Rooms: to one resource that is in the room. */
-	void (*occupant)(void *arg, struct user *, const char *resource, const struct room *, const struct s2_participant *,
-	                 unsigned codes);
-	void (*room_message)(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+	void (*occupant)(void *arg, struct user *, const char *resource, const struct room *,
+	                 const struct s2_participant *, unsigned codes);
+	void (*room_message)(void *arg, struct user *, const char *resource, const struct room *,
+	                     const struct s2_message *);
 	void (*room_subject)(void *arg, struct user *, const char *resource, const struct room *);
 	void (*room_error)(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
 	                   enum s2_condition, const char *text);
@@ -97,7 +99,7 @@ void hub_forget(struct hub *, uint64_t sequence);
 struct hub_stats {
 	unsigned users, backends;
 	uint64_t messages_in, messages_out; /* from XMPP, to XMPP */
-	int64_t started; /* wall clock, ms */
+	int64_t started;                    /* wall clock, ms */
 };
 void hub_stats(const struct hub *, struct hub_stats *);
 
@@ -141,7 +143,8 @@ void contact_present_all(struct user *, const char *resource);
 /* ---- Conversations (conversation.c) ---- */
 /* Everything that takes a ticket ends it: at once by events.bounce, or later. `jid` need not be logged in. */
 void conversation_send(struct hub *, const char *jid, const char *resource, const struct s2_message *, struct ticket *);
-void conversation_attention(struct hub *, const char *jid, const char *resource, const struct s2_message *, struct ticket *);
+void conversation_attention(struct hub *, const char *jid, const char *resource, const struct s2_message *,
+                            struct ticket *);
 void conversation_typing(struct user *, const char *peer, enum s2_typing);
 /* vCard: answered by events.card, with an empty card if nothing is known within 20 s. */
 void conversation_card(struct user *, const char *name, const char *to, const char *from, const char *id);
@@ -184,7 +187,8 @@ struct account_info {
 /* Answers come on the loop, maybe before the call returns. `info` NULL: see condition and text. */
 typedef void account_answer(void *arg, const struct account_info *info, enum s2_condition, const char *text);
 void account_get(struct hub *, const char *jid, account_answer *, void *arg);
-void account_register(struct hub *, const char *jid, const char *name, const char *password, account_answer *, void *arg);
+void account_register(struct hub *, const char *jid, const char *name, const char *password, account_answer *,
+                      void *arg);
 void account_unregister(struct hub *, const char *jid, account_answer *, void *arg);
 bool account_needs_password(const struct hub *);
 bool account_needs_registration(const struct hub *);

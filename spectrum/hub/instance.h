@@ -17,10 +17,10 @@ struct hub {
 	struct config *config;
 	struct link *link;
 	struct journal *journal; /* NULL: its file can't be used */
-	struct store *store; /* NULL: database.type=none */
+	struct store *store;     /* NULL: database.type=none */
 	const struct hub_events *events;
 	void *arg;
-	struct map users; /* by bare JID */
+	struct map users;     /* by bare JID */
 	struct list retrying; /* users that wait for their next log-in */
 	struct list unsaved;  /* users with contacts that are to be stored */
 	struct list waiting;  /* users with messages that wait for their log-in */
@@ -28,7 +28,7 @@ struct hub {
 	struct list cards;    /* vCard requests without an answer yet */
 	uint32_t next_card;
 	unsigned card_count;
-	struct timer *tick; /* runs while one of the lists is not empty */
+	struct timer *tick;            /* runs while one of the lists is not empty */
 	struct s2_room_listing *rooms; /* that the network listed for everybody */
 	size_t room_count;
 	bool configured; /* a backend has told what it can do */

@@ -109,7 +109,8 @@ struct journal *journal_open(const char *path, size_t half_bytes, void (*left)(v
 	journal->path = mem_strdup(path);
 	journal->head = map;
 	journal->map_bytes = map_bytes;
-	if (ours && journal->head->magic == MAGIC && journal->head->half_bytes == half_bytes && journal->head->active < 2)
+	if (ours && journal->head->magic == MAGIC && journal->head->half_bytes == half_bytes &&
+	    journal->head->active < 2)
 		read_left(journal, left, arg);
 	journal->head->magic = MAGIC;
 	journal->head->half_bytes = (uint32_t)half_bytes;

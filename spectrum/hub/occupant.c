@@ -43,7 +43,8 @@ struct occupant *occupant_find(const struct room *room, const char *nickname)
 
 static struct occupant *occupant_new(const struct s2_participant *in)
 {
-	const char *const texts[OCCUPANT_TEXTS] = {in->nickname, in->status_text, in->real_name, in->alias, in->icon_hash};
+	const char *const texts[OCCUPANT_TEXTS] = {in->nickname, in->status_text, in->real_name, in->alias,
+	                                           in->icon_hash};
 	size_t len[OCCUPANT_TEXTS], total = 0;
 	for (int i = 0; i < OCCUPANT_TEXTS; i++) {
 		len[i] = texts[i] ? strlen(texts[i]) : 0;
@@ -71,7 +72,8 @@ static bool shows_the_same(const struct occupant *a, const struct occupant *b)
 {
 	size_t bytes = a->end[OCCUPANT_TEXTS - 1];
 	return a->affiliation == b->affiliation && a->role == b->role && a->status == b->status &&
-	       a->moderator == b->moderator && !memcmp(a->end, b->end, sizeof a->end) && !memcmp(a->texts, b->texts, bytes);
+	       a->moderator == b->moderator && !memcmp(a->end, b->end, sizeof a->end) &&
+	       !memcmp(a->texts, b->texts, bytes);
 }
 
 struct occupant *occupant_put(struct room *room, const struct s2_participant *in, bool *changed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rooms: joined once on the network for all of a user's clients. A client that joins gets the occupants, then itself, then
- * the subject (XEP-0045 section 7.1), however the network tells them. A lost network leaves the clients in the room; when it
- * is back they are told the differences. */
+/* Rooms: joined once on the network for all of a user's clients. A client that joins gets the occupants, then itself,
+ * then the subject (XEP-0045 section 7.1), however the network tells them. A lost network leaves the clients in the
+ * room; when it is back they are told the differences. */
 #include "spectrum/hub/room.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static uint64_t bit(const struct resource *resource)
 }
 
 /* Runs the body for each client of the user that is in the room. */
-#define EACH_ATTENDEE(room, resource) \
+#define EACH_ATTENDEE(room, resource)                                                                  \
 	for (struct resource *resource = (room)->user->resources; resource; resource = resource->next) \
 		if ((room)->attendees & bit(resource))
 
@@ -127,10 +127,24 @@ static void room_free(struct room *room)
 
 /* ---- To the clients ---- */
 
+/* In the database stands who is in, for a start that follows a kill; not who left, or was told that he did. */
+static void remember(struct room *room, const struct resource *resource, const char *nickname)
+{
+	struct hub *hub = room->user->hub;
+	if (!hub->store)
+		return;
+	char *client = mem_printf("%s/%s", room->user->jid, resource->name);
+	if (nickname)
+		store_put_occupancy(hub->store, &(struct store_occupancy){client, room->node, nickname});
+	else
+		store_remove_occupancy(hub->store, client, room->node);
+	free(client);
+}
+
 static void tell_occupant(struct room *room, const struct s2_participant *value, unsigned codes)
 {
 	EACH_ATTENDEE(room, resource)
-		hub_tell(room->user->hub, occupant, room->user, resource->name, room, value, codes);
+	hub_tell(room->user->hub, occupant, room->user, resource->name, room, value, codes);
 }
 
 static bool is_self(const struct room *room, const char *nickname)
@@ -158,6 +172,7 @@ static void replay(struct room *room, const char *resource, const char *requeste
 	unsigned codes = ROOM_SELF | (text_empty(value.real_name) ? 0 : ROOM_NONANONYMOUS) |
 	                 (text_equal(requested, room->nickname) ? 0 : ROOM_NICK_ASSIGNED);
 	hub_tell(hub, occupant, room->user, resource, room, &value, codes);
+	remember(room, user_resource(room->user, resource), requested);
 	if (room->has_subject)
 		hub_tell(hub, room_subject, room->user, resource, room);
 }
@@ -203,7 +218,8 @@ void room_join(struct hub *hub, const char *jid, const char *name, const char *n
 	struct resource *resource = user_resource_add(user, name);
 	struct room *room = room_find(user, node);
 	if (!resource || (!room && room_count(user) >= ROOMS_MOST)) {
-		hub_tell(hub, refused, jid, name, node, nickname, S2_RESOURCE_CONSTRAINT, "You are in too many rooms already.");
+		hub_tell(hub, refused, jid, name, node, nickname, S2_RESOURCE_CONSTRAINT,
+		         "You are in too many rooms already.");
 		return;
 	}
 	bool inside = room && room->attendees & bit(resource);
@@ -242,6 +258,7 @@ void room_interrupt_all(struct user *user)
 /* The client's last presence in the room: its own, unavailable. */
 static void tell_left(struct room *room, const struct resource *resource, unsigned codes, const char *text)
 {
+	remember(room, resource, NULL);
 	struct s2_participant value = {
 	    .room = room->name, .nickname = room->nickname, .status = S2_STATUS_NONE, .status_text = text};
 	hub_tell(room->user->hub, occupant, room->user, resource->name, room, &value, codes | ROOM_SELF);
@@ -283,7 +300,7 @@ void room_end_all(struct user *user, unsigned codes, const char *text)
 {
 	while (user->rooms) {
 		EACH_ATTENDEE(user->rooms, resource)
-			tell_left(user->rooms, resource, codes, text);
+		tell_left(user->rooms, resource, codes, text);
 		room_free(user->rooms);
 	}
 }
@@ -292,7 +309,7 @@ static void fail(struct room *room, const char *nickname, enum s2_condition cond
 {
 	struct user *user = room->user;
 	EACH_ATTENDEE(room, resource)
-		hub_tell(user->hub, room_error, user, resource->name, room, nickname, condition, text);
+	hub_tell(user->hub, room_error, user, resource->name, room, nickname, condition, text);
 }
 
 /* Clients that were here for their rooms only are gone with the last one. May free the user. */
@@ -312,6 +329,8 @@ void room_refuse_all(struct user *user, enum s2_condition condition, const char 
 {
 	while (user->rooms) {
 		fail(user->rooms, user->rooms->nickname, condition, text);
+		EACH_ATTENDEE(user->rooms, resource)
+		remember(user->rooms, resource, NULL);
 		room_free(user->rooms);
 	}
 }
@@ -327,6 +346,8 @@ void room_failed(void *arg, struct seat *seat, const char *name, const char *nic
 	fail(room, text_empty(nickname) ? room->nickname : nickname, condition, text);
 	if (rename)
 		return;
+	EACH_ATTENDEE(room, resource)
+	remember(room, resource, NULL);
 	room_free(room);
 	drop_idle_resources(user);
 }
@@ -343,7 +364,8 @@ static bool refuse_by_flags(struct room *room, const struct s2_participant *in)
 	             {S2_PARTICIPANT_ROOM_NOT_FOUND, S2_ITEM_NOT_FOUND}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (in->flags & flags[i].flag) {
-			room_failed(room->user->hub, &room->user->seat, room->name, in->nickname, flags[i].condition, in->status_text);
+			room_failed(room->user->hub, &room->user->seat, room->name, in->nickname, flags[i].condition,
+			            in->status_text);
 			return true;
 		}
 	}
@@ -363,6 +385,8 @@ static void occupant_left(struct room *room, const struct s2_participant *in, bo
 	if (occupant || self)
 		tell_occupant(room, &value, codes);
 	if (self) {
+		EACH_ATTENDEE(room, resource)
+		remember(room, resource, NULL);
 		room_free(room);
 		drop_idle_resources(user);
 	} else if (occupant) {
@@ -409,7 +433,7 @@ static void room_complete(struct room *room, const char *requested)
 	}
 	room->state = ROOM_JOINED;
 	EACH_ATTENDEE(room, resource)
-		replay(room, resource->name, requested);
+	replay(room, resource->name, requested);
 	if (!room->has_subject) {
 		room->subject_due = loop_now(hub->loop) + SUBJECT_WAIT_MS;
 		list_append(&hub->joining, &room->joining_node);
@@ -476,7 +500,8 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 		hub_tell(hub, room_invitation, user, message->peer, message);
 		return true;
 	}
-	EACH_ATTENDEE(room, resource) {
+	EACH_ATTENDEE(room, resource)
+	{
 		hub->stats.messages_out++;
 		if (message->private_)
 			hub_tell(hub, message, user, resource->name, room, message);
@@ -501,19 +526,19 @@ void room_subject_changed(void *arg, struct seat *seat, const struct s2_message 
 	if (room->state == ROOM_JOINING || same)
 		return; /* comes with the room */
 	EACH_ATTENDEE(room, resource)
-		hub_tell(user->hub, room_subject, user, resource->name, room);
+	hub_tell(user->hub, room_subject, user, resource->name, room);
 }
 
 void room_subject_due(struct hub *hub, uint64_t now)
 {
-	LIST_EACH(&hub->joining, node) {
+	LIST_EACH (&hub->joining, node) {
 		struct room *room = LIST_ITEM(node, struct room, joining_node);
 		if (room->subject_due > now)
 			return; /* in the order of time */
 		list_remove(&room->joining_node);
 		room->has_subject = true;
 		EACH_ATTENDEE(room, resource)
-			hub_tell(hub, room_subject, room->user, resource->name, room);
+		hub_tell(hub, room_subject, room->user, resource->name, room);
 	}
 }
 

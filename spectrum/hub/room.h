@@ -13,7 +13,14 @@ enum room_state {
 	ROOM_REJOINING, /* the network was away; the clients never left */
 };
 
-enum occupant_text { OCCUPANT_NICKNAME, OCCUPANT_STATUS, OCCUPANT_REAL_NAME, OCCUPANT_ALIAS, OCCUPANT_ICON, OCCUPANT_TEXTS };
+enum occupant_text {
+	OCCUPANT_NICKNAME,
+	OCCUPANT_STATUS,
+	OCCUPANT_REAL_NAME,
+	OCCUPANT_ALIAS,
+	OCCUPANT_ICON,
+	OCCUPANT_TEXTS
+};
 
 struct occupant {
 	uint8_t affiliation, role, status;
@@ -46,8 +53,8 @@ bool room_message_arrived(struct user *, const struct s2_message *);
 /* ---- occupant.c: the sorted array ---- */
 const char *occupant_text(const struct occupant *, enum occupant_text);
 struct occupant *occupant_find(const struct room *, const char *nickname);
-/* Adds or replaces. NULL if the nickname is impossible or the room is too large. *changed says whether anything that shows
- * is new. */
+/* Adds or replaces. NULL if the nickname is impossible or the room is too large. *changed says whether anything that
+ * shows is new. */
 struct occupant *occupant_put(struct room *, const struct s2_participant *, bool *changed);
 void occupant_remove(struct room *, struct occupant *);
 void occupant_remove_all(struct room *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a message from a user carries on its way to the network, so that its end can be told to whoever sent it: done, or
- * refused with an error. Made by the frontend, opaque to the link, ended exactly once. */
+/* What a message from a user carries on its way to the network, so that its end can be told to whoever sent it: done,
+ * or refused with an error. Made by the frontend, opaque to the link, ended exactly once. */
 #ifndef SPECTRUM_HUB_TICKET_H
 #define SPECTRUM_HUB_TICKET_H
 

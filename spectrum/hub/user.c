@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A user's life: presence arrives, the account is loaded, a backend is found, LOGIN; and back again when the last client
- * leaves, the network refuses, or the backend dies. XEP-0100 sections 4.4 and 4.5. */
+/* A user's life: presence arrives, the account is loaded, a backend is found, LOGIN; and back again when the last
+ * client leaves, the network refuses, or the backend dies. XEP-0100 sections 4.4 and 4.5. */
 #include "spectrum/hub/user.h"
 
 #include <assert.h>
@@ -337,13 +337,14 @@ static void user_register_himself(struct user *user)
 	if (!user->name)
 		user->name = mem_strdup(user->jid);
 	if (user->hub->store)
-		store_put_user(user->hub->store,
-		               &(struct store_user){.jid = user->jid, .name = user->name, .password = "", .language = "en"}, false,
-		               himself_stored, loading_new(user));
+		store_put_user(
+		    user->hub->store,
+		    &(struct store_user){.jid = user->jid, .name = user->name, .password = "", .language = "en"}, false,
+		    himself_stored, loading_new(user));
 }
 
-/* Nobody with an account. False if he was refused, and is gone. Before the first backend has told what its network needs,
- * nothing can be said. */
+/* Nobody with an account. False if he was refused, and is gone. Before the first backend has told what its network
+ * needs, nothing can be said. */
 static bool user_decide_unknown(struct user *user)
 {
 	if (!user->hub->configured && !user->seat.backend)
@@ -450,7 +451,7 @@ static void user_retry(struct user *user, uint64_t delay_ms, const char *text)
 
 void user_retry_due(struct hub *hub, uint64_t now)
 {
-	LIST_EACH(&hub->retrying, node) {
+	LIST_EACH (&hub->retrying, node) {
 		struct user *user = LIST_ITEM(node, struct user, retry_node);
 		if (user->retry_at > now)
 			continue;
@@ -480,7 +481,8 @@ void user_unseated(void *arg, struct seat *seat, const char *text)
 {
 	struct user *user = user_of_seat(seat);
 	/* Those of one backend come back spread over a while, and later each time it happens. */
-	user_retry(user, user->attempts ? backoff_ms(user->attempts, RETRY_BASE_MS, RETRY_CAP_MS) : random_below(500), text);
+	user_retry(user, user->attempts ? backoff_ms(user->attempts, RETRY_BASE_MS, RETRY_CAP_MS) : random_below(500),
+	           text);
 }
 
 void user_delayed(void *arg, struct seat *seat, const char *text)
@@ -515,7 +517,8 @@ void user_available(struct hub *hub, const char *jid, const char *name, const st
 		return;
 	struct resource *resource = user_resource_add(user, name);
 	if (!resource) {
-		hub_tell(hub, refused, jid, name, NULL, NULL, S2_RESOURCE_CONSTRAINT, "Too many clients of yours are online.");
+		hub_tell(hub, refused, jid, name, NULL, NULL, S2_RESOURCE_CONSTRAINT,
+		         "Too many clients of yours are online.");
 		return;
 	}
 	bool fresh = !resource->present || resource->uninformed;

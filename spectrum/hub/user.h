@@ -10,7 +10,7 @@ enum user_state {
 	USER_WAITING,    /* for a place on a backend */
 	USER_CONNECTING, /* LOGIN was sent */
 	USER_ONLINE,
-	USER_RETRYING,   /* lost the network or the backend; next log-in at retry_at */
+	USER_RETRYING, /* lost the network or the backend; next log-in at retry_at */
 };
 
 #define USER_RESOURCES 63
@@ -18,12 +18,12 @@ enum user_state {
 /* One client of the user. */
 struct resource {
 	struct resource *next;
-	char *text;       /* of its presence, or NULL */
+	char *text; /* of its presence, or NULL */
 	int8_t priority;
-	uint8_t number;   /* 1..USER_RESOURCES: what contacts and rooms remember it by */
-	uint8_t status;   /* s2_status */
-	bool present;     /* sent presence to the gateway; else here for a room only */
-	bool uninformed;  /* the XMPP link was away: what it was told may be lost */
+	uint8_t number;  /* 1..USER_RESOURCES: what contacts and rooms remember it by */
+	uint8_t status;  /* s2_status */
+	bool present;    /* sent presence to the gateway; else here for a room only */
+	bool uninformed; /* the XMPP link was away: what it was told may be lost */
 	char name[];
 };
 
@@ -33,7 +33,7 @@ struct user {
 	struct hub *hub;
 	struct seat seat; /* seat.user is his bare JID */
 	char *jid, *name, *password;
-	int64_t id; /* in the database; 0 = not there */
+	int64_t id;                     /* in the database; 0 = not there */
 	struct store_setting *settings; /* one block of memory */
 	unsigned setting_count;
 	struct resource *resources;
@@ -45,7 +45,7 @@ struct user {
 	size_t listing_count;
 	struct list retry_node, unsaved_node, waiting_node;
 	uint64_t retry_at, save_at; /* ms, loop_now */
-	char *sent_text; /* the status that the network was told last */
+	char *sent_text;            /* the status that the network was told last */
 	uint8_t sent_status;
 	uint8_t state; /* user_state */
 	uint8_t attempts;
@@ -92,7 +92,8 @@ void contact_save(struct user *);
 /* room.c */
 void room_rejoin_all(struct user *);
 void room_leave_all(struct user *, struct resource *);
-void room_interrupt_all(struct user *); /* the network is away: occupants are doubtful until the rooms are joined again */
+void room_interrupt_all(
+    struct user *); /* the network is away: occupants are doubtful until the rooms are joined again */
 void room_refuse_all(struct user *, enum s2_condition, const char *text);
 void room_end_all(struct user *, unsigned codes, const char *text); /* tells everybody in them, and forgets them */
 bool room_has_resource(const struct user *, const struct resource *);

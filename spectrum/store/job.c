@@ -10,23 +10,28 @@
 #define MAX_TEXTS 5
 #define AT(field) offsetof(struct job, field)
 
-/* Which fields of a job are texts that it owns. */
+/* What a job does, and which of its fields are texts that it owns. */
 static const struct {
-	bool writes;
+	bool writes, prompt;
 	size_t texts[MAX_TEXTS]; /* 0 ends */
 } kinds[JOB_KINDS] = {
-    [JOB_GET_USER] = {false, {AT(user.jid)}},
-    [JOB_PUT_USER] = {true, {AT(user.jid), AT(user.name), AT(user.password), AT(user.language), AT(user.encoding)}},
-    [JOB_REMOVE_USER] = {true, {AT(user.jid)}},
-    [JOB_SET_ONLINE] = {true, {0}},
-    [JOB_PUT_SETTING] = {true, {AT(setting.key), AT(setting.value)}},
-    [JOB_PUT_BUDDY] = {true, {AT(buddy.name), AT(buddy.alias), AT(buddy.groups), AT(buddy.icon_hash)}},
-    [JOB_REMOVE_BUDDY] = {true, {AT(buddy.name)}},
-    [JOB_EACH_JID] = {false, {0}},
-    [JOB_PUT_PENDING] = {true, {0}}, /* its stanza has a length of its own */
-    [JOB_REMOVE_PENDING] = {true, {0}},
-    [JOB_EACH_PENDING] = {false, {0}},
-    [JOB_NOTE] = {false, {0}},
+    [JOB_GET_USER] = {false, false, {AT(user.jid)}},
+    [JOB_PUT_USER] = {true,
+                      false,
+                      {AT(user.jid), AT(user.name), AT(user.password), AT(user.language), AT(user.encoding)}},
+    [JOB_REMOVE_USER] = {true, false, {AT(user.jid)}},
+    [JOB_SET_ONLINE] = {true, true, {0}},
+    [JOB_PUT_SETTING] = {true, false, {AT(setting.key), AT(setting.value)}},
+    [JOB_PUT_BUDDY] = {true, false, {AT(buddy.name), AT(buddy.alias), AT(buddy.groups), AT(buddy.icon_hash)}},
+    [JOB_REMOVE_BUDDY] = {true, false, {AT(buddy.name)}},
+    [JOB_EACH_JID] = {false, false, {0}},
+    [JOB_PUT_PENDING] = {true, true, {0}}, /* its stanza has a length of its own */
+    [JOB_REMOVE_PENDING] = {true, true, {0}},
+    [JOB_EACH_PENDING] = {false, false, {0}},
+    [JOB_PUT_OCCUPANCY] = {true, true, {AT(occupancy.client), AT(occupancy.node), AT(occupancy.nickname)}},
+    [JOB_REMOVE_OCCUPANCY] = {true, true, {AT(occupancy.client), AT(occupancy.node)}},
+    [JOB_EACH_OCCUPANCY] = {false, false, {0}},
+    [JOB_NOTE] = {false, false, {0}},
 };
 
 static const char **text_field(struct job *job, size_t offset)
@@ -95,6 +100,11 @@ bool job_writes(const struct job *job)
 	return kinds[job->kind].writes;
 }
 
+bool job_is_prompt(const struct job *job)
+{
+	return kinds[job->kind].prompt;
+}
+
 bool job_has_answer(const struct job *job)
 {
 	return job->answer.done != NULL;
@@ -102,7 +112,8 @@ bool job_has_answer(const struct job *job)
 
 bool job_is_mute(const struct job *job)
 {
-	return !job_has_answer(job) || job->kind == JOB_EACH_JID || job->kind == JOB_EACH_PENDING;
+	return !job_has_answer(job) || job->kind == JOB_EACH_JID || job->kind == JOB_EACH_PENDING ||
+	       job->kind == JOB_EACH_OCCUPANCY;
 }
 
 void job_fail(struct job *job, const char *error)

@@ -21,11 +21,14 @@ enum job_kind {
 	JOB_PUT_PENDING,
 	JOB_REMOVE_PENDING,
 	JOB_EACH_PENDING,
+	JOB_PUT_OCCUPANCY,
+	JOB_REMOVE_OCCUPANCY,
+	JOB_EACH_OCCUPANCY,
 	JOB_NOTE, /* from the thread to the log: `error` is the line */
 	JOB_KINDS
 };
 
-/* One of many results: a JID or a stanza. */
+/* One of many results: a JID, a stanza, or the three texts of an occupancy. */
 struct job_item {
 	struct job_item *next;
 	const char *text;
@@ -45,6 +48,7 @@ struct job {
 		struct store_user user;
 		struct store_buddy buddy;
 		struct store_setting setting;
+		struct store_occupancy occupancy;
 		struct {
 			const char *text;
 			size_t len;
@@ -56,6 +60,7 @@ struct job {
 		store_done *done;
 		store_jid_answer *jid;
 		store_pending_answer *pending;
+		store_occupancy_answer *occupancy;
 	} answer; /* all NULL: nobody waits */
 	void *arg;
 
@@ -72,6 +77,8 @@ struct job *job_new(const struct job *model);
 /* Overwrites passwords. */
 void job_free(struct job *);
 bool job_writes(const struct job *);
+/* Not risked for a cheaper commit: messages, and who is put back where when we are killed. */
+bool job_is_prompt(const struct job *);
 /* False: nobody waits for the outcome. */
 bool job_has_answer(const struct job *);
 /* Nobody can be told of a failure. */

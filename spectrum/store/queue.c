@@ -107,9 +107,7 @@ static void append(struct queue *queue, struct job *job)
 	list_append(&queue->waiting, &job->node);
 	queue->length++;
 	queue->bytes += job->bytes;
-	/* Messages, and who is to be asked after when we are killed, are not risked for a cheaper commit. */
-	queue->urgent |= job_has_answer(job) || job->kind == JOB_PUT_PENDING || job->kind == JOB_REMOVE_PENDING ||
-	                 job->kind == JOB_SET_ONLINE;
+	queue->urgent |= job_has_answer(job) || job_is_prompt(job);
 	if (job->kind == JOB_REMOVE_USER || queue->length < QUEUE_MERGE_FROM) {
 		queue->barrier = job->position;
 	} else if (job->kind == JOB_SET_ONLINE || job->kind == JOB_PUT_BUDDY || job->kind == JOB_REMOVE_BUDDY) {

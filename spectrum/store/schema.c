@@ -15,7 +15,7 @@
 #include "spectrum/store/file.h"
 
 #define THEIR_VERSION 3 /* db_version.ver of Spectrum 2's last schema */
-#define OUR_VERSION 1
+#define OUR_VERSION 2
 
 /* Columns as Spectrum 2 has them. It does not prefix the names of its indexes; we do. */
 static const char *const their_tables[] = {
@@ -61,6 +61,8 @@ static const char *const our_steps[OUR_VERSION] = {
     "CREATE INDEX IF NOT EXISTS \"@s2_buddies_name\" ON \"@buddies\" (user_id, uin COLLATE NOCASE);"
     /* A contact that gets the number of one long gone must not get its avatar, too. */
     "DELETE FROM \"@buddies_settings\" WHERE buddy_id NOT IN (SELECT id FROM \"@buddies\");",
+    "CREATE TABLE IF NOT EXISTS \"@s2_occupancies\" (client TEXT NOT NULL, node TEXT NOT NULL,"
+    " nickname TEXT NOT NULL, PRIMARY KEY (client, node)) WITHOUT ROWID;",
 };
 
 /* At each opening: Spectrum 2 may have been here in between. */

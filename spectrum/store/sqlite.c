@@ -56,6 +56,9 @@ enum statement {
 	PUT_PENDING,
 	REMOVE_PENDING,
 	EACH_PENDING,
+	PUT_OCCUPANCY,
+	REMOVE_OCCUPANCY,
+	EACH_OCCUPANCY,
 	STATEMENTS
 };
 
@@ -105,6 +108,9 @@ static const char *const statement_sql[STATEMENTS] = {
     [PUT_PENDING] = "INSERT INTO \"@s2_pending\" (sequence, stanza) VALUES (?1, ?2)",
     [REMOVE_PENDING] = "DELETE FROM \"@s2_pending\" WHERE sequence <= ?1",
     [EACH_PENDING] = "SELECT sequence, stanza FROM \"@s2_pending\" ORDER BY sequence",
+    [PUT_OCCUPANCY] = "INSERT OR REPLACE INTO \"@s2_occupancies\" (client, node, nickname) VALUES (?1, ?2, ?3)",
+    [REMOVE_OCCUPANCY] = "DELETE FROM \"@s2_occupancies\" WHERE client = ?1 AND node = ?2",
+    [EACH_OCCUPANCY] = "SELECT client, node, nickname FROM \"@s2_occupancies\"",
 };
 
 struct sqlite {
@@ -509,6 +515,33 @@ static int each_pending(struct sqlite *sqlite, struct job *job)
 	return end(sqlite, EACH_PENDING, code);
 }
 
+static int put_occupancy(struct sqlite *sqlite, struct job *job)
+{
+	const struct store_occupancy *in = &job->occupancy;
+	return RUN(sqlite, PUT_OCCUPANCY, "ttt", in->client, in->node, in->nickname);
+}
+
+static int remove_occupancy(struct sqlite *sqlite, struct job *job)
+{
+	return RUN(sqlite, REMOVE_OCCUPANCY, "tt", job->occupancy.client, job->occupancy.node);
+}
+
+static int each_occupancy(struct sqlite *sqlite, struct job *job)
+{
+	sqlite3_stmt *row = sqlite->statements[EACH_OCCUPANCY];
+	int code = start(sqlite, EACH_OCCUPANCY, "");
+	for (; code == SQLITE_ROW; code = next(sqlite, EACH_OCCUPANCY)) {
+		bool valid = true;
+		for (int i = 0; i < 3; i++) {
+			const char *text = (const char *)sqlite3_column_text(row, i);
+			valid = valid && text && utf8_xml_valid(text, (size_t)sqlite3_column_bytes(row, i));
+		}
+		for (int i = 0; i < 3 && valid; i++)
+			job_add_item(job, 0, (const char *)sqlite3_column_text(row, i), (size_t)sqlite3_column_bytes(row, i));
+	}
+	return end(sqlite, EACH_OCCUPANCY, code);
+}
+
 static const struct {
 	int (*run)(struct sqlite *, struct job *);
 	bool whole; /* several statements that have to be undone together */
@@ -518,7 +551,8 @@ static const struct {
     [JOB_PUT_SETTING] = {put_setting, false},   [JOB_PUT_BUDDY] = {put_buddy, false},
     [JOB_REMOVE_BUDDY] = {remove_buddy, false}, [JOB_EACH_JID] = {each_jid, false},
     [JOB_PUT_PENDING] = {put_pending, false},   [JOB_REMOVE_PENDING] = {remove_pending, false},
-    [JOB_EACH_PENDING] = {each_pending, false},
+    [JOB_EACH_PENDING] = {each_pending, false}, [JOB_PUT_OCCUPANCY] = {put_occupancy, false},
+    [JOB_REMOVE_OCCUPANCY] = {remove_occupancy, false}, [JOB_EACH_OCCUPANCY] = {each_occupancy, false},
 };
 
 /* Errors that say more about the database than about the statement. */

@@ -65,6 +65,15 @@ static void answer_pending(const struct job *job)
 	job->answer.pending(job->arg, 0, NULL, 0);
 }
 
+/* client, node and nickname come as three items */
+static void answer_occupancies(const struct job *job)
+{
+	const struct job_item *item = job->first_item;
+	for (; item; item = item->next->next->next)
+		job->answer.occupancy(job->arg, &(struct store_occupancy){item->text, item->next->text, item->next->next->text});
+	job->answer.occupancy(job->arg, NULL);
+}
+
 static void give_answer(struct store *store, struct job *job)
 {
 	if (job->kind == JOB_NOTE && job->error)
@@ -84,6 +93,8 @@ static void give_answer(struct store *store, struct job *job)
 		answer_jids(job);
 	else if (job->kind == JOB_EACH_PENDING)
 		answer_pending(job);
+	else if (job->kind == JOB_EACH_OCCUPANCY)
+		answer_occupancies(job);
 	else if (job->kind == JOB_GET_USER || job->kind == JOB_PUT_USER)
 		job->answer.user(job->arg, job->error ? NULL : job->found, job->error);
 	else
@@ -211,6 +222,21 @@ void store_remove_pending(struct store *store, uint64_t sequence)
 void store_each_pending(struct store *store, store_pending_answer *answer, void *arg)
 {
 	submit(store, &(struct job){.kind = JOB_EACH_PENDING, .answer.pending = answer, .arg = arg});
+}
+
+void store_put_occupancy(struct store *store, const struct store_occupancy *occupancy)
+{
+	submit(store, &(struct job){.kind = JOB_PUT_OCCUPANCY, .occupancy = *occupancy});
+}
+
+void store_remove_occupancy(struct store *store, const char *client, const char *node)
+{
+	submit(store, &(struct job){.kind = JOB_REMOVE_OCCUPANCY, .occupancy = {.client = client, .node = node}});
+}
+
+void store_each_occupancy(struct store *store, store_occupancy_answer *answer, void *arg)
+{
+	submit(store, &(struct job){.kind = JOB_EACH_OCCUPANCY, .answer.occupancy = answer, .arg = arg});
 }
 
 size_t store_queue_length(const struct store *store)

@@ -89,6 +89,18 @@ void store_remove_pending(struct store *, uint64_t sequence);
 typedef void store_pending_answer(void *arg, uint64_t sequence, const char *stanza, size_t len);
 void store_each_pending(struct store *, store_pending_answer *, void *arg);
 
+/* Who is in which room: where clients are put back after a start that follows a kill. */
+struct store_occupancy {
+	const char *client;   /* full JID */
+	const char *node;     /* of the room's JID */
+	const char *nickname; /* that the client asked for */
+};
+void store_put_occupancy(struct store *, const struct store_occupancy *);
+void store_remove_occupancy(struct store *, const char *client, const char *node);
+/* One call each, then one with NULL. */
+typedef void store_occupancy_answer(void *arg, const struct store_occupancy *);
+void store_each_occupancy(struct store *, store_occupancy_answer *, void *arg);
+
 /* Jobs in the queue: refuse new registrations above a bound. */
 size_t store_queue_length(const struct store *);
 

@@ -495,3 +495,30 @@ async def test_an_account_of_the_network(irc, people, inspircd):
         said = transcript(inspircd.port, (["NICK looker", "USER looker 0 * :looker"], b" 422 "),
                           ([f"WHOIS {got.resource}"], b" 318 "))
         assert f" 330 looker {got.resource} {name} ".encode() in said, said
+
+
+async def test_rooms_come_back_after_a_kill(irc, pair, place, irc_people, prosody):
+    """kill -9 of the main process: the client never left, so it is put back into its rooms without doing anything."""
+    user, bob = pair
+    irc.kill()
+    await bob.expect(line("QUIT", nick=user.nick))
+    await irc.up(prosody)
+    await bob.expect(line("JOIN", place.channel, nick=user.nick))
+    await user.expect(available(f"{place.room}/{user.nick}"))
+    bob.send(f"PRIVMSG {place.channel} :You are back")
+    await user.expect(message(f"{place.room}/{bob.nick}", "You are back", type="groupchat"))
+    user.send_message(place.room, "So I am", type="groupchat")
+    await bob.expect(line("PRIVMSG", place.channel, "So I am", nick=user.nick))
+
+
+async def test_a_client_that_left_is_not_put_back(irc, pair, place, prosody):
+    user, bob = pair
+    user.send_presence(f"{place.room}/{user.nick}", "unavailable")
+    await user.expect(unavailable(f"{place.room}/{user.nick}"))
+    await bob.expect(line("QUIT", nick=user.nick))
+    irc.kill()
+    await irc.up(prosody)
+    await user.sync(GW)
+    bob.send(f"NAMES {place.channel}")
+    names = await bob.expect(line("353", None, None, place.channel))
+    assert user.nick not in names.args[-1]
