@@ -73,7 +73,8 @@ static void unavailable(struct request *request)
 /* A client that is gone says so by errors, too. */
 static void error(struct request *request)
 {
-	unavailable(request);
+	if (*request->from.resource)
+		unavailable(request);
 }
 
 static void subscribe(struct request *request)
@@ -121,8 +122,9 @@ static void probe(struct request *request)
 		return;
 	stanza_open(frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.full, "unavailable");
 	stanza_close(frontend);
-	/* Somebody who asks is there himself: after our restart he may believe that he is logged in. */
-	if (request->target == TARGET_GATEWAY)
+	/* Somebody who asks is there himself: after our restart he may believe that he is logged in. Only people are
+	 * asked back: another gateway might do the same, for ever. */
+	if (request->target == TARGET_GATEWAY && *request->from.node)
 		presence_probe(frontend, request->from.bare);
 }
 

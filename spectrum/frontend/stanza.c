@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/map.h"
 #include "spectrum/frontend/inside.h"
 
 #define DELAY_LEAST_MS 5000 /* older than this is worth a time stamp */
@@ -120,8 +121,9 @@ const char *room_jid(struct frontend *frontend, const struct room *room, const c
 	const char *resource = NULL;
 	if (!text_empty(nickname)) {
 		resource = jid_prepare_resource(&frontend->arena, nickname);
-		if (!resource)
-			resource = jid_escape(&frontend->arena, nickname);
+		if (!resource) /* a nickname that no JID can hold */
+			resource = arena_printf(&frontend->arena, "nick-%016llx",
+			                        (unsigned long long)hash_bytes(nickname, strlen(nickname)));
 	}
 	return join_jid(frontend, room_node(room), frontend->jid, resource);
 }

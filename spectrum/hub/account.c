@@ -179,8 +179,8 @@ static void registered(void *arg, const struct store_user *row, const char *erro
 	}
 	log_info("registered user=%s new=%d", request->jid, !request->was_registered);
 	struct user *user = hub_user(hub, request->jid);
-	if (user && user->registered)
-		user_restart(user, row->name, row->password);
+	if (user)
+		user_restart(user, row->id, row->name, row->password);
 	if (!request->was_registered)
 		hub_tell(hub, registration, request->jid, true);
 	request_end(request, &(struct account_info){true, row->name}, S2_DONE, NULL);

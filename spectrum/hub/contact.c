@@ -11,6 +11,7 @@
 #define LOG_AREA "contact"
 #define SAVE_DELAY_MS 1000
 #define CONTACTS_MOST 20000 /* per user */
+#define QUEUE_BUSY 16384    /* jobs of the database: contacts are stored when it has caught up */
 
 const char *contact_name(struct arena *arena, const struct user *user, const char *node)
 {
@@ -57,7 +58,7 @@ static void unsaved(struct user *user, struct buddy *buddy)
 
 void contact_save(struct user *user)
 {
-	if (list_empty(&user->unsaved_node))
+	if (list_empty(&user->unsaved_node) || !user->id)
 		return;
 	list_remove(&user->unsaved_node);
 	for (unsigned i = 0; i < user->roster.count; i++) {
@@ -81,10 +82,9 @@ void contact_save_due(struct hub *hub, uint64_t now)
 {
 	LIST_EACH (&hub->unsaved, node) {
 		struct user *user = LIST_ITEM(node, struct user, unsaved_node);
-		if (user->save_at > now)
+		if (user->save_at > now || store_queue_length(hub->store) > QUEUE_BUSY)
 			return; /* in the order of time */
-		if (user->id)
-			contact_save(user);
+		contact_save(user);
 	}
 }
 
@@ -169,6 +169,23 @@ void contact_announce_all(struct user *user)
 	arena_fini(&arena);
 }
 
+/* The contact of this name, new if need be. NULL if there are too many already, or if the name makes no address. */
+static struct buddy *contact_add(struct user *user, const char *name, bool *created)
+{
+	*created = false;
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (buddy)
+		return buddy;
+	struct arena arena = {0};
+	bool escaped = escapes(user->hub);
+	bool fits = user->roster.count < CONTACTS_MOST && address_of_contact(&arena, name, escaped);
+	arena_fini(&arena);
+	buddy = fits ? roster_add(&user->roster, name, created) : NULL;
+	if (buddy && escaped)
+		buddy->flags |= BUDDY_ESCAPED;
+	return buddy;
+}
+
 /* ---- From the network ---- */
 
 static char *join_groups(struct arena *arena, const struct s2_buddy *in)
@@ -216,17 +233,10 @@ void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 {
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
-	struct arena arena = {0};
-	struct buddy *buddy = roster_find(&user->roster, in->name);
 	bool created = false;
-	if (!buddy) {
-		bool fits = user->roster.count < CONTACTS_MOST && !text_equal(in->name, user->name) &&
-		            address_of_contact(&arena, in->name, escapes(hub));
-		buddy = fits ? roster_add(&user->roster, in->name, &created) : NULL;
-		if (buddy && escapes(hub))
-			buddy->flags |= BUDDY_ESCAPED;
-	}
-	arena_fini(&arena);
+	struct buddy *buddy = roster_find(&user->roster, in->name);
+	if (!buddy && !text_equal(in->name, user->name))
+		buddy = contact_add(user, in->name, &created);
 	if (!buddy) {
 		log_debug("contact without an address left out user=%s name=%s", user->jid, log_quote(in->name));
 		return;
@@ -263,11 +273,9 @@ void contact_authorization(void *arg, struct seat *seat, const char *name)
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
 	bool created;
-	struct buddy *buddy = roster_add(&user->roster, name, &created);
+	struct buddy *buddy = contact_add(user, name, &created);
 	if (!buddy)
 		return;
-	if (created && escapes(hub))
-		buddy->flags |= BUDDY_ESCAPED;
 	buddy->flags |= BUDDY_REQUEST | BUDDY_ASKED;
 	unsaved(user, buddy);
 	hub_tell(hub, buddy_subscribe, user, buddy);
@@ -279,12 +287,10 @@ void contact_authorization(void *arg, struct seat *seat, const char *name)
 static bool contact_confirm(struct user *user, const char *name)
 {
 	bool created;
-	struct buddy *buddy = roster_add(&user->roster, name, &created);
+	struct buddy *buddy = contact_add(user, name, &created);
 	if (!buddy)
 		return true;
 	bool before = buddy->flags & BUDDY_SUBSCRIBED;
-	if (created && escapes(user->hub))
-		buddy->flags |= BUDDY_ESCAPED;
 	buddy->flags |= BUDDY_SUBSCRIBED;
 	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
 	if (!before) {
@@ -308,7 +314,9 @@ void contact_subscribe(struct user *user, const char *name)
 
 void contact_subscribed(struct user *user, const char *name)
 {
-	contact_confirm(user, name);
+	/* The answer to a question; nobody was asked about a name that is not known. */
+	if (roster_find(&user->roster, name))
+		contact_confirm(user, name);
 }
 
 void contact_unsubscribe(struct user *user, const char *name, bool unsubscribed)

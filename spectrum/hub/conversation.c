@@ -10,9 +10,8 @@
 #include "spectrum/hub/user.h"
 
 #define LOG_AREA "conversation"
-#define WAITING_MOST 100       /* messages of one user that wait for his log-in */
-#define WAITING_MS 20000       /* and how long one waits: people want to know */
-#define UNSENT_MOST (4u << 20) /* bytes that a backend has not taken yet */
+#define WAITING_MOST 100 /* messages of one user that wait for his log-in */
+#define WAITING_MS 20000 /* and how long one waits: people want to know */
 #define CARD_WAIT_MS 20000
 #define CARDS_MOST 10000
 
@@ -111,7 +110,7 @@ void conversation_hand_over(struct user *user, link_verb *verb, const struct s2_
 {
 	user->hub->stats.messages_in++;
 	journal_add(user->hub->journal, ticket);
-	if (user->state == USER_ONLINE && link_unsent(&user->seat) < UNSENT_MOST)
+	if (user->state == USER_ONLINE && link_unsent(&user->seat) < HUB_UNSENT_MOST)
 		verb(&user->seat, message, ticket);
 	else if (user->state == USER_ONLINE)
 		hub_end(user->hub, ticket, S2_RESOURCE_CONSTRAINT,
@@ -183,7 +182,7 @@ void conversation_attention(struct hub *hub, const char *jid, const char *resour
 
 void conversation_typing(struct user *user, const char *peer, enum s2_typing typing)
 {
-	if (user->state == USER_ONLINE)
+	if (user->state == USER_ONLINE && link_unsent(&user->seat) < HUB_UNSENT_MOST)
 		link_typing(&user->seat, peer, typing);
 }
 
@@ -281,7 +280,7 @@ void conversation_card(struct user *user, const char *name, const char *to, cons
 
 void conversation_set_card(struct user *user, const struct s2_card *card)
 {
-	if (user->state == USER_ONLINE)
+	if (user->state == USER_ONLINE && link_unsent(&user->seat) < HUB_UNSENT_MOST)
 		link_card_update(&user->seat, card);
 }
 

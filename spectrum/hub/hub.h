@@ -121,7 +121,8 @@ void user_presence(const struct user *, struct s2_presence *);
 bool user_wants_headlines(const struct user *);
 /* Available presence to the gateway: log-in, or news of a resource. */
 void user_available(struct hub *, const char *jid, const char *resource, const struct s2_presence *);
-/* Unavailable to the gateway, or an error that says so. With the last one the user is logged out. */
+/* Unavailable to the gateway, or an error that says so. With the last one the user is logged out. `resource` "": none
+ * is there, as a server answers a probe. */
 void user_unavailable(struct hub *, const char *jid, const char *resource);
 /* Answers a probe to the gateway (name NULL) or to a contact; false if that is not known. */
 bool user_probe(struct hub *, const char *jid, const char *resource, const char *name);

@@ -11,6 +11,7 @@
 #include "spectrum/store/store.h"
 
 #define HUB_TICK_MS 250
+#define HUB_UNSENT_MOST (4u << 20) /* bytes that a backend has not taken yet */
 
 struct hub {
 	struct loop *loop;

@@ -6,13 +6,19 @@
 #include "lib/base/utf8.h"
 #include "spectrum/hub/room.h"
 
-#define OCCUPANTS_MOST 50000
+#define OCCUPANTS_MOST 50000            /* of one room */
+#define OCCUPANT_BYTES_MOST (32u << 20) /* of all rooms of one user */
 static const size_t text_bytes[OCCUPANT_TEXTS] = {1023, 1024, 1023, 1023, 64};
 
 const char *occupant_text(const struct occupant *occupant, enum occupant_text which)
 {
 	size_t start = which ? occupant->end[which - 1] : 0;
 	return start == occupant->end[which] ? "" : occupant->texts + start;
+}
+
+static size_t occupant_bytes(const struct occupant *occupant)
+{
+	return sizeof *occupant + occupant->end[OCCUPANT_TEXTS - 1];
 }
 
 static unsigned place(const struct room *room, const char *nickname, bool *found)
@@ -83,11 +89,13 @@ struct occupant *occupant_put(struct room *room, const struct s2_participant *in
 		return NULL;
 	bool found;
 	unsigned at = place(room, in->nickname, &found);
-	if (!found && room->count >= OCCUPANTS_MOST)
+	if (!found && (room->count >= OCCUPANTS_MOST || room->user->occupant_bytes >= OCCUPANT_BYTES_MOST))
 		return NULL;
 	struct occupant *occupant = occupant_new(in);
 	*changed = !found || !shows_the_same(occupant, room->occupants[at]);
+	room->user->occupant_bytes += occupant_bytes(occupant);
 	if (found) {
+		room->user->occupant_bytes -= occupant_bytes(room->occupants[at]);
 		free(room->occupants[at]);
 	} else {
 		if (room->count == room->room) {
@@ -106,14 +114,17 @@ void occupant_remove(struct room *room, struct occupant *occupant)
 	bool found;
 	unsigned at = place(room, occupant_text(occupant, OCCUPANT_NICKNAME), &found);
 	room->count--;
+	room->user->occupant_bytes -= occupant_bytes(occupant);
 	memmove(room->occupants + at, room->occupants + at + 1, (room->count - at) * sizeof *room->occupants);
 	free(occupant);
 }
 
 void occupant_remove_all(struct room *room)
 {
-	for (unsigned i = 0; i < room->count; i++)
+	for (unsigned i = 0; i < room->count; i++) {
+		room->user->occupant_bytes -= occupant_bytes(room->occupants[i]);
 		free(room->occupants[i]);
+	}
 	free(room->occupants);
 	room->occupants = NULL;
 	room->count = room->room = 0;

@@ -33,21 +33,18 @@ struct room *room_find(const struct user *user, const char *node)
 	return room;
 }
 
-static bool same_name(const char *a, const char *b)
-{
-	if (!strcmp(a, b))
-		return true;
-	struct arena arena = {0};
-	bool same = !strcmp(jid_fold(&arena, a), jid_fold(&arena, b));
-	arena_fini(&arena);
-	return same;
-}
-
 static struct room *find_by_name(const struct user *user, const char *name)
 {
 	struct room *room = text_empty(name) ? NULL : user->rooms;
-	while (room && !same_name(room->name, name))
+	while (room && strcmp(room->name, name))
 		room = room->next;
+	if (room || !user->rooms || text_empty(name))
+		return room;
+	struct arena arena = {0};
+	const char *folded = jid_fold(&arena, name);
+	for (room = user->rooms; room && strcmp(room->folded, folded);)
+		room = room->next;
+	arena_fini(&arena);
 	return room;
 }
 
@@ -117,6 +114,7 @@ static void room_free(struct room *room)
 	list_remove(&room->joining_node);
 	occupant_remove_all(room);
 	free(room->name);
+	free(room->folded);
 	free(room->node);
 	free(room->nickname);
 	mem_free_secret(room->password);
@@ -186,6 +184,7 @@ static struct room *room_new(struct user *user, const char *node, const char *ni
 	room->user = user;
 	room->node = mem_strdup(node);
 	room->name = mem_strdup(address_name(&arena, node));
+	room->folded = mem_strdup(jid_fold(&arena, room->name));
 	room->nickname = mem_strdup(nickname);
 	room->password = mem_strdup(password);
 	list_init(&room->joining_node);
@@ -209,17 +208,28 @@ static void send_join(struct room *room, const char *nickname)
 		link_join_room(&room->user->seat, &(struct s2_room){room->name, nickname, room->password});
 }
 
+/* Why the user may not join now, or NULL. */
+static const char *join_refused(const struct user *user, const struct room *room)
+{
+	if (!room && room_count(user) >= ROOMS_MOST)
+		return "You are in too many rooms already.";
+	if (user->state == USER_ONLINE && link_unsent(&user->seat) >= HUB_UNSENT_MOST)
+		return "The network takes messages too slowly. Try again later.";
+	return NULL;
+}
+
 void room_join(struct hub *hub, const char *jid, const char *name, const char *node, const char *nickname,
                const char *password)
 {
 	struct user *user = user_start(hub, jid, nickname);
 	if (!user)
 		return;
-	struct resource *resource = user_resource_add(user, name);
 	struct room *room = room_find(user, node);
-	if (!resource || (!room && room_count(user) >= ROOMS_MOST)) {
+	const char *full = join_refused(user, room);
+	struct resource *resource = full ? NULL : user_resource_add(user, name);
+	if (!resource) {
 		hub_tell(hub, refused, jid, name, node, nickname, S2_RESOURCE_CONSTRAINT,
-		         "You are in too many rooms already.");
+		         full ? full : "Too many clients of yours are online.");
 		return;
 	}
 	bool inside = room && room->attendees & bit(resource);
@@ -227,8 +237,8 @@ void room_join(struct hub *hub, const char *jid, const char *name, const char *n
 		room->attendees |= bit(resource);
 		if (inside && room->state == ROOM_JOINED && !text_equal(nickname, room->nickname))
 			send_join(room, nickname); /* a new nickname */
-		else if (room->state == ROOM_JOINED)
-			replay(room, name, nickname);
+		else if (room->state != ROOM_JOINING)
+			replay(room, name, nickname); /* while the network is away: as it was */
 		return;
 	}
 	room = room_new(user, node, nickname, password);
@@ -382,7 +392,7 @@ static void occupant_left(struct room *room, const struct s2_participant *in, bo
 	value.status = S2_STATUS_NONE;
 	if (occupant && text_empty(value.real_name))
 		value.real_name = occupant_text(occupant, OCCUPANT_REAL_NAME);
-	if (occupant || self)
+	if (self || (occupant && room->state != ROOM_JOINING))
 		tell_occupant(room, &value, codes);
 	if (self) {
 		EACH_ATTENDEE(room, resource)
@@ -397,11 +407,13 @@ static void occupant_left(struct room *room, const struct s2_participant *in, bo
 static void occupant_renamed(struct room *room, const struct s2_participant *in, bool self)
 {
 	struct occupant *occupant = occupant_find(room, in->nickname);
+	bool shown = room->state != ROOM_JOINING;
 	if (occupant) {
 		struct s2_participant before = occupant_value(room, occupant);
 		before.new_nickname = in->new_nickname;
 		before.status = S2_STATUS_NONE;
-		tell_occupant(room, &before, ROOM_RENAMED | (self ? ROOM_SELF : 0));
+		if (shown)
+			tell_occupant(room, &before, ROOM_RENAMED | (self ? ROOM_SELF : 0));
 		occupant_remove(room, occupant);
 	}
 	struct s2_participant after = *in;
@@ -410,7 +422,7 @@ static void occupant_renamed(struct room *room, const struct s2_participant *in,
 	if (self)
 		mem_replace(&room->nickname, after.nickname);
 	bool changed;
-	if (occupant_put(room, &after, &changed))
+	if (occupant_put(room, &after, &changed) && shown)
 		tell_occupant(room, &after, self ? ROOM_SELF : 0);
 }
 
@@ -617,10 +629,10 @@ bool room_is_listed(const struct hub *hub, const struct user *user, const char *
 	const struct s2_room_listing *rooms;
 	size_t count = room_listing(hub, user, &rooms);
 	struct arena arena = {0};
-	const char *name = count ? address_name(&arena, node) : NULL;
+	const char *name = count ? jid_fold(&arena, address_name(&arena, node)) : NULL;
 	bool listed = false;
 	for (size_t i = 0; i < count && !listed; i++)
-		listed = same_name(rooms[i].name, name);
+		listed = !strcmp(jid_fold(&arena, rooms[i].name), name);
 	arena_fini(&arena);
 	return listed;
 }

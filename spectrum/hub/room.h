@@ -33,8 +33,8 @@ struct occupant {
 struct room {
 	struct room *next;
 	struct user *user;
-	char *name, *node;
-	char *nickname; /* the user's own, as the network has it */
+	char *name, *node, *folded; /* the network's name, the address's, the name for comparing */
+	char *nickname;             /* the user's own, as the network has it */
 	char *password;
 	struct occupant **occupants; /* sorted by nickname */
 	unsigned count, room;

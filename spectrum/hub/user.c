@@ -133,6 +133,9 @@ static void push_status(struct user *user)
 		return;
 	if (user->sent_status == best->status && text_equal(user->sent_text, best->text))
 		return;
+	if (link_unsent(&user->seat) >= HUB_UNSENT_MOST)
+		return; /* a backend that does not read: it gets the state when it does, or its successor at the log-in
+		         */
 	user->sent_status = best->status;
 	mem_replace(&user->sent_text, best->text);
 	link_status(&user->seat, best->status, best->text);
@@ -347,7 +350,7 @@ static void user_register_himself(struct user *user)
  * needs, nothing can be said. */
 static bool user_decide_unknown(struct user *user)
 {
-	if (!user->hub->configured && !user->seat.backend)
+	if (!user->hub->configured)
 		return true;
 	if (account_needs_registration(user->hub)) {
 		user_refuse(user, S2_REGISTRATION_REQUIRED, "You are not registered with this gateway.");
@@ -381,7 +384,7 @@ static void user_loaded(void *arg, const struct store_user *row, const char *err
 		copy_settings(user, row);
 		contact_load(user, row->buddies, row->buddy_count);
 		store_set_online(hub->store, user->id, true);
-	} else if (!user_decide_unknown(user)) {
+	} else if (!user->registered && !user_decide_unknown(user)) {
 		return;
 	}
 	user_wait_for_seat(user, NULL);
@@ -413,6 +416,8 @@ void user_load(struct user *user)
 void user_seated(void *arg, struct seat *seat)
 {
 	struct user *user = user_of_seat(seat);
+	/* A backend that takes users has said what its network needs, or will never say it. */
+	user->hub->configured = true;
 	if (!user->registered && !user_decide_unknown(user))
 		return;
 	send_login(user);
@@ -491,16 +496,21 @@ void user_delayed(void *arg, struct seat *seat, const char *text)
 	hub_tell(hub, account, user_of_seat(seat), NULL, ACCOUNT_CONNECTING, text);
 }
 
-void user_restart(struct user *user, const char *name, const char *password)
+void user_restart(struct user *user, int64_t id, const char *name, const char *password)
 {
 	struct hub *hub = user->hub;
+	bool seated = user->state == USER_CONNECTING || user->state == USER_ONLINE;
+	if (seated && user->seat.backend)
+		link_logout(&user->seat, user->name);
+	if (!user->registered)
+		store_set_online(hub->store, id, true);
+	user->registered = true;
+	user->id = id;
 	mem_replace(&user->name, name);
 	mem_free_secret(user->password);
 	user->password = mem_strdup(password);
-	if (user->state != USER_CONNECTING && user->state != USER_ONLINE)
+	if (!seated)
 		return;
-	if (user->seat.backend)
-		link_logout(&user->seat, user->name);
 	link_unseat(hub->link, &user->seat);
 	contact_offline(user, NULL);
 	contact_forget_status(user);
@@ -537,9 +547,27 @@ void user_available(struct hub *hub, const char *jid, const char *name, const st
 	user_load(user);
 }
 
+/* His server says that none of his clients is there: those that were not heard of since the XMPP link is back left
+ * while it was away. May free him. */
+static void drop_uninformed(struct user *user)
+{
+	for (struct resource *resource = user->resources, *next; resource; resource = next) {
+		next = resource->next;
+		bool last = !next && user->resources == resource;
+		if (resource->uninformed)
+			user_resource_drop(user, resource);
+		if (last)
+			return;
+	}
+}
+
 void user_unavailable(struct hub *hub, const char *jid, const char *name)
 {
 	struct user *user = hub_user(hub, jid);
+	if (user && !*name) {
+		drop_uninformed(user);
+		return;
+	}
 	struct resource *resource = user ? user_resource(user, name) : NULL;
 	if (!resource)
 		return;

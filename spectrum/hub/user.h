@@ -39,6 +39,7 @@ struct user {
 	struct resource *resources;
 	struct roster roster;
 	struct room *rooms;
+	size_t occupant_bytes; /* of all rooms */
 	struct waiting *waiting, **waiting_end;
 	unsigned waiting_count;
 	struct s2_room_listing *listing;
@@ -73,8 +74,8 @@ void user_load(struct user *);
 bool user_setting_true(const struct user *, const char *key);
 /* Logs out and frees. What waits is refused with `text`. */
 void user_logout(struct user *, const char *text);
-/* The account was changed: log in anew with it. */
-void user_restart(struct user *, const char *name, const char *password);
+/* The account was made or changed: log in with it, anew if he was. */
+void user_restart(struct user *user, int64_t id, const char *name, const char *password);
 
 /* conversation.c */
 /* Gives a message to the backend, or lets it wait for the log-in, or refuses it. */
