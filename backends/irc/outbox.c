@@ -21,7 +21,6 @@
 #define ANSWER_TIMEOUT_MS 60000
 #define NO_TEXT 412
 #define BARRIER_PREFIX "s2."
-#define BARRIER_LINES 5
 /* What a server may put into the prefix when it is not known: user and host of the usual lengths. */
 #define USUAL_USER_BYTES 11
 #define USUAL_HOST_BYTES 64
@@ -91,7 +90,6 @@ static void refuse(struct network *network, struct outgoing *one, enum s2_condit
 void outbox_fail(struct network *network, enum s2_condition condition, const char *text)
 {
 	loop_defer_cancel(&network->outbox.barrier);
-	network->outbox.awaited = network->outbox.unguarded = 0;
 	LIST_EACH (&network->outbox.sent, node) {
 		struct outgoing *one = LIST_ITEM(node, struct outgoing, node);
 		refuse(network, one, condition, text);
@@ -112,24 +110,18 @@ static size_t line_budget(const struct network *network, const char *target, boo
 	return line > used ? line - used : 0;
 }
 
-/* A PING behind all that was not guarded by one yet. While one is under way the next waits for its PONG, or for enough
- * lines: each costs as much of the rate as a line of text. */
 static void send_barrier(void *arg)
 {
 	struct network *network = arg;
-	struct outbox *outbox = &network->outbox;
+	unsigned number = ++network->outbox.next_barrier;
 	char token[24];
-	if (!outbox->unguarded || (outbox->awaited && outbox->unguarded < BARRIER_LINES))
-		return;
-	snprintf(token, sizeof token, BARRIER_PREFIX "%u", outbox->next_barrier + 1);
+	snprintf(token, sizeof token, BARRIER_PREFIX "%u", number);
 	if (!network_send(network, "PING", token, NULL))
 		return; /* the time-out takes what waits for it */
-	outbox->awaited = ++outbox->next_barrier;
-	outbox->unguarded = 0;
-	LIST_EACH (&outbox->sent, node) {
+	LIST_EACH (&network->outbox.sent, node) {
 		struct outgoing *one = LIST_ITEM(node, struct outgoing, node);
 		if (!one->barrier && !one->wants_echo)
-			one->barrier = outbox->awaited;
+			one->barrier = number;
 	}
 }
 
@@ -167,7 +159,6 @@ static bool send_line(struct network *network, struct outgoing *one, const char 
 		tag = label;
 	}
 	one->lines++;
-	network->outbox.unguarded += !one->wants_echo;
 	static uintptr_t last_token;
 	if (last)
 		one->token = last_token = (last_token + 2) | 1; /* odd numbers are messages, even ones joins */
@@ -349,10 +340,6 @@ bool outbox_pong(struct network *network, const char *token)
 		if (one->barrier && one->barrier <= number)
 			complete(network, one);
 	}
-	if (number == network->outbox.awaited) {
-		network->outbox.awaited = 0;
-		send_barrier(network);
-	}
 	return true;
 }
 
@@ -419,7 +406,6 @@ void outbox_tick(struct network *network, uint64_t now)
 			network_wake(network, one->sent_ms + ANSWER_TIMEOUT_MS);
 			continue;
 		}
-		network->outbox.awaited = 0;
 		refuse(network, one, S2_REMOTE_SERVER_TIMEOUT, "The IRC server did not confirm the message.");
 		outgoing_free(network, one);
 	}

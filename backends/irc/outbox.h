@@ -23,8 +23,6 @@ struct outbox {
 	struct list sent; /* struct outgoing, oldest first */
 	size_t count, bytes;
 	unsigned next_label, next_barrier;
-	unsigned awaited;        /* the newest PING that was not answered, 0 = none */
-	unsigned unguarded;      /* lines behind it */
 	struct deferred barrier; /* sends the PING at the end of the turn */
 };
 

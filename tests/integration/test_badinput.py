@@ -44,7 +44,7 @@ BAD_STREAMS = {
 
 
 @pytest.mark.parametrize("bad", BAD_STREAMS)
-async def test_bad_bytes_end_the_stream_and_nothing_else(gateways, host, bad):
+async def test_sec_27_bad_bytes_end_the_stream_and_nothing_else(gateways, host, bad):
     gateway = await gateways(host)
     await host.login()
     romeo = host.user("romeo")
@@ -121,7 +121,7 @@ async def test_odd_stanzas_leave_the_link_alone(gateways, host, odd):
 
 
 @pytest.mark.slow
-async def test_names_from_strangers_do_not_pile_up(gateways, host):
+async def test_sec_26_names_from_strangers_do_not_pile_up(gateways, host):
     gateway = await gateways(host)
     await host.login()
     romeo = host.user("romeo")
@@ -141,7 +141,7 @@ async def test_names_from_strangers_do_not_pile_up(gateways, host):
     assert gateway.rss_kb() - before < 16 * 1024
 
 
-async def test_a_flood_of_strangers_disturbs_nobody(gateways, host):
+async def test_sec_26_a_flood_of_strangers_disturbs_nobody(gateways, host):
     gateway = await gateways(host)
     await host.login()
     romeo = host.user("romeo")
@@ -196,7 +196,7 @@ async def test_bytes_that_are_no_utf8_from_irc(irc, people, irc_people, ngircd):
     await user.expect(message(f"{room}/bytes", "after"))
 
 
-async def test_line_ends_in_a_text_are_no_commands(irc, people, irc_people, ngircd):
+async def test_sec_25_line_ends_in_a_text_are_no_commands(irc, people, irc_people, ngircd):
     bob = await irc_people("crlf", ngircd)
     await bob.join("#crlf")
     user = await people()
@@ -257,7 +257,7 @@ def test_a_good_configuration_passes(directories):
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_in_the_configuration_are_named(directories, mistake):
+def test_c_3_cr_9_cr_10_mistakes_in_the_configuration_are_named(directories, mistake):
     old, new, named, fails = MISTAKES[mistake]
     path = configuration(directories("config"), old, new)
     status, said = check_configuration(path)
@@ -269,7 +269,7 @@ def test_mistakes_in_the_configuration_are_named(directories, mistake):
 
 
 @pytest.mark.parametrize("mistake", [m for m in MISTAKES if MISTAKES[m][3]])
-def test_a_start_with_mistakes_fails_with_the_same_words(directories, mistake):
+def test_c_18_rb_10_a_start_with_mistakes_fails_with_the_same_words(directories, mistake):
     old, new, named, _ = MISTAKES[mistake]
     path = configuration(directories("config"), old, new)
     done = subprocess.run([program.MAIN, "-n", path], capture_output=True, text=True, timeout=LIMIT, check=False)
@@ -302,7 +302,7 @@ async def test_a_database_that_cannot_be_opened_ends_the_start(gateways, prosody
     assert "/proc/no/such" in gateway.log()
 
 
-async def test_only_one_may_run(gateways, prosody):
+async def test_c_16_rb_11_only_one_may_run(gateways, prosody):
     first = await gateways(prosody)
     done = subprocess.run([program.MAIN, "-n", first.configuration], capture_output=True, text=True, timeout=LIMIT,
                           check=False)

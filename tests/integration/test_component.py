@@ -17,7 +17,7 @@ def identities(answer):
     return [(i.get("category"), i.get("type"), i.get("name")) for i in answer.xml.iterfind(f".//{{{DISCO_INFO}}}identity")]
 
 
-async def test_ends_quickly_on_sigterm_and_leaves_no_files(echo):
+async def test_c_16_ends_quickly_on_sigterm_and_leaves_no_files(echo):
     run = echo.directory / "run"
     assert (run / f"{GW}.pid").read_text().strip() == str(echo.pid)
     await echo.backend_started()
@@ -33,7 +33,7 @@ async def test_a_wrong_secret_is_told_in_one_line_and_tried_again(gateways, pros
     assert gateway.running()
 
 
-async def test_waits_for_a_server_that_is_not_there_yet(gateways, own_prosody):
+async def test_c_19_waits_for_a_server_that_is_not_there_yet(gateways, own_prosody):
     own_prosody.stop()
     gateway = await gateways(own_prosody, up=False)
     await gateway.logged("refused")
@@ -55,7 +55,7 @@ async def test_comes_back_after_the_server_was_restarted(gateways, own_prosody, 
     await again.expect(message(f"echo@{GW}", "still there?"))
 
 
-async def test_the_component_says_what_it_is(echo, people):
+async def test_x_2_the_component_says_what_it_is(echo, people):
     user = await people()
     info = await user.iq(GW, f"<query xmlns='{DISCO_INFO}'/>")
     assert identities(info)[0] == ("gateway", "xmpp", "Test gateway")
@@ -116,7 +116,7 @@ async def test_a_contact_says_what_it_is(echo, people):
     assert card.type == "result"
 
 
-async def test_a_broken_backend_does_not_keep_the_component_away(gateways, prosody, people, directories):
+async def test_w_5_a_broken_backend_does_not_keep_the_component_away(gateways, prosody, people, directories):
     broken = directories("broken") / "backend"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)

@@ -37,7 +37,7 @@ def has_ended(pid):
 
 
 @pytest.mark.parametrize("backend", ["echo", "old", "confirming"])
-async def test_killed_backend(gateways, prosody, people, backend):
+async def test_rb_1_killed_backend(gateways, prosody, people, backend):
     command = {"echo": {}, "old": {"backend": SCRIPTED}, "confirming": {"backend": f"{SCRIPTED} --extended"}}[backend]
     gateway = await gateways(prosody, **command)
     user = await people()
@@ -133,7 +133,7 @@ async def test_backend_that_breaks_the_line(gateways, prosody, people, fault):
 
 
 @pytest.mark.parametrize("fault", ["FBAD", "FZERO", "FTYPE", "FOLD", "FLACK", "FPONG", "FSTATS", "DRIP"])
-async def test_strange_frames_are_stepped_over(gateways, prosody, people, fault):
+async def test_w_7_rb_9_strange_frames_are_stepped_over(gateways, prosody, people, fault):
     gateway = await gateways(prosody, SCRIPTED)
     user = await people()
     await user.login(GW)
@@ -147,7 +147,7 @@ async def test_strange_frames_are_stepped_over(gateways, prosody, people, fault)
     assert len(ledger.echoed()) == 40 and gateway.backends() == [pid]
 
 
-async def test_a_backend_cannot_speak_for_users_of_another(gateways, prosody, people):
+async def test_w_11_sec_3_a_backend_cannot_speak_for_users_of_another(gateways, prosody, people):
     await gateways(prosody, SCRIPTED, **{"service.users_per_backend": 1})
     attacker, victim = await people(), await people()
     await attacker.login(GW)
@@ -161,7 +161,7 @@ async def test_a_backend_cannot_speak_for_users_of_another(gateways, prosody, pe
     await ledger.until_echoed(GW)
 
 
-async def test_text_that_is_no_text_is_cleaned(gateways, prosody, people):
+async def test_w_10_sec_16_text_that_is_no_text_is_cleaned(gateways, prosody, people):
     await gateways(prosody, SCRIPTED)
     user = await people()
     await user.login(GW)
@@ -262,6 +262,42 @@ async def test_what_waits_for_the_link_survives_a_kill(gateways, host):
     await host.login()
     await romeo.sync()
     assert not host.take(message(EVE, type="chat")), "delivered again"
+
+
+async def test_what_waits_is_stored_once(gateways, host):
+    """Nothing is confirmed, the link breaks again and again, the process is killed: what was kept comes once."""
+    gateway = await gateways(host, SCRIPTED)
+    await host.login()
+    romeo = host.user("romeo")
+    await romeo.login()
+    bodies = [f"x{n}" for n in range(3)]
+    host.confirms = False
+    romeo.send_message(EVE, "B3")
+    for _ in range(4):
+        for body in bodies:
+            await romeo.expect(message(EVE, body))
+        host.link.cut()
+        await host.login()
+    database = sqlite3.connect(gateway.directory / "work/database.sql", isolation_level=None)
+    end = time.monotonic() + 10
+    while not stored_stanzas(database):
+        assert time.monotonic() < end, "nothing is stored"
+        await asyncio.sleep(0.05)
+    gateway.kill()
+    host.take(message(EVE))
+    assert [stored_stanzas(database).count(f"<body>{body}</body>") for body in bodies] == [1, 1, 1]
+    database.close()
+    host.confirms = True
+    gateway.start()
+    await host.login()
+    romeo.send("presence")
+    await romeo.expect(available(GW))
+    assert [s.body for s in host.take(message(EVE))] == bodies
+
+
+def stored_stanzas(database):
+    (table,) = [name for name, in database.execute("SELECT name FROM sqlite_master WHERE name LIKE '%pending%'")]
+    return "".join(str(value) for row in database.execute(f"SELECT * FROM {table}") for value in row)
 
 
 async def test_restarted_server(gateways, own_prosody, people):
@@ -365,7 +401,7 @@ async def test_a_confirmed_registration_survives(gateways, prosody, people):
         assert answer.xml.findtext(f".//{{{REGISTER}}}username") == f"bob{round}"
 
 
-async def test_a_locked_database_stops_nothing_else(gateways, prosody, people):
+async def test_s_7_rb_5_a_locked_database_stops_nothing_else(gateways, prosody, people):
     gateway = await gateways(prosody)
     user, late = await people(), await people()
     await user.login(GW)

@@ -251,7 +251,7 @@ async def test_actions(alice, room):
 
 
 @pytest.mark.parametrize("text", ["/me", "/me ", "/whois", "/", "/msg", "/nick ", "/me\n", "\x01", "/me \n\n x"])
-async def test_commands_without_arguments_do_no_harm(alice, room, text):
+async def test_cr_15_commands_without_arguments_do_no_harm(alice, room, text):
     id = alice.say(room.name, text)
     await alice.expect(lambda f: f.type == "MESSAGE_RESULT" and f.fields["id"] == id)
     id = alice.say(room.name, "still here")
@@ -784,7 +784,7 @@ async def test_one_refused_capability_does_not_spoil_the_others(backends, fake):
 # TLS
 
 
-async def test_tls_with_an_untrusted_certificate(backends, inspircd):
+async def test_c_14_tls_with_an_untrusted_certificate(backends, inspircd):
     user = await User(await backends(), f"127.0.0.1:+{inspircd.tls_port}").login()
     room = user.enter("#room", fresh("al"))
     assert "certificate" in (await user.expect(room_error(room, "not-allowed")))["text"].lower()
@@ -889,14 +889,6 @@ async def test_unconfirmed_messages_are_returned(backends, fake):
     refused = await user.expect(got("MESSAGE_RESULT", id=id))
     assert refused["condition"] and refused["text"]
     assert not user.take(said(room, "no answer to this"))
-
-
-async def test_no_reconnect_where_it_is_not_wanted(backends, fake):
-    server = await fake()
-    user = await User(await backends(irc__reconnect=0), at(server)).login()
-    room, _, _ = await user.join("#room", "al")
-    server.link.close()
-    assert (await user.expect(got("ROOM_ERROR", room=room)))["text"]
 
 
 async def test_a_ban_ends_it_for_good(backends, fake):
@@ -1173,7 +1165,7 @@ async def test_garbage_before_the_welcome(backends, fake):
     await user.expect(participant(room, "al", flag=lambda f: f & ME))
 
 
-async def test_nothing_of_ours_breaks_the_line(backends, fake):
+async def test_sec_25_nothing_of_ours_breaks_the_line(backends, fake):
     server = await fake()
     user = await User(await backends(irc__throttle_interval_ms=0), at(server)).login()
     room, _, _ = await user.join("#room", "al")
@@ -1201,25 +1193,6 @@ async def test_the_throttle(backends, fake):
     server.link.send("PING :now")
     await server.received("PONG", "now")
     assert ("PRIVMSG", "#room", "line 4") not in server.got
-    for id in ids:
-        await user.expect(result(id))
-
-
-async def test_confirmations_cost_little(backends, fake):
-    server = await fake()
-    user = await User(await backends(irc__throttle_interval_ms=0), at(server)).login()
-    room, _, _ = await user.join("#room", "al")
-    held = []
-    server.on["PING"] = lambda link, args: held.append(args[0]) or True
-    ids = []
-    for n in range(23):
-        ids.append(user.say(room, f"line {n}"))
-        await server.received("PRIVMSG", "#room", f"line {n}")
-    await user.backend.sync()
-    assert len(held) == 5  # one at once, then behind each five lines
-    server.on.clear()
-    for token in held:
-        server.link.on_ping(token)
     for id in ids:
         await user.expect(result(id))
 

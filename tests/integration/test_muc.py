@@ -212,7 +212,7 @@ async def test_a_lost_client_leaves_its_rooms(pair, place):
     await bob.expect(lambda got: got.command in ("PART", "QUIT") and got.nick == user.nick)
 
 
-async def test_a_kick_is_told_with_who_and_why(pair, place):
+async def test_x_27_x_28_w_15_a_kick_is_told_with_who_and_why(pair, place):
     user, bob = pair
     bob.send(f"KICK {place.channel} {user.nick} :enough of this")
     own = await user.expect(unavailable(f"{place.room}/{user.nick}"))
@@ -369,7 +369,7 @@ async def test_two_networks_at_once(irc, people, irc_people, ngircd, inspircd):
         await bob.heard(place.channel, f"hello {bob.nick}")
 
 
-async def test_tls_with_a_certificate_that_nobody_trusts_is_refused(irc, people, inspircd):
+async def test_c_14_tls_with_a_certificate_that_nobody_trusts_is_refused(irc, people, inspircd):
     user = await people()
     room = f"#room%127.0.0.1\\3a+{inspircd.tls_port}@{GW}"
     user.enter(room, fresh_nick("al"))

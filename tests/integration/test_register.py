@@ -103,7 +103,7 @@ async def test_names_must_match_the_pattern(gateways, prosody, people):
     assert field(await user.iq(GW, GET), "username") == "12345@sms.example"
 
 
-async def test_only_allowed_domains_register_when_it_is_not_public(gateways, prosody, people):
+async def test_x_6_only_allowed_domains_register_when_it_is_not_public(gateways, prosody, people):
     await gateways(prosody, **{"registration.enable_public_registration": 0, "service.allowed_servers": "example.org"})
     user = await people()
     refused(await user.register(GW, "bob"), "not-allowed", "forbidden")
@@ -114,7 +114,7 @@ async def test_an_allowed_domain_registers(gateways, prosody, people):
     assert (await (await people()).register(GW, "bob")).type == "result"
 
 
-async def test_without_database_the_error_says_so(gateways, prosody, people):
+async def test_x_6_without_database_the_error_says_so(gateways, prosody, people):
     await gateways(prosody, **{"database.type": "none"})
     user = await people()
     refused(await user.iq(GW, GET), "service-unavailable")
@@ -137,7 +137,7 @@ async def test_registering_asks_to_be_a_contact(echo, people):
     await user.expect(presence(GW, "subscribe"))
 
 
-async def test_unregistering_leaves_no_contact_behind(echo, people):
+async def test_x_10_unregistering_leaves_no_contact_behind(echo, people):
     user = await people()
     await user.login(GW)
     contacts = {GW, f"echo@{GW}"}
@@ -153,7 +153,7 @@ async def test_unregistering_leaves_no_contact_behind(echo, people):
     assert {item.get("subscription") for item in (await roster(user)).values()} == {"none"}
 
 
-async def test_changed_credentials_restart_the_session(echo, people):
+async def test_x_9_rb_12_changed_credentials_restart_the_session(echo, people):
     user = await people()
     await user.login(GW, "bob")
     await user.expect(available(f"echo@{GW}"))

@@ -33,12 +33,14 @@ def varint(number):
 
 
 def pack(fields):
-    """A protobuf message of {number: int, str, bytes, or a list of them}; None is left out."""
+    """A protobuf message of {number: int, str, bytes, another such message, or a list of them}; None is left out."""
     out = b""
     for number, value in fields.items():
         for item in value if isinstance(value, list) else [value]:
             if item is None:
                 continue
+            if isinstance(item, dict):
+                item = pack(item)
             if isinstance(item, int):
                 out += varint(number << 3) + varint(item)
             else:
@@ -138,7 +140,10 @@ class Backend:
             self.send(CONNECTED, {1: user})
 
     def on_16(self, card):  # VCARD
-        if 6 in card:
+        photo = PHOTOS.get(card.get(2, b""))
+        if photo:
+            self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], 4: "Full Name", 6: photo})
+        elif 6 in card:
             self.say(card[1], "photo", f"{len(card[6])} bytes of {card.get(5, b'').decode()}")
         else:
             self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], 4: "Full Name", 5: "nick", 6: b"\x89PNG"})
@@ -161,6 +166,8 @@ class Backend:
 
     def on_11(self, room):  # JOIN_ROOM
         user, nickname, name = room[1], room[2], room[3]
+        if name.startswith(b"#quiet"):  # what happens there is told by FRAMES
+            return
         if name == b"#locked":
             self.send(ROOM_ERROR, {1: user, 2: name, 3: nickname, 4: 8, 5: "Members only"})
             return
@@ -322,6 +329,15 @@ class Backend:
         self.send(ROOM_LIST, {1: ["#a", "#b"], 2: ["A", "B"]})
         self.say(user, peer, "after")
 
+    def frames(self, user, peer, text):
+        """`FRAMES [[type, {"field": value}], ...]`: sends these, about this user if field 1 says nothing else."""
+        def numbered(value):
+            if isinstance(value, list):
+                return [numbered(item) for item in value]
+            return {int(k): numbered(v) for k, v in value.items()} if isinstance(value, dict) else value
+        for kind, fields in json.loads(text[6:]):
+            self.send(kind, {1: user, **numbered(fields)})
+
     def query(self, user, peer, text):
         self.asker = user
         self.send(QUERY, {1: text[2:]})
@@ -331,13 +347,17 @@ class Backend:
         self.say(user, peer, "after")
 
 
+# What the cards of these contacts show: the first bytes tell what it is.
+PHOTOS = {b"png": b"\x89PNG\r\n\x1a\n" + bytes(20), b"jpeg": b"\xff\xd8\xff\xe0" + bytes(20), b"gif": b"GIF89a" + bytes(20),
+          b"webp": b"RIFF\0\0\0\0WEBP" + bytes(20), b"text": b"no picture at all, but words"}
+
 BODIES = {
     "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
     "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
     "DA": Backend.disconnect, "FLEN": Backend.bad_length, "FHUGE": Backend.bad_huge, "FBAD": Backend.bad_bytes,
     "FZERO": Backend.bad_zero, "FTYPE": Backend.bad_type, "FOLD": Backend.old_types, "FLACK": Backend.lacking,
     "FUSER": Backend.other_user, "FUTF": Backend.bad_text, "FPONG": Backend.pongs, "FSTATS": Backend.claim,
-    "LIST": Backend.list_all, "Q": Backend.query, "CONF": Backend.configure,
+    "LIST": Backend.list_all, "Q": Backend.query, "FRAMES": Backend.frames, "CONF": Backend.configure,
 }
 
 

@@ -62,7 +62,8 @@ class Link:
             return
         stanza = Stanza(element)
         if stanza.to == self.host.jid:
-            # As every server, we route what the component writes to itself.
+            if not self.host.confirms:
+                return
             self.write(ET.tostring(element, "unicode").replace(f'xmlns:ns0="{ACCEPT}"', "").replace("ns0:", ""))
         else:
             self.host.inbox.put(stanza)
@@ -101,6 +102,7 @@ class Host:
         self.faults = []
         self.link = None
         self.logins = 0
+        self.confirms = True  # sends back what the component writes to itself, as every server
         self._login = asyncio.Event()
         self._server = None
         self._tasks = set()

@@ -50,7 +50,7 @@ static struct config *load(const char *text, const char *jid, const struct confi
 }
 
 /* One line of a file, the value that a key then has, and the warning that is given, if any. */
-static void files_mean_what_they_say(void **state)
+static void C_1_files_mean_what_they_say(void **state)
 {
 	static const struct {
 		const char *text, *key, *value, *warning;
@@ -100,7 +100,7 @@ static void files_mean_what_they_say(void **state)
 	}
 }
 
-static void wrong_files_are_told_what_to_do(void **state)
+static void C_3_CR_9_wrong_files_are_told_what_to_do(void **state)
 {
 	static const struct {
 		const char *text, *error;
@@ -190,7 +190,7 @@ static void size_has_limits(void **state)
 	assert_non_null(strstr(str_text(&errors), "big.cfg: more than 100 errors; is this a configuration file?\n"));
 }
 
-static void values_have_the_type_that_is_asked_for(void **state)
+static void C_2_values_have_the_type_that_is_asked_for(void **state)
 {
 	struct config *config =
 	    load("[service]\nusers_per_backend = +7\nserver_mode = On\nadmin_jid = a@b\nadmin_jid = c@d\n"
@@ -432,10 +432,10 @@ static void samples_are_right(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(files_mean_what_they_say),
-    cmocka_unit_test(wrong_files_are_told_what_to_do),
+    cmocka_unit_test(C_1_files_mean_what_they_say),
+    cmocka_unit_test(C_3_CR_9_wrong_files_are_told_what_to_do),
     cmocka_unit_test(size_has_limits),
-    cmocka_unit_test(values_have_the_type_that_is_asked_for),
+    cmocka_unit_test(C_2_values_have_the_type_that_is_asked_for),
     cmocka_unit_test(command_line_wins),
     cmocka_unit_test(backends_add_what_the_file_leaves_open),
     cmocka_unit_test(backends_cannot_fill_the_memory),

@@ -761,7 +761,7 @@ static void child_tells_its_status(void **state)
 	assert_int_equal(run_shell("read -r line", NULL, -1), 1);
 }
 
-static void missing_programs_are_told_by_errno(void **state)
+static void CR_20_missing_programs_are_told_by_errno(void **state)
 {
 	static const struct {
 		char *program;
@@ -861,7 +861,7 @@ static const struct CMUnitTest tests[] = {
     TEST(listener_survives_a_lack_of_descriptors),
     TEST(listener_may_be_freed_when_it_accepts),
     TEST(child_tells_its_status),
-    TEST(missing_programs_are_told_by_errno),
+    TEST(CR_20_missing_programs_are_told_by_errno),
     TEST(child_can_be_killed),
     TEST(child_has_exactly_what_it_was_given),
     TEST(signals_of_the_child_are_as_usual),

@@ -164,7 +164,7 @@ static void reader_stops_when_told(void **state)
 	str_fini(&seen.all);
 }
 
-static void built_lines_hold_one_command(void **state)
+static void SEC_25_built_lines_hold_one_command(void **state)
 {
 	struct str out = {0};
 	assert_true(line_build(&out, "PRIVMSG", "#x", "a b", NULL));
@@ -346,7 +346,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(reader_cuts_what_is_too_long),
     cmocka_unit_test(reader_cuts_between_characters),
     cmocka_unit_test(reader_stops_when_told),
-    cmocka_unit_test(built_lines_hold_one_command),
+    cmocka_unit_test(SEC_25_built_lines_hold_one_command),
     cmocka_unit_test(names_compare_as_the_server_does),
     cmocka_unit_test(isupport_is_obeyed),
     cmocka_unit_test(addresses_name_the_server),

@@ -160,7 +160,7 @@ static void parts_have_1023_bytes_at_most(void **state)
 	arena_fini(&arena);
 }
 
-static void names_are_escaped_and_back(void **state)
+static void X_18_names_are_escaped_and_back(void **state)
 {
 	static const struct {
 		const char *name, *node;
@@ -219,7 +219,7 @@ static void every_short_name_comes_back(void **state)
 	arena_fini(&arena);
 }
 
-static void names_are_folded(void **state)
+static void X_17_names_are_folded(void **state)
 {
 	static const struct {
 		const char *name, *folded;
@@ -248,7 +248,7 @@ static void names_are_folded(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(addresses_are_parsed_and_prepared), cmocka_unit_test(what_is_no_address_is_refused),
-    cmocka_unit_test(parts_have_1023_bytes_at_most),     cmocka_unit_test(names_are_escaped_and_back),
-    cmocka_unit_test(every_short_name_comes_back),       cmocka_unit_test(names_are_folded),
+    cmocka_unit_test(parts_have_1023_bytes_at_most),     cmocka_unit_test(X_18_names_are_escaped_and_back),
+    cmocka_unit_test(every_short_name_comes_back),       cmocka_unit_test(X_17_names_are_folded),
 };
 RUN_TESTS(tests)

@@ -53,7 +53,7 @@ static void W_1_each_argument_stays_one(void **state)
 	}
 }
 
-static void the_jid_is_added_where_it_is_missing(void **state)
+static void W_3_the_jid_is_added_where_it_is_missing(void **state)
 {
 	static const struct {
 		char *words[4];
@@ -575,7 +575,7 @@ static void memory_is_flat_over_many_rounds(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(W_1_each_argument_stays_one),
-    cmocka_unit_test(the_jid_is_added_where_it_is_missing),
+    cmocka_unit_test(W_3_the_jid_is_added_where_it_is_missing),
     WITH_BENCH(W_1_the_backend_gets_all_arguments_of_main),
     WITH_BENCH(an_old_backend_serves_a_user),
     WITH_BENCH(an_extended_backend_serves_a_user),

@@ -325,7 +325,7 @@ static void s11_long_values_stay_whole(void **state)
 	free(longer);
 }
 
-static void s8_odd_passwords_are_taken_as_they_are(void **state)
+static void s8_cr14_odd_passwords_are_taken_as_they_are(void **state)
 {
 	struct env *env = *state;
 	static const char *const odd[] = {
@@ -359,7 +359,7 @@ static void s12_all_of_unicode(void **state)
 	assert_string_equal(env->user->buddies[0].name, text);
 }
 
-static void s13_no_password_is_readable_in_the_files(void **state)
+static void s13_sec10_no_password_is_readable_in_the_files(void **state)
 {
 	struct env *env = *state;
 	assert_null(put(env, ALICE, "alice", "a-very-secret-word", false));
@@ -413,7 +413,7 @@ static void s13_the_key_file_is_checked(void **state)
 	refuses_to_open(env, env->key);
 }
 
-static void s14_a_name_belongs_to_one_user(void **state)
+static void s14_sec14_a_name_belongs_to_one_user(void **state)
 {
 	struct env *env = *state;
 	assert_null(put(env, ALICE, "+4912345 Abc", "", true));
@@ -638,13 +638,13 @@ static const struct CMUnitTest tests[] = {
     OPENED(s5_avatar_hash_follows_the_contact),
     OPENED(s6_a_setting_needs_no_row),
     OPENED(s11_long_values_stay_whole),
-    OPENED(s8_odd_passwords_are_taken_as_they_are),
+    OPENED(s8_cr14_odd_passwords_are_taken_as_they_are),
     OPENED(s12_all_of_unicode),
-    OPENED(s13_no_password_is_readable_in_the_files),
+    OPENED(s13_sec10_no_password_is_readable_in_the_files),
     OPENED(s13_a_lost_key_gives_an_empty_password),
     OPENED(s13_a_password_is_bound_to_its_user),
     CLOSED(s13_the_key_file_is_checked),
-    OPENED(s14_a_name_belongs_to_one_user),
+    OPENED(s14_sec14_a_name_belongs_to_one_user),
     OPENED(s14_of_two_at_once_one_wins),
     OPENED(s15_spelling_is_kept_and_does_not_matter),
     CLOSED(an_old_database_opens_with_all_its_rows),

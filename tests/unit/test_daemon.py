@@ -133,7 +133,7 @@ def test_version(place, argument):
     (["--check-config=1", "gw.cfg"], "--check-config takes no value"),
     (["gw.cfg", "other.cfg"], "more than one configuration file: other.cfg"),
 ])
-def test_wrong_command_lines_are_refused(place, arguments, message):
+def test_c_17_wrong_command_lines_are_refused(place, arguments, message):
     result = place.run(*arguments)
     assert result.returncode == 1 and result.stdout == ""
     assert result.stderr == f"spectrum2: {message}; try spectrum2 --help\n"
@@ -145,7 +145,7 @@ def test_wrong_command_lines_are_refused(place, arguments, message):
     ["--config", "gw.cfg", "--service.jid", "x.example.org"],
     ["--config=gw.cfg", "--service.jid=x.example.org", "-d", "-n"],
 ])
-def test_the_jid_of_the_command_line_wins(place, arguments):
+def test_c_4_the_jid_of_the_command_line_wins(place, arguments):
     pidfile = place.path / "run/x.example.org.pid"
     result = place.run("--check-config", *arguments, "--service.password=")
     assert result.stdout.startswith("command line: service.password: not given")
@@ -191,7 +191,7 @@ def test_what_is_wrong_is_named(place, old, new, message):
     (1, 5347, "warning: gw.cfg:4: service.port: 5347 is for components; "),
     (0, 5347, None),
 ])
-def test_suspicious_ports_are_a_warning(place, mode, port, warning):
+def test_c_5_suspicious_ports_are_a_warning(place, mode, port, warning):
     place.config.write_text(PLAIN.replace("port = 5347", f"port = {port}").format(place.path))
     status, output = place.check(f"--service.server_mode={mode}")
     assert status == 0
@@ -244,7 +244,7 @@ def test_the_foreground_logs_to_stderr(place):
     assert process.returncode == 0 and not place.log.exists()
 
 
-def test_limits_of_a_run(place):
+def test_c_22_sec_11_limits_of_a_run(place):
     pid = place.start()
     fields = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status"))
     limits = [line.split() for line in open(f"/proc/{pid}/limits") if line.startswith("Max open files")][0]
@@ -254,7 +254,7 @@ def test_limits_of_a_run(place):
     end(pid)
 
 
-def test_a_second_start_is_refused_and_names_the_first(place):
+def test_c_16_a_second_start_is_refused_and_names_the_first(place):
     pid = place.start()
     for arguments in ([], ["-n"]):
         result = place.run(*arguments, place.config)
@@ -264,7 +264,7 @@ def test_a_second_start_is_refused_and_names_the_first(place):
     end(pid)
 
 
-def test_a_pid_file_that_was_left_behind_does_no_harm(place):
+def test_c_16_rb_11_a_pid_file_that_was_left_behind_does_no_harm(place):
     pid = place.start()
     end(pid, signal.SIGKILL)
     assert place.pidfile.exists()
@@ -275,7 +275,7 @@ def test_a_pid_file_that_was_left_behind_does_no_harm(place):
 
 @pytest.mark.parametrize("stumble, message", [("fail", "spectrum2: port 5222 is taken\n"),
                                               ("die", "spectrum2: killed by signal 9 during the start\n")])
-def test_a_failed_start_is_told_by_the_parent(place, stumble, message):
+def test_c_18_rb_10_a_failed_start_is_told_by_the_parent(place, stumble, message):
     result = place.run(place.config, STUMBLE=stumble)
     assert result.returncode == 1 and result.stderr == message
     if stumble == "fail":
@@ -351,7 +351,7 @@ def check_owner(place, pid):
         assert "have no effect" in place.log.read_text()
 
 
-def test_another_user(place):
+def test_c_23_another_user(place):
     """Below a directory that others may write to, as the test's is, root himself makes nothing."""
     place.append("[service]\nuser = nobody\n")
     pid = place.start()

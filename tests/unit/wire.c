@@ -413,7 +413,7 @@ static void old_peers_get_old_fields_only(void **state)
 	          "13 user=a@b room=#c nickname=al affiliation=4 role=2 real_name=al@host actor=op");
 }
 
-static void times_are_read_in_every_form(void **state)
+static void W_13_CR_3_times_are_read_in_every_form(void **state)
 {
 	static const struct {
 		const char *hex; /* field 6 and what else there is */
@@ -484,7 +484,7 @@ static void bad_frames_are_told_apart(void **state)
 	}
 }
 
-static void a_frame_cannot_ask_for_memory_without_end(void **state)
+static void W_6_SEC_27_a_frame_cannot_ask_for_memory_without_end(void **state)
 {
 	/* Two bytes each: empty contacts, of which protobuf-c would make structures of more than a hundred bytes. */
 	size_t inner = 8u << 20;
@@ -506,7 +506,7 @@ static void a_frame_cannot_ask_for_memory_without_end(void **state)
 	arena_fini(&arena);
 }
 
-static void text_is_cleaned(void **state)
+static void W_10_SEC_16_text_is_cleaned(void **state)
 {
 	static const struct {
 		enum wire_direction direction;
@@ -596,10 +596,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(known_bytes_are_read_and_written),
     cmocka_unit_test(every_type_survives_the_way),
     cmocka_unit_test(old_peers_get_old_fields_only),
-    cmocka_unit_test(times_are_read_in_every_form),
+    cmocka_unit_test(W_13_CR_3_times_are_read_in_every_form),
     cmocka_unit_test(bad_frames_are_told_apart),
-    cmocka_unit_test(a_frame_cannot_ask_for_memory_without_end),
-    cmocka_unit_test(text_is_cleaned),
+    cmocka_unit_test(W_6_SEC_27_a_frame_cannot_ask_for_memory_without_end),
+    cmocka_unit_test(W_10_SEC_16_text_is_cleaned),
     cmocka_unit_test(numbers_out_of_range_become_neutral),
     cmocka_unit_test(frames_that_are_too_long_are_not_written),
 };
