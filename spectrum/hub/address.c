@@ -18,7 +18,8 @@ static const char *with_last_replaced(struct arena *arena, const char *text, cha
 /* Names of small letters, digits and dots are their own node. */
 static bool is_plain(const char *name)
 {
-	return *name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-")];
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+	return len > 0 && len <= JID_PART_BYTES && !name[len];
 }
 
 const char *address_of_contact(struct arena *arena, const char *name, bool escaped)
