@@ -8,6 +8,7 @@ What it does to the main process is chosen by options at the start (see main) an
 """
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -81,6 +82,8 @@ class Backend:
     def __init__(self, line, extended):
         self.line = line
         self.extended = extended
+        self.users = []  # who has logged in
+        self.asker = b""
         self.out = b""
 
     def send(self, kind, fields=None):
@@ -130,6 +133,7 @@ class Backend:
 
     def on_3(self, login):  # LOGIN
         user, password = login[1], login[3]
+        self.users.append(user)
         if password == b"crash":
             os.abort()
         if password == b"wrong":
@@ -338,6 +342,13 @@ class Backend:
         for kind, fields in json.loads(text[6:]):
             self.send(kind, {1: user, **numbered(fields)})
 
+    def storm(self, user, peer, text):
+        """`STORM COUNT SEED`: so many frames about anything."""
+        count, seed = map(int, text.split()[1:])
+        chance = random.Random(seed)
+        for _ in range(count):
+            self.send(*random_frame(chance, user, self.users))
+
     def query(self, user, peer, text):
         self.asker = user
         self.send(QUERY, {1: text[2:]})
@@ -351,13 +362,50 @@ class Backend:
 PHOTOS = {b"png": b"\x89PNG\r\n\x1a\n" + bytes(20), b"jpeg": b"\xff\xd8\xff\xe0" + bytes(20), b"gif": b"GIF89a" + bytes(20),
           b"webp": b"RIFF\0\0\0\0WEBP" + bytes(20), b"text": b"no picture at all, but words"}
 
+# What random frames are made of.
+NAMES = ["eve", "ann", "ben", "Eve", "control", "me", "a%b", "x@y.example", "", " ", "\ue000", "n" * 1100, "\u00e4\u4f60", "<&>"]
+ROOMS = ["#quiet", "#quiet1", "#quiet2", "#QUIET", "plain", "eve", "", "#" + "r" * 1100]
+TEXTS = ["", "hello", "two\nlines", "a & b < c", "t" * 5000, b"\xff\xfe\x01", "<b>bold", "<p>fine</p>", "]]>", "/me waves"]
+TIMES = ["20200102T030405", "1577934245", "never", "", None]
+KINDS = [CONNECTED, DISCONNECTED, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSAGE, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED,
+         ROOM_SUBJECT_CHANGED, VCARD, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST, ATTENTION, STATS, QUERY, ROOM_LIST, ACK,
+         MESSAGE_RESULT, ROOM_ERROR, RAW_XML, PONG, 99]
+
+
+def random_frame(chance, user, users):
+    """(type, fields): mostly possible, about this user or others. Users are rarely disconnected."""
+    kind = chance.choice(KINDS)
+    if kind in (CONNECTED, DISCONNECTED) and chance.random() < 0.9:
+        kind = PARTICIPANT_CHANGED
+    who = chance.choice([user] * 6 + users[-20:] + [b"nobody@nowhere", b""])
+    name, room, text = chance.choice(NAMES), chance.choice(ROOMS), chance.choice(TEXTS)
+    number = chance.choice([0, 0, 0, 1, 2, 3, 5, 6, 7, 16, -1, 1 << 30])
+    if kind == PARTICIPANT_CHANGED:
+        flags = chance.choice([0, 0, 0, 1, 16, 16, 32, 4, 2, 8, 64, 127])
+        return kind, {1: who, 2: room, 3: name, 4: flags, 5: number, 6: text, 7: chance.choice([None] * 5 + NAMES),
+                      101: chance.choice([None, number]), 103: chance.choice([None, "real"])}
+    if kind in (CONV_MESSAGE, ROOM_SUBJECT_CHANGED, ATTENTION, ACK):
+        return kind, {1: who, 2: chance.choice([name, room]), 3: text, 4: chance.choice([None, name]),
+                      5: chance.choice([None, text]), 6: chance.choice(TIMES), 8: chance.choice([None, "id", "i" * 10240]),
+                      9: chance.choice([None, 1]), 11: chance.choice([[], [{1: "https://example.org/", 3: text}]])}
+    if kind in (BUDDY_CHANGED, BUDDY_REMOVED, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST):
+        return kind, {1: who, 2: name + str(chance.randrange(300)) if name else name, 3: text, 4: [text], 5: number, 6: text,
+                      7: "0" * 40, 8: chance.choice([None, 1])}
+    if kind == ROOM_LIST:
+        return kind, {1: ROOMS, 2: ROOMS, 3: chance.choice([who, None])}
+    if kind in (ROOM_ERROR, ROOM_NICKNAME_CHANGED):
+        return kind, {1: who, 2: chance.choice([name, room]), 3: chance.choice([name, room]), 4: number, 5: text}
+    return kind, {1: who, 2: number if kind in (DISCONNECTED, STATS) else name, 3: number if kind in (VCARD, STATS) else text,
+                  4: number if kind == MESSAGE_RESULT else text, 5: text, 6: text}
+
+
 BODIES = {
     "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
     "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
     "DA": Backend.disconnect, "FLEN": Backend.bad_length, "FHUGE": Backend.bad_huge, "FBAD": Backend.bad_bytes,
     "FZERO": Backend.bad_zero, "FTYPE": Backend.bad_type, "FOLD": Backend.old_types, "FLACK": Backend.lacking,
     "FUSER": Backend.other_user, "FUTF": Backend.bad_text, "FPONG": Backend.pongs, "FSTATS": Backend.claim,
-    "LIST": Backend.list_all, "Q": Backend.query, "FRAMES": Backend.frames, "CONF": Backend.configure,
+    "LIST": Backend.list_all, "Q": Backend.query, "FRAMES": Backend.frames, "STORM": Backend.storm, "CONF": Backend.configure,
 }
 
 
