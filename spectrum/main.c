@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* spectrum2: one instance of the gateway. Reads what it is told, becomes a daemon, runs the XMPP side until it is asked
  * to end. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -54,6 +55,13 @@ static void run(struct instance *instance)
 	loop_free(&instance->loop);
 }
 
+/* Buffers of a burst go back to the system when it is over, instead of raising the bar for the next one. */
+static void limit_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
 static int start(struct instance *instance)
 {
 	instance->config = options_load_config(&instance->options);
@@ -71,6 +79,7 @@ int main(int argc, char **argv)
 {
 	struct instance instance = {0};
 	int status;
+	limit_heap();
 	if (!options_read(&instance.options, argc, argv, &status))
 		return status;
 	status = instance.options.check_config ? options_check_config(&instance.options) : start(&instance);

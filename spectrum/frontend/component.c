@@ -25,6 +25,7 @@
 #define STOP_MS 800           /* for the last messages to be confirmed */
 #define KEPT_FULL (16u << 20)
 #define KEPT_LOW (8u << 20)
+#define UNSENT_FULL (2u << 20) /* bytes that the server has not taken yet */
 #define BARRIER_ID "s2-barrier-"
 
 enum component_state { COMPONENT_DOWN, COMPONENT_CONNECTING, COMPONENT_HANDSHAKE, COMPONENT_UP };
@@ -181,13 +182,13 @@ static void barrier_wanted(struct component *component)
 
 static void check_full(struct component *component)
 {
-	size_t held = component->kept.len + (component->conn ? conn_unsent(component->conn) : 0);
-	bool full = held >= (component->full ? KEPT_LOW : KEPT_FULL);
+	size_t kept = component->kept.len, unsent = component->conn ? conn_unsent(component->conn) : 0;
+	bool full =
+	    component->full ? kept >= KEPT_LOW || unsent > CONN_LOW_WATER : kept >= KEPT_FULL || unsent >= UNSENT_FULL;
 	if (full == component->full)
 		return;
 	component->full = full;
-	log_warn("messages for the XMPP server %s bytes=%zu",
-	         full ? "fill their queue: the backends wait" : "flow again", held);
+	log_debug("the backends %s kept=%zu unsent=%zu", full ? "wait" : "go on", kept, unsent);
 	component->events->full(component->arg, full);
 }
 
@@ -332,12 +333,18 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	}
 }
 
+static void on_drained(void *arg)
+{
+	check_full(arg);
+}
+
 static void on_closed(void *arg, const char *reason)
 {
 	link_lost(arg, reason);
 }
 
-static const struct conn_events conn_table = {.connected = on_connected, .input = on_input, .closed = on_closed};
+static const struct conn_events conn_table = {
+    .connected = on_connected, .input = on_input, .drained = on_drained, .closed = on_closed};
 
 static void connect_now(void *arg)
 {

@@ -224,6 +224,22 @@ async def test_messages_from_the_network_wait_for_the_link(gateways, host):
     assert had == [f"x{n}" for n in range(50)]
 
 
+async def test_a_server_that_does_not_read_gets_it_all_later(gateways, host):
+    """More than the buffers hold: the backend waits, and goes on as soon as the server takes some of it."""
+    await gateways(host)
+    await host.login()
+    romeo = host.user("romeo")
+    await romeo.login()
+    ledger = Ledger(romeo, ECHO)
+    host.link.writer.transport.pause_reading()
+    for _ in range(80):
+        ledger.send(100, " " + "x" * 3000)
+        await host.link.drain()
+    host.link.writer.transport.resume_reading()
+    await ledger.settle(GW, 15)
+    assert len(ledger.echoed()) > 500
+
+
 async def until_stored(gateway, predicate):
     """Until the predicate holds for the stanzas that the database keeps."""
     database = sqlite3.connect(gateway.directory / "work/database.sql")
