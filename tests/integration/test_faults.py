@@ -294,6 +294,8 @@ async def test_what_waits_is_stored_once(gateways, host):
             await romeo.expect(message(EVE, body))
         host.link.cut()
         await host.login()
+    for body in bodies:
+        await romeo.expect(message(EVE, body))
     database = sqlite3.connect(gateway.directory / "work/database.sql", isolation_level=None)
     end = time.monotonic() + 10
     while not stored_stanzas(database):
