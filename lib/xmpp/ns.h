@@ -12,6 +12,12 @@
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
 #define NS_REGISTER "jabber:iq:register"                        /* XEP-0077 */
 #define NS_GATEWAY "jabber:iq:gateway"                          /* XEP-0100 */
+#define NS_ROSTER "jabber:iq:roster"                            /* RFC 6121 section 2 */
+#define NS_ROSTER_EXCHANGE "http://jabber.org/protocol/rosterx" /* XEP-0144 */
+#define NS_PRIVILEGE_1 "urn:xmpp:privilege:1"                   /* XEP-0356 */
+#define NS_PRIVILEGE_2 "urn:xmpp:privilege:2"
+#define NS_FORWARD "urn:xmpp:forward:0"                         /* XEP-0297 */
+#define NS_CARBONS "urn:xmpp:carbons:2"                         /* XEP-0280 */
 #define NS_VERSION "jabber:iq:version"                          /* XEP-0092 */
 #define NS_LAST "jabber:iq:last"                                /* XEP-0012 */
 #define NS_PING "urn:xmpp:ping"                                 /* XEP-0199 */

@@ -16,6 +16,8 @@
 
 #define LOG_AREA "component"
 #define CONNECT_MS 10000
+#define STANZA_BYTES (2u << 20) /* users' rosters come whole */
+#define STANZA_NODES 65536
 #define HANDSHAKE_MS 15000
 #define RETRY_BASE_MS 250
 #define RETRY_CAP_MS 15000
@@ -368,7 +370,8 @@ struct component *component_new(struct loop *loop, const struct config *config, 
 	component->events = events;
 	component->arg = arg;
 	component->jid = config_text(config, "service.jid");
-	component->parser = parser_new(&(struct parser_limits){0}, &parser_table, component);
+	component->parser = parser_new(&(struct parser_limits){.stanza_bytes = STANZA_BYTES, .children = STANZA_NODES},
+	                               &parser_table, component);
 	component->retry = timer_new(loop, connect_now, component);
 	component->barrier_timer = timer_new(loop, barrier_due, component);
 	component->stop_timer = timer_new(loop, stop_now, component);

@@ -6,18 +6,25 @@
 
 #include "lib/base/log.h"
 #include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/iq.h"
+#include "spectrum/frontend/privilege.h"
 
 #define LOG_AREA "frontend"
 
 static void component_came_up(void *arg)
 {
 	struct frontend *frontend = arg;
+	roster_link_up(frontend->roster);
 	hub_frontend_up(frontend->hub);
 }
 
 static void component_went_down(void *arg)
 {
 	/* The users keep their sessions on the network; what comes for them is kept (component.h). */
+	struct frontend *frontend = arg;
+	iq_lose_all(frontend->iqs);
+	privilege_forget_all(frontend->privileges);
+	roster_link_down(frontend->roster);
 }
 
 static void component_stanza(void *arg, struct arena *arena, const struct element *stanza)
@@ -68,8 +75,10 @@ static const struct hub_events hub_table = {
     .notice = message_notice,
     .refused = presence_refused,
     .buddy = presence_buddy,
-    .buddy_subscribe = presence_buddy_subscribe,
-    .buddy_removed = presence_buddy_removed,
+    .online = roster_online,
+    .buddy_subscribe = roster_buddy_subscribe,
+    .buddy_changed = roster_buddy_changed,
+    .buddy_removed = roster_buddy_removed,
     .message = message_arrived,
     .typing = message_typing,
     .attention = message_attention,
@@ -92,6 +101,9 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->loop = loop;
 	frontend->config = config;
 	frontend->jid = config_text(config, "service.jid");
+	frontend->iqs = iq_table_new(frontend, loop);
+	frontend->privileges = privilege_table_new();
+	frontend->roster = roster_work_new(frontend);
 	frontend->component = component_new(loop, config, &component_table, frontend);
 	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
 	if (frontend->hub)
@@ -119,6 +131,9 @@ void frontend_free(struct frontend **at)
 	if (!frontend)
 		return;
 	hub_free(&frontend->hub);
+	roster_work_free(&frontend->roster);
+	iq_table_free(&frontend->iqs);
+	privilege_table_free(&frontend->privileges);
 	component_free(&frontend->component);
 	loop_defer_cancel(&frontend->cleaning);
 	str_fini(&frontend->caps);

@@ -8,6 +8,7 @@
 #include "lib/xmpp/stanza.h"
 #include "spectrum/frontend/component.h"
 #include "spectrum/frontend/frontend.h"
+#include "spectrum/frontend/roster.h"
 #include "spectrum/hub/hub.h"
 
 struct frontend {
@@ -15,6 +16,9 @@ struct frontend {
 	struct config *config;
 	struct hub *hub;
 	struct component *component;
+	struct iq_table *iqs;               /* iq.h */
+	struct privilege_table *privileges; /* privilege.h */
+	struct roster_work *roster;
 	const char *jid;    /* of the gateway */
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
@@ -86,8 +90,6 @@ void presence_account(void *arg, struct user *, const char *resource, enum accou
 void presence_refused(void *arg, const char *jid, const char *resource, const char *node, const char *nickname,
                       enum s2_condition, const char *text);
 void presence_buddy(void *arg, struct user *, const char *resource, const struct buddy *, bool gone);
-void presence_buddy_subscribe(void *arg, struct user *, const struct buddy *);
-void presence_buddy_removed(void *arg, struct user *, const struct buddy *);
 void presence_probe(void *arg, const char *jid);
 void message_notice(void *arg, const char *jid, const char *text, const enum s2_connection_error *);
 void message_arrived(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);

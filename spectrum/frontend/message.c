@@ -5,6 +5,7 @@
 
 #include "lib/base/random.h"
 #include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/privilege.h"
 
 #define BODY_BYTES 65536
 
@@ -63,6 +64,9 @@ static void read_parts(struct request *request, struct parts *parts)
 /* A message to the gateway itself. */
 static void to_gateway(struct request *request, const struct parts *parts)
 {
+	bool host = !*request->from.node && !*request->from.resource;
+	if (host && privilege_received(request->frontend->privileges, request->from.domain, request->stanza))
+		return;
 	if (!parts->body)
 		return;
 	struct writer *writer =

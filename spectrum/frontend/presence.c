@@ -86,6 +86,7 @@ static void subscribe(struct request *request)
 	} else if (request->target == TARGET_CONTACT && request->user) {
 		answer_type(request, "subscribed");
 		contact_subscribe(request->user, contact_name(request->arena, request->user, request->to.node));
+		roster_look(request->frontend->roster, request->user);
 	} else {
 		stanza_refuse(request, S2_REGISTRATION_REQUIRED, "Log in to the gateway to add contacts.");
 	}
@@ -142,6 +143,9 @@ void presence_received(struct request *request)
 	    {"probe", probe},
 	    {"error", error},
 	};
+	/* A host that shows us all presence of its users' contacts (XEP-0356) shows us our own, too. */
+	if (!strcmp(request->from.domain, request->frontend->jid))
+		return;
 	if (!request->type) {
 		available(request);
 		return;
@@ -207,30 +211,6 @@ void presence_buddy(void *arg, struct user *user, const char *resource, const st
 		disco_write_caps(frontend, writer);
 	}
 	stanza_close(frontend);
-}
-
-void presence_buddy_subscribe(void *arg, struct user *user, const struct buddy *buddy)
-{
-	struct frontend *frontend = arg;
-	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
-	if (!from)
-		return;
-	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, from, user_jid(user), "subscribe");
-	xml_leaf(writer, "nick", NS_NICK, text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
-	stanza_close(frontend);
-}
-
-void presence_buddy_removed(void *arg, struct user *user, const struct buddy *buddy)
-{
-	struct frontend *frontend = arg;
-	static const char *const types[] = {"unavailable", "unsubscribe", "unsubscribed"};
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
-		if (!from)
-			return;
-		stanza_open(frontend, "presence", COMPONENT_PASSING, from, user_jid(user), types[i]);
-		stanza_close(frontend);
-	}
 }
 
 void presence_probe(void *arg, const char *jid)

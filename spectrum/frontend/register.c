@@ -52,15 +52,12 @@ void register_get(struct request *request, const struct element *payload)
 	account_get(request->frontend->hub, request->from.bare, got, reply_new(request));
 }
 
-/* The gateway asks for the user's presence and shows him its own (XEP-0100 section 4.1.1). */
-static void subscribe(const struct reply *reply)
+/* Without the resource. */
+static const char *bare(const struct reply *reply)
 {
 	const char *slash = strchr(reply->to, '/');
 	size_t len = slash ? (size_t)(slash - reply->to) : strlen(reply->to);
-	struct frontend *frontend = reply->frontend;
-	stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid,
-	            arena_strndup(&frontend->arena, reply->to, len), "subscribe");
-	stanza_close(frontend);
+	return arena_strndup(&reply->frontend->arena, reply->to, len);
 }
 
 static void changed(void *arg, const struct account_info *info, enum s2_condition condition, const char *text)
@@ -70,7 +67,7 @@ static void changed(void *arg, const struct account_info *info, enum s2_conditio
 		reply_open(reply);
 		stanza_close(reply->frontend);
 		if (info->registered)
-			subscribe(reply);
+			roster_add_gateway(reply->frontend->roster, bare(reply));
 	} else {
 		reply_refuse(reply, condition, text);
 	}
@@ -110,11 +107,6 @@ void register_changed(void *arg, const char *jid, bool registered)
 		xml_close(writer);
 		stanza_close(frontend);
 	}
-	if (!registered) {
-		static const char *const types[] = {"unavailable", "unsubscribe", "unsubscribed"};
-		for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-			stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid, jid, types[i]);
-			stanza_close(frontend);
-		}
-	}
+	if (!registered)
+		roster_remove_gateway(frontend->roster, jid);
 }

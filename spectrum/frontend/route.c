@@ -5,6 +5,7 @@
 
 #include "lib/base/log.h"
 #include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/iq.h"
 #include "spectrum/hub/address.h"
 
 #define LOG_AREA "route"
@@ -34,8 +35,10 @@ static const struct iq_route {
 static void iq_received(struct request *request)
 {
 	const char *type = request->type ? request->type : "";
-	if (!strcmp(type, "result") || !strcmp(type, "error"))
+	if (!strcmp(type, "result") || !strcmp(type, "error")) {
+		iq_answered(request->frontend->iqs, request->arena, request->from.full, request->stanza);
 		return;
+	}
 	const struct element *payload = element_child(request->stanza, NULL, NULL);
 	if ((strcmp(type, "get") && strcmp(type, "set")) || !payload || element_next(payload, NULL, NULL)) {
 		stanza_refuse(request, S2_BAD_REQUEST, "An IQ request has type get or set and exactly one payload.");

@@ -14,7 +14,7 @@ enum buddy_text { BUDDY_NAME, BUDDY_FOLDED, BUDDY_ALIAS, BUDDY_GROUPS, BUDDY_STA
 enum buddy_flag {
 	BUDDY_SUBSCRIBED = 1, /* the user has it in his roster ("both"), else still to be asked ("ask") */
 	BUDDY_ESCAPED = 2,    /* its JID uses XEP-0106; the number is the database's */
-	BUDDY_REQUEST = 4,    /* wants to see the user's presence, not answered yet */
+	BUDDY_REQUEST = 4,    /* wants to see the user's presence, not answered yet; kept in the database, too */
 	BUDDY_BLOCKED = 8,    /* the number is the database's */
 	BUDDY_ASKED = 16,     /* the question was sent in this session */
 	BUDDY_UNSAVED = 32,

@@ -43,7 +43,20 @@ const char *contact_node_of_new(struct arena *arena, const struct hub *hub, cons
 	return address_of_contact(arena, name, escapes(hub));
 }
 
+const struct buddy *contact_find(const struct user *user, const char *name)
+{
+	return roster_find(&user->roster, name);
+}
+
+const struct buddy *contact_at(const struct user *user, unsigned at)
+{
+	return at < user->roster.count ? user->roster.items[at] : NULL;
+}
+
 /* ---- Database ---- */
+
+/* Of the flags. */
+#define KEPT_FLAGS (BUDDY_ESCAPED | BUDDY_REQUEST | BUDDY_BLOCKED)
 
 static void unsaved(struct user *user, struct buddy *buddy)
 {
@@ -73,7 +86,7 @@ void contact_save(struct user *user)
 		                    .groups = buddy_text(buddy, BUDDY_GROUPS),
 		                    .icon_hash = buddy_text(buddy, BUDDY_ICON),
 		                    .subscribed = buddy->flags & BUDDY_SUBSCRIBED,
-		                    .flags = buddy->flags & (BUDDY_ESCAPED | BUDDY_BLOCKED),
+		                    .flags = buddy->flags & KEPT_FLAGS,
 		                });
 	}
 }
@@ -94,8 +107,7 @@ void contact_load(struct user *user, const struct store_buddy *rows, size_t coun
 		struct buddy *buddy = roster_add(&user->roster, rows[i].name, NULL);
 		if (!buddy)
 			continue;
-		buddy->flags = (uint8_t)((rows[i].flags & (BUDDY_ESCAPED | BUDDY_BLOCKED)) |
-		                         (rows[i].subscribed ? BUDDY_SUBSCRIBED : 0));
+		buddy->flags = (uint8_t)((rows[i].flags & KEPT_FLAGS) | (rows[i].subscribed ? BUDDY_SUBSCRIBED : 0));
 		buddy = roster_set(&user->roster, buddy, BUDDY_ALIAS, rows[i].alias);
 		buddy = roster_set(&user->roster, buddy, BUDDY_GROUPS, rows[i].groups);
 		roster_set(&user->roster, buddy, BUDDY_ICON, rows[i].icon_hash);
@@ -203,23 +215,26 @@ static char *join_groups(struct arena *arena, const struct s2_buddy *in)
 	return text;
 }
 
-/* Takes over what the network says; true if something changed that the database keeps. */
-static bool contact_update(struct user *user, struct buddy **at, const struct s2_buddy *in)
+/* Takes over what the network says; true if something changed that the database keeps. *listed: of that, what the
+ * roster shows. */
+static bool contact_update(struct user *user, struct buddy **at, const struct s2_buddy *in, bool *listed)
 {
 	struct arena arena = {0};
 	struct roster *roster = &user->roster;
 	struct buddy *buddy = *at;
 	const char *groups = join_groups(&arena, in);
 	bool changed = !text_equal(buddy_text(buddy, BUDDY_ICON), in->icon_hash ? in->icon_hash : "");
+	*listed = false;
 	buddy = roster_set(roster, buddy, BUDDY_ICON, in->icon_hash);
 	if (!text_empty(in->alias)) {
-		changed = changed || strcmp(buddy_text(buddy, BUDDY_ALIAS), in->alias) != 0;
+		*listed = strcmp(buddy_text(buddy, BUDDY_ALIAS), in->alias) != 0;
 		buddy = roster_set(roster, buddy, BUDDY_ALIAS, in->alias);
 	}
 	if (groups) {
-		changed = changed || strcmp(buddy_text(buddy, BUDDY_GROUPS), groups) != 0;
+		*listed = *listed || strcmp(buddy_text(buddy, BUDDY_GROUPS), groups) != 0;
 		buddy = roster_set(roster, buddy, BUDDY_GROUPS, groups);
 	}
+	changed = changed || *listed;
 	buddy = roster_set(roster, buddy, BUDDY_STATUS, in->status_text);
 	buddy->status = (uint8_t)in->status;
 	changed = changed || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
@@ -233,7 +248,7 @@ void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 {
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
-	bool created = false;
+	bool created = false, listed = false;
 	struct buddy *buddy = roster_find(&user->roster, in->name);
 	if (!buddy && !text_equal(in->name, user->name))
 		buddy = contact_add(user, in->name, &created);
@@ -241,11 +256,13 @@ void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 		log_debug("contact without an address left out user=%s name=%s", user->jid, log_quote(in->name));
 		return;
 	}
-	if (contact_update(user, &buddy, in) || created)
+	if (contact_update(user, &buddy, in, &listed) || created)
 		unsaved(user, buddy);
 	if (!(buddy->flags & (BUDDY_SUBSCRIBED | BUDDY_ASKED))) {
 		buddy->flags |= BUDDY_ASKED;
 		hub_tell(hub, buddy_subscribe, user, buddy);
+	} else if (listed) {
+		hub_tell(hub, buddy_changed, user, buddy);
 	}
 	hub_tell(hub, buddy, user, NULL, buddy, false);
 }
@@ -290,7 +307,7 @@ static bool contact_confirm(struct user *user, const char *name)
 	struct buddy *buddy = contact_add(user, name, &created);
 	if (!buddy)
 		return true;
-	bool before = buddy->flags & BUDDY_SUBSCRIBED;
+	bool before = (buddy->flags & (BUDDY_SUBSCRIBED | BUDDY_REQUEST)) == BUDDY_SUBSCRIBED;
 	buddy->flags |= BUDDY_SUBSCRIBED;
 	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
 	if (!before) {
@@ -319,14 +336,46 @@ void contact_subscribed(struct user *user, const char *name)
 		contact_confirm(user, name);
 }
 
+void contact_listed(struct user *user, const char *name)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (!buddy)
+		return;
+	if (!(buddy->flags & BUDDY_SUBSCRIBED)) {
+		buddy->flags |= BUDDY_SUBSCRIBED;
+		unsaved(user, buddy);
+	}
+	/* The user's server may not have let it through before. */
+	if (buddy->status != S2_STATUS_NONE)
+		hub_tell(user->hub, buddy, user, NULL, buddy, false);
+}
+
+void contact_arrange(struct user *user, const char *name, const char *alias, const char *groups)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (!buddy || user->state != USER_ONLINE)
+		return;
+	if (alias)
+		buddy = roster_set(&user->roster, buddy, BUDDY_ALIAS, alias);
+	if (groups)
+		buddy = roster_set(&user->roster, buddy, BUDDY_GROUPS, groups);
+	unsaved(user, buddy);
+	tell_network(user, buddy, link_buddy_changed);
+}
+
 void contact_unsubscribe(struct user *user, const char *name, bool unsubscribed)
 {
 	struct buddy *buddy = roster_find(&user->roster, name);
 	if (!buddy)
 		return;
 	/* "unsubscribed" refuses a question; from a contact that is in the roster it only hides the user's presence. */
-	if (unsubscribed && (buddy->flags & BUDDY_SUBSCRIBED))
+	if (unsubscribed && (buddy->flags & BUDDY_SUBSCRIBED)) {
+		if (buddy->flags & BUDDY_REQUEST) {
+			buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+			unsaved(user, buddy);
+		}
 		return;
+	}
 	bool tell = !(buddy->flags & BUDDY_SUBSCRIBED) || config_bool(user->hub->config, "service.enable_remove_buddy");
 	if (tell)
 		tell_network(user, buddy, link_buddy_removed);

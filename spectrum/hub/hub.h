@@ -14,6 +14,7 @@
 
 struct hub;
 struct user;
+struct resource;
 struct room;
 struct occupant;
 
@@ -33,8 +34,13 @@ struct hub_events {
 
 	/* The contact's presence now. `gone`: unavailable, whatever it was. */
 	void (*buddy)(void *arg, struct user *, const char *resource, const struct buddy *, bool gone);
-	/* Ask the user to take the contact into his roster. */
+	/* The log-in to the network is done: what the user did to his roster meanwhile can be passed on. */
+	void (*online)(void *arg, struct user *);
+	/* The contact is to come into the user's roster; or (BUDDY_REQUEST) it asks to see his presence; or he has
+	 * added it himself (BUDDY_SUBSCRIBED) and the other direction is missing. */
 	void (*buddy_subscribe)(void *arg, struct user *, const struct buddy *);
+	/* The network has changed its alias or groups. */
+	void (*buddy_changed)(void *arg, struct user *, const struct buddy *);
 	/* The contact is to leave the user's roster. */
 	void (*buddy_removed)(void *arg, struct user *, const struct buddy *);
 
@@ -124,6 +130,13 @@ void user_available(struct hub *, const char *jid, const char *resource, const s
 /* Unavailable to the gateway, or an error that says so. With the last one the user is logged out. `resource` "": none
  * is there, as a server answers a probe. */
 void user_unavailable(struct hub *, const char *jid, const char *resource);
+/* The user's clients that are online, newest first. */
+const struct resource *client_first(const struct user *);
+const struct resource *client_after(const struct resource *);
+const char *client_name(const struct resource *);
+/* What the frontend wants to remember of a client, 0 at first; false if it is gone. */
+uint8_t client_mark(const struct resource *);
+bool client_set_mark(struct user *, const char *name, uint8_t mark);
 /* Answers a probe to the gateway (name NULL) or to a contact; false if that is not known. */
 bool user_probe(struct hub *, const char *jid, const char *resource, const char *name);
 
@@ -138,6 +151,14 @@ const char *contact_node_of_new(struct arena *, const struct hub *, const char *
 void contact_subscribe(struct user *, const char *name);
 void contact_subscribed(struct user *, const char *name);
 void contact_unsubscribe(struct user *, const char *name, bool unsubscribed);
+/* NULL if there is none. Borrowed until the contact changes. */
+const struct buddy *contact_find(const struct user *, const char *name);
+/* The contact behind `at`, in the order of names; NULL at the end. */
+const struct buddy *contact_at(const struct user *, unsigned at);
+/* It is in the roster now, and the user need not be asked. */
+void contact_listed(struct user *, const char *name);
+/* The user has given it this name (NULL: no news) and these groups (joined with \n; NULL: no news) in his roster. */
+void contact_arrange(struct user *, const char *name, const char *alias, const char *groups);
 /* Presences of all contacts to one resource. */
 void contact_present_all(struct user *, const char *resource);
 

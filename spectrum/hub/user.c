@@ -96,6 +96,41 @@ struct resource *user_resource_add(struct user *user, const char *name)
 	return resource;
 }
 
+static const struct resource *present(const struct resource *resource)
+{
+	while (resource && !resource->present)
+		resource = resource->next;
+	return resource;
+}
+
+const struct resource *client_first(const struct user *user)
+{
+	return present(user->resources);
+}
+
+const struct resource *client_after(const struct resource *resource)
+{
+	return present(resource->next);
+}
+
+const char *client_name(const struct resource *resource)
+{
+	return resource->name;
+}
+
+uint8_t client_mark(const struct resource *resource)
+{
+	return resource->mark;
+}
+
+bool client_set_mark(struct user *user, const char *name, uint8_t mark)
+{
+	struct resource *resource = user_resource(user, name);
+	if (resource)
+		resource->mark = mark;
+	return resource;
+}
+
 static void resource_free(struct resource *resource)
 {
 	free(resource->text);
@@ -432,6 +467,7 @@ void user_connected(void *arg, struct seat *seat)
 	user->attempts = 0;
 	log_info("online user=%s", user->jid);
 	hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, user->sent_text);
+	hub_tell(user->hub, online, user);
 	room_rejoin_all(user);
 	conversation_flush(user);
 }

@@ -24,6 +24,7 @@ struct resource {
 	uint8_t status;  /* s2_status */
 	bool present;    /* sent presence to the gateway; else here for a room only */
 	bool uninformed; /* the XMPP link was away: what it was told may be lost */
+	uint8_t mark;    /* the frontend's (client_set_mark) */
 	char name[];
 };
 

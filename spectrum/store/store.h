@@ -27,7 +27,7 @@ struct store_buddy {
 	const char *groups; /* joined with \n */
 	const char *icon_hash;
 	bool subscribed; /* both; else ask */
-	int flags;       /* 2 JID escaping, 8 blocked */
+	int flags;       /* 2 JID escaping, 4 wants to see the user's presence, 8 blocked */
 };
 
 struct store_setting {

@@ -14,7 +14,7 @@ import pytest_asyncio
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "peers"))
 
 import gateway as program
-from hosts import Prosody
+from hosts import Ejabberd, Prosody
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
 from person import RawUser
@@ -58,6 +58,16 @@ def prosody(directories):
 @pytest.fixture(scope="session")
 def privileged_prosody(directories):
     yield from serve(Prosody, directories("prosody"), privileged=True)
+
+
+@pytest.fixture(scope="session")
+def ejabberd(directories):
+    yield from serve(Ejabberd, directories("ejabberd"))
+
+
+@pytest.fixture(scope="session")
+def privileged_ejabberd(directories):
+    yield from serve(Ejabberd, directories("ejabberd"), privileged=True)
 
 
 @pytest.fixture

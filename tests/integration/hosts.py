@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Prosody as the XMPP server: host `localhost`, components `gw.localhost` and `irc.localhost` with the secret `secret`,
-only on 127.0.0.1. Accounts are written straight into its store, which it reads at each log-in."""
+"""XMPP servers, Prosody and ejabberd: host `localhost`, components `gw.localhost` and `irc.localhost` with the secret
+`secret`, only on 127.0.0.1. Prosody's accounts are written straight into its store, which it reads at each log-in;
+ejabberd's are made through its HTTP interface."""
 
 import itertools
+import json
 import pathlib
 import signal
 import subprocess
+import urllib.request
 
 from processes import LIMIT, Process, answers, free_port, wait_for
 
@@ -119,3 +122,108 @@ class Prosody(Process):
     def links(self, jid):
         """How often a component has logged in under this name since Prosody's start."""
         return len(self.log_lines(f"^{jid}:component.*External component successfully authenticated"))
+
+
+EJABBERD = """\
+hosts: [ localhost ]
+loglevel: info
+listen:
+  - {{ port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, access: all, shaper: none, max_stanza_size: 1048576 }}
+  - {{ port: {http_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api }} }}
+  - port: {component_port}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    access: all
+    shaper: none
+    hosts:
+{components}
+auth_method: [ internal ]
+acl:
+  gateway: {{ server: "{jid}" }}
+  here: {{ ip: 127.0.0.1/8 }}
+access_rules:
+  gateway: {{ allow: gateway }}
+api_permissions:
+  accounts: {{ who: {{ acl: here }}, what: [ register ] }}
+modules:
+  mod_adhoc: {{}}
+  mod_caps: {{}}
+  mod_carboncopy: {{}}
+  mod_disco: {{}}
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_private: {{}}
+  mod_pubsub: {{ plugins: [ flat, pep ] }}
+  mod_roster: {{}}
+  mod_vcard: {{}}
+{privileges}
+"""
+
+# The name of an access rule: with the name of an ACL ejabberd grants nothing.
+EJABBERD_PRIVILEGES = """\
+  mod_privilege:
+    roster: {{ both: gateway }}
+    message: {{ outgoing: gateway }}
+    presence: {{ managed_entity: gateway, roster: gateway }}
+"""
+
+
+class Ejabberd(Process):
+    """Its Erlang machine in the foreground, without a node name, so that nothing but its three ports is opened."""
+
+    def __init__(self, directory, privileged=False):
+        super().__init__(directory, "ejabberd")
+        self.privileged = privileged
+        self.port = self.component_port = self.http_port = None
+        self._numbers = itertools.count(1)
+
+    def _configure(self):
+        components = "\n".join(f'      "{jid}": {{ password: "{SECRET}" }}' for jid in COMPONENTS)
+        privileges = EJABBERD_PRIVILEGES.format() if self.privileged else ""
+        path = self.directory / "ejabberd.yml"
+        path.write_text(EJABBERD.format(port=self.port, component_port=self.component_port, http_port=self.http_port,
+                                        components=components, privileges=privileges, jid=COMPONENTS[0]))
+        (self.directory / "inetrc").touch()
+        return path
+
+    def _up(self):
+        if "eaddrinuse" in self.log():
+            return "port taken"
+        assert self.running(), f"ejabberd ended at start:\n{self.log()}"
+        return "up" if all(map(answers, (self.port, self.component_port, self.http_port))) else None
+
+    def start(self):
+        """Starts on the same ports as before, or on fresh ones the first time."""
+        first = self.port is None
+        for _ in range(5):
+            if first:
+                self.port, self.component_port, self.http_port = free_port(), free_port(), free_port()
+            self.log_path.unlink(missing_ok=True)
+            self.launch("erl", "-noinput", "-mnesia", "dir", f'"{self.directory}/db"', "-s", "ejabberd",
+                        EJABBERD_CONFIG_PATH=str(self._configure()), EJABBERD_LOG_PATH=str(self.log_path),
+                        ERL_LIBS="/usr/lib/x86_64-linux-gnu", ERL_INETRC=str(self.directory / "inetrc"),
+                        ERL_CRASH_DUMP=str(self.directory / "crash.dump"), HOME=str(self.directory))
+            if wait_for(self._up, "ejabberd accepts connections", 4 * LIMIT) == "up":
+                return self
+            self.end()
+            assert first, f"ejabberd's ports were taken while it was down:\n{self.log()}"
+        raise AssertionError("ejabberd found no free ports")
+
+    def stop(self):
+        return self.end(limit=2 * LIMIT)
+
+    def kill(self):
+        return self.end(signal.SIGKILL)
+
+    def account(self, name="user"):
+        """A new account; returns its user name. The password is `pass-NAME`."""
+        user = f"{name}{next(self._numbers)}"
+        account = {"user": user, "host": "localhost", "password": f"pass-{user}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/api/register", json.dumps(account).encode())
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+            assert "successfully" in answer.read().decode()
+        return user
+
+    def links(self, jid):
+        """How often a component has logged in under this name since the start."""
+        return len(self.log_lines(f"Accepted external component handshake authentication for {jid}"))

@@ -153,6 +153,7 @@ class Backend:
             self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], 4: "Full Name", 5: "nick", 6: b"\x89PNG"})
 
     def on_6(self, buddy):  # BUDDY_CHANGED
+        self.arranged = buddy
         if 8 in buddy:
             self.say(buddy[1], buddy[2], f"blocked={buddy[8]}")
         else:
@@ -353,6 +354,29 @@ class Backend:
         self.asker = user
         self.send(QUERY, {1: text[2:]})
 
+    def contacts(self, user, peer, text):
+        """`CONTACTS FIRST COUNT ALIAS GROUP`: says of so many that they are online."""
+        first, count, alias, group = text.split()[1:]
+        for number in range(int(first), int(first) + int(count)):
+            self.send(BUDDY_CHANGED, {1: user, 2: f"c{number}@net", 3: f"{alias} {number}", 4: [group], 5: 0})
+        self.say(user, peer, "after")
+
+    def gone(self, user, peer, text):
+        self.send(BUDDY_REMOVED, {1: user, 2: text.split()[1]})
+
+    def arrangement(self, user, peer, text):
+        """How the user arranged a contact last."""
+        fields = getattr(self, "arranged", {})
+        self.say(user, peer, "|".join(fields.get(n, b"").decode() for n in (2, 3, 4)))
+
+    def request(self, user, peer, text):
+        """Somebody wants to see the user's presence."""
+        self.send(AUTH_REQUEST, {1: user, 2: text.split()[1]})
+
+    def own(self, user, peer, text):
+        """The user has written this in another client of the network."""
+        self.send(CONV_MESSAGE, {1: user, 2: peer, 3: text.split(" ", 1)[1], 10: 1})
+
     def configure(self, user, peer, text):
         self.send(BACKEND_CONFIG, {1: text[5:].replace("|", "\n")})
         self.say(user, peer, "after")
@@ -400,6 +424,8 @@ def random_frame(chance, user, users):
 
 
 BODIES = {
+    "CONTACTS": Backend.contacts, "GONE": Backend.gone, "ARRANGED": Backend.arrangement, "REQUEST": Backend.request,
+    "OWN": Backend.own,
     "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
     "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
     "DA": Backend.disconnect, "FLEN": Backend.bad_length, "FHUGE": Backend.bad_huge, "FBAD": Backend.bad_bytes,

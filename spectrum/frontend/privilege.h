@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the XMPP servers of users allow the gateway to do in their names (XEP-0356, versions 1 and 2). Each says so for
+ * itself, by a message right after the link stands; nothing is believed beyond that link's end. */
+#ifndef SPECTRUM_FRONTEND_PRIVILEGE_H
+#define SPECTRUM_FRONTEND_PRIVILEGE_H
+
+#include <stdbool.h>
+
+#include "lib/xmpp/element.h"
+
+struct privilege {
+	const char *ns; /* the version that was announced */
+	bool roster_get, roster_set;
+	bool message; /* type outgoing */
+	bool presence_managed, presence_roster;
+	bool iq;     /* any at all */
+	char host[]; /* whose users it is about */
+};
+
+struct privilege_table;
+
+struct privilege_table *privilege_table_new(void);
+void privilege_table_free(struct privilege_table **);
+/* A message from a host to the gateway: true if it was an advert. It replaces the one before. */
+bool privilege_received(struct privilege_table *, const char *host, const struct element *message);
+/* NULL if that host has not said anything. */
+const struct privilege *privilege_find(const struct privilege_table *, const char *host);
+/* The link is down. */
+void privilege_forget_all(struct privilege_table *);
+
+#endif
