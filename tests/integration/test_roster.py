@@ -302,10 +302,12 @@ async def test_a_server_that_takes_roster_sets_without_a_word(gateways):
         await host.login()
         user = host.user()
         await user.login()
-        asked = await ask_for_roster(host, user.jid)
-        host.send(xml_element("iq", f"<query xmlns='{ROSTER}'/>", from_=user.jid, to=GW, id=asked.id, type="result"))
         set = await ask_for_roster(host, user.jid)
-        assert set.type == "set" and set.xml.find(f".//{{{ROSTER}}}item").get("jid") == f"echo@{GW}"
+        assert set.type == "get"
+        while set.type == "get":
+            host.send(xml_element("iq", f"<query xmlns='{ROSTER}'/>", from_=user.jid, to=GW, id=set.id, type="result"))
+            set = await ask_for_roster(host, user.jid)
+        assert set.xml.find(f".//{{{ROSTER}}}item").get("jid") == f"echo@{GW}"
         # The answer of somebody else does not count.
         forged = xml_element("iq", "", from_="mallory@localhost", to=GW, id=set.id, type="error")
         host.send(forged)
