@@ -4,6 +4,7 @@
 Every process that a test starts, and whatever that starts in turn, carries the environment variable MARK with the
 directory's name, so that nothing is ever looked up by its program's name and leftovers are found."""
 
+import ctypes
 import os
 import pathlib
 import random
@@ -14,6 +15,8 @@ import subprocess
 import time
 
 MARK = "SPECTRUM2_TEST_DIRECTORY"
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 LIMIT = 10.0  # seconds that anything on loopback may take, sanitizers included
 
 
@@ -70,6 +73,11 @@ def marked(directory):
     return found
 
 
+def end_with_parent():
+    """In the child, before it becomes the program: a run that is killed leaves nothing behind."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     """One program in the foreground. Its output goes to DIRECTORY/NAME.log."""
 
@@ -87,7 +95,8 @@ class Process:
         variables[MARK] = str(self.directory)
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen([str(a) for a in argv], cwd=self.directory, env=variables, stdout=log,
-                                          stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+                                          stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                                          preexec_fn=end_with_parent)
 
     def running(self):
         return self.child is not None and self.child.poll() is None
