@@ -550,7 +550,9 @@ static void start(char **command)
 	setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	close(listener);
 	parser = XML_ParserCreateNS(NULL, ' ');
+#ifdef HAVE_REPARSE_DEFERRAL
 	XML_SetReparseDeferralEnabled(parser, XML_FALSE); /* or the end of a burst waits for what comes next */
+#endif
 	XML_SetElementHandler(parser, on_start, on_end);
 	XML_SetCharacterDataHandler(parser, on_text);
 	while (!linked)

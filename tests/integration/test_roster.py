@@ -268,6 +268,7 @@ def advert(host, version, **permissions):
 
 async def test_each_version_is_understood_and_forgotten_with_the_link(gateways):
     host = await Host().start()
+    host.refuses_rosters = False
     try:
         await gateways(host)
         for version in (1, 2):
@@ -297,6 +298,7 @@ async def test_each_version_is_understood_and_forgotten_with_the_link(gateways):
 
 async def test_a_server_that_takes_roster_sets_without_a_word(gateways):
     host = await Host().start()
+    host.refuses_rosters = False
     try:
         await gateways(host)
         await host.login()

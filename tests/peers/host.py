@@ -10,9 +10,10 @@ import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
 from processes import LIMIT, free_port
-from stanzas import Inbox, Stanza, matches, xml_element
+from stanzas import STANZAS, Inbox, Stanza, matches, xml_element
 
 ACCEPT = "jabber:component:accept"
+ROSTER = "jabber:iq:roster"
 STREAMS = "http://etherx.jabber.org/streams"
 
 
@@ -65,6 +66,9 @@ class Link:
             if not self.host.confirms:
                 return
             self.write(ET.tostring(element, "unicode").replace(f'xmlns:ns0="{ACCEPT}"', "").replace("ns0:", ""))
+        elif self.host.refuses_rosters and stanza.name == "iq" and stanza.child("query", ROSTER) is not None:
+            self.write(xml_element("iq", f"<error type='auth'><forbidden xmlns='{STANZAS}'/></error>", from_=stanza.to,
+                                   to=stanza.sender, id=stanza.id, type="error"))
         else:
             self.host.inbox.put(stanza)
 
@@ -103,6 +107,7 @@ class Host:
         self.link = None
         self.logins = 0
         self.confirms = True  # sends back what the component writes to itself, as every server
+        self.refuses_rosters = True  # of its users, when the component asks for them, as a server without XEP-0356
         self._login = asyncio.Event()
         self._server = None
         self._tasks = set()
