@@ -26,7 +26,7 @@ static const char *image_type(const void *bytes, size_t len)
 void card_arrived(void *arg, const char *to, const char *from, const char *id, const struct s2_card *card)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = stanza_open(frontend, "iq", COMPONENT_PASSING, from, to, "result");
+	struct writer *writer = stanza_open(frontend, "iq", UPSTREAM_PASSING, from, to, "result");
 	const char *type = card->photo ? image_type(card->photo, card->photo_bytes) : NULL;
 	xml_attr(writer, "id", id);
 	xml_open(writer, "vCard", NS_VCARD);

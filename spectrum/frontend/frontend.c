@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Puts the XMPP side together: the component below, the hub behind, and the tables between them. */
+/* Puts the XMPP side together: the upstream below, the hub behind, and the tables between them. */
 #include "spectrum/frontend/frontend.h"
 
 #include <stdlib.h>
@@ -8,56 +8,57 @@
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/privilege.h"
+#include "spectrum/upstream/component.h"
 
 #define LOG_AREA "frontend"
 
-static void component_came_up(void *arg)
+static void upstream_came_up(void *arg)
 {
 	struct frontend *frontend = arg;
 	roster_link_up(frontend->roster);
 	hub_frontend_up(frontend->hub);
 }
 
-static void component_went_down(void *arg)
+static void upstream_went_down(void *arg)
 {
-	/* The users keep their sessions on the network; what comes for them is kept (component.h). */
+	/* The users keep their sessions on the network; what comes for them is kept (upstream.h). */
 	struct frontend *frontend = arg;
 	iq_lose_all(frontend->iqs);
 	privilege_forget_all(frontend->privileges);
 	roster_link_down(frontend->roster);
 }
 
-static void component_stanza(void *arg, struct arena *arena, const struct element *stanza)
+static void upstream_stanza(void *arg, struct arena *arena, const struct element *stanza)
 {
 	struct frontend *frontend = arg;
 	route(frontend, arena, stanza);
 }
 
-static void component_full(void *arg, bool full)
+static void upstream_full(void *arg, bool full)
 {
 	struct frontend *frontend = arg;
 	hub_pause(frontend->hub, full);
 }
 
-static void component_keep(void *arg, uint64_t sequence, const char *bytes, size_t len)
+static void upstream_keep(void *arg, uint64_t sequence, const char *bytes, size_t len)
 {
 	struct frontend *frontend = arg;
 	hub_keep(frontend->hub, sequence, bytes, len);
 }
 
-static void component_forget(void *arg, uint64_t sequence)
+static void upstream_forget(void *arg, uint64_t sequence)
 {
 	struct frontend *frontend = arg;
 	hub_forget(frontend->hub, sequence);
 }
 
-static const struct component_events component_table = {
-    .up = component_came_up,
-    .down = component_went_down,
-    .stanza = component_stanza,
-    .full = component_full,
-    .keep = component_keep,
-    .forget = component_forget,
+static const struct upstream_events upstream_table = {
+    .up = upstream_came_up,
+    .down = upstream_went_down,
+    .stanza = upstream_stanza,
+    .full = upstream_full,
+    .keep = upstream_keep,
+    .forget = upstream_forget,
 };
 
 /* What an earlier process left; the link is made when all of it is here. */
@@ -65,9 +66,9 @@ static void hub_kept(void *arg, uint64_t sequence, const char *stanza, size_t le
 {
 	struct frontend *frontend = arg;
 	if (stanza)
-		component_restore(frontend->component, sequence, stanza, len);
+		upstream_restore(frontend->upstream, sequence, stanza, len);
 	else
-		component_start(frontend->component);
+		upstream_start(frontend->upstream);
 }
 
 static const struct hub_events hub_table = {
@@ -104,7 +105,7 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->iqs = iq_table_new(frontend, loop);
 	frontend->privileges = privilege_table_new();
 	frontend->roster = roster_work_new(frontend);
-	frontend->component = component_new(loop, config, &component_table, frontend);
+	frontend->upstream = component_new(loop, config, &upstream_table, frontend);
 	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
 	if (frontend->hub)
 		hub_start(frontend->hub);
@@ -122,7 +123,7 @@ static void stopped(void *arg)
 void frontend_stop(struct frontend *frontend)
 {
 	hub_stop(frontend->hub);
-	component_stop(frontend->component, stopped);
+	upstream_stop(frontend->upstream, stopped);
 }
 
 void frontend_free(struct frontend **at)
@@ -134,7 +135,7 @@ void frontend_free(struct frontend **at)
 	roster_work_free(&frontend->roster);
 	iq_table_free(&frontend->iqs);
 	privilege_table_free(&frontend->privileges);
-	component_free(&frontend->component);
+	upstream_free(&frontend->upstream);
 	loop_defer_cancel(&frontend->cleaning);
 	str_fini(&frontend->caps);
 	arena_fini(&frontend->arena);

@@ -6,16 +6,16 @@
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/stanza.h"
-#include "spectrum/frontend/component.h"
 #include "spectrum/frontend/frontend.h"
 #include "spectrum/frontend/roster.h"
 #include "spectrum/hub/hub.h"
+#include "spectrum/upstream/upstream.h"
 
 struct frontend {
 	struct loop *loop;
 	struct config *config;
 	struct hub *hub;
-	struct component *component;
+	struct upstream *upstream;          /* where stanzas come from and go to */
 	struct iq_table *iqs;               /* iq.h */
 	struct privilege_table *privileges; /* privilege.h */
 	struct roster_work *roster;
@@ -34,7 +34,7 @@ enum target {
 	TARGET_OCCUPANT = 8,
 };
 
-/* One stanza from the server, addresses prepared. Lives while it is handled. */
+/* One stanza from a user, addresses prepared. Lives while it is handled. */
 struct request {
 	struct frontend *frontend;
 	struct arena *arena;
@@ -78,7 +78,7 @@ const char *room_jid(struct frontend *, const struct room *, const char *nicknam
 const char *user_address(struct frontend *, const struct user *, const char *resource);
 
 /* A stanza with from, to, type (may be NULL), open for further attributes and children; stanza_close closes it. */
-struct writer *stanza_open(struct frontend *, const char *name, enum component_care, const char *from, const char *to,
+struct writer *stanza_open(struct frontend *, const char *name, enum upstream_care, const char *from, const char *to,
                            const char *type);
 void stanza_close(struct frontend *);
 /* The delay element (XEP-0203), if the time is known and not now, or if the link is down and the stanza has to wait. */

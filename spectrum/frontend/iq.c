@@ -90,7 +90,7 @@ struct writer *iq_open(struct iq_table *table, const char *type, const char *to,
                        const char *subject)
 {
 	struct frontend *frontend = table->frontend;
-	if (table->by_id.count >= PENDING_MOST || !component_is_up(frontend->component))
+	if (table->by_id.count >= PENDING_MOST || !upstream_is_up(frontend->upstream))
 		return NULL;
 	size_t to_bytes = strlen(to) + 1, subject_bytes = subject ? strlen(subject) + 1 : 1;
 	struct pending *pending = mem_new(sizeof *pending + to_bytes + subject_bytes);
@@ -104,7 +104,7 @@ struct writer *iq_open(struct iq_table *table, const char *type, const char *to,
 	list_append(&table->all, &pending->node);
 	if (!timer_running(table->tick))
 		timer_start(table->tick, TICK_MS, TICK_MS);
-	struct writer *writer = stanza_open(frontend, "iq", COMPONENT_PASSING, frontend->jid, to, type);
+	struct writer *writer = stanza_open(frontend, "iq", UPSTREAM_PASSING, frontend->jid, to, type);
 	xml_attr(writer, "id", pending->id);
 	return writer;
 }

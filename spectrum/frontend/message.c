@@ -70,7 +70,7 @@ static void to_gateway(struct request *request, const struct parts *parts)
 	if (!parts->body)
 		return;
 	struct writer *writer =
-	    stanza_open(request->frontend, "message", COMPONENT_KEPT, request->to.full, request->from.full, "chat");
+	    stanza_open(request->frontend, "message", UPSTREAM_KEPT, request->to.full, request->from.full, "chat");
 	xml_leaf(writer, "body", NULL,
 	         request->user
 	             ? "You are logged in to this gateway. Write to your contacts, or join a room."
@@ -216,7 +216,7 @@ void message_arrived(void *arg, struct user *user, const char *resource, const s
 		return;
 	const char *type = message->headline && user_wants_headlines(user) ? "headline" : "chat";
 	struct writer *writer =
-	    stanza_open(frontend, "message", COMPONENT_KEPT, from, user_address(frontend, user, resource), type);
+	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), type);
 	message_write_id(writer, message->id);
 	message_write_content(frontend, writer, message);
 	xml_empty(writer, "active", NS_CHATSTATES);
@@ -235,7 +235,7 @@ void message_typing(void *arg, struct user *user, const char *resource, const ch
 	if (!from)
 		return;
 	struct writer *writer =
-	    stanza_open(frontend, "message", COMPONENT_PASSING, from, user_address(frontend, user, resource), "chat");
+	    stanza_open(frontend, "message", UPSTREAM_PASSING, from, user_address(frontend, user, resource), "chat");
 	xml_empty(writer, states[typing], NS_CHATSTATES);
 	xml_empty(writer, "no-store", NS_HINTS);
 	stanza_close(frontend);
@@ -248,7 +248,7 @@ void message_attention(void *arg, struct user *user, const char *resource, const
 	if (!from)
 		return;
 	struct writer *writer =
-	    stanza_open(frontend, "message", COMPONENT_KEPT, from, user_address(frontend, user, resource), "headline");
+	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), "headline");
 	message_write_id(writer, message->id);
 	xml_leaf(writer, "body", NULL, text_or_null(message->body));
 	xml_empty(writer, "attention", NS_ATTENTION);
@@ -262,7 +262,7 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 	if (!from || text_empty(id))
 		return;
 	struct writer *writer =
-	    stanza_open(frontend, "message", COMPONENT_KEPT, from, user_address(frontend, user, resource), "chat");
+	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), "chat");
 	message_write_id(writer, NULL);
 	xml_open(writer, "received", NS_RECEIPTS);
 	xml_attr(writer, "id", id);
@@ -273,7 +273,7 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 void message_bounced(void *arg, const struct ticket *ticket, enum s2_condition condition, const char *text)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, ticket->to, ticket->from, "error");
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, ticket->to, ticket->from, "error");
 	xml_attr(writer, "id", ticket->id);
 	xml_error(writer, condition, text);
 	stanza_close(frontend);
@@ -290,7 +290,7 @@ static const char *const connection_errors[] = {
 void message_notice(void *arg, const char *jid, const char *text, const enum s2_connection_error *error)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, frontend->jid, jid, "chat");
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, frontend->jid, jid, "chat");
 	message_write_id(writer, NULL);
 	xml_leaf(writer, "body", NULL, text);
 	if (error && (unsigned)*error < sizeof connection_errors / sizeof *connection_errors) {

@@ -110,7 +110,7 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	const char *real_jid =
 	    text_empty(value->real_name) ? NULL : contact_jid(frontend, user, value->real_name, NULL);
 	struct writer *writer =
-	    stanza_open(frontend, "presence", COMPONENT_PASSING, from, to, gone ? "unavailable" : NULL);
+	    stanza_open(frontend, "presence", UPSTREAM_PASSING, from, to, gone ? "unavailable" : NULL);
 	if (!gone)
 		write_show(writer, value->status);
 	if (!(codes & (ROOM_KICKED | ROOM_BANNED | ROOM_RENAMED)))
@@ -129,7 +129,7 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 
 static struct writer *groupchat_open(struct frontend *frontend, const char *from, const char *to, const char *id)
 {
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, from, to, "groupchat");
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, from, to, "groupchat");
 	message_write_id(writer, id);
 	return writer;
 }
@@ -162,7 +162,7 @@ void muc_error(void *arg, struct user *user, const char *resource, const struct 
                enum s2_condition condition, const char *text)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, room_jid(frontend, room, nickname),
+	struct writer *writer = stanza_open(frontend, "presence", UPSTREAM_PASSING, room_jid(frontend, room, nickname),
 	                                    user_address(frontend, user, resource), "error");
 	xml_empty(writer, "x", NS_MUC);
 	xml_error(writer, condition, text);
@@ -176,7 +176,7 @@ void muc_invitation(void *arg, struct user *user, const char *name, const struct
 	if (!node)
 		return;
 	const char *jid = arena_printf(&frontend->arena, "%s@%s", node, frontend->jid);
-	struct writer *writer = stanza_open(frontend, "message", COMPONENT_KEPT, jid, user_jid(user), "normal");
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, jid, user_jid(user), "normal");
 	xml_leaf(writer, "body", NULL,
 	         arena_printf(&frontend->arena, "%s: %s", message->nickname, message->body ? message->body : ""));
 	xml_open(writer, "x", NS_CONFERENCE);

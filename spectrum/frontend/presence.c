@@ -44,7 +44,7 @@ static void log_in(struct request *request)
 
 static void answer_type(const struct request *request, const char *type)
 {
-	stanza_open(request->frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.bare, type);
+	stanza_open(request->frontend, "presence", UPSTREAM_PASSING, request->to.bare, request->from.bare, type);
 	stanza_close(request->frontend);
 }
 
@@ -121,7 +121,7 @@ static void probe(struct request *request)
 	if (request->target & (TARGET_ROOM | TARGET_OCCUPANT) ||
 	    user_probe(frontend->hub, request->from.bare, to, name))
 		return;
-	stanza_open(frontend, "presence", COMPONENT_PASSING, request->to.bare, request->from.full, "unavailable");
+	stanza_open(frontend, "presence", UPSTREAM_PASSING, request->to.bare, request->from.full, "unavailable");
 	stanza_close(frontend);
 	/* Somebody who asks is there himself: after our restart he may believe that he is logged in. Only people are
 	 * asked back: another gateway might do the same, for ever. */
@@ -165,7 +165,7 @@ void presence_account(void *arg, struct user *user, const char *resource, enum a
 {
 	struct frontend *frontend = arg;
 	struct writer *writer =
-	    stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid, user_address(frontend, user, resource),
+	    stanza_open(frontend, "presence", UPSTREAM_PASSING, frontend->jid, user_address(frontend, user, resource),
 	                state == ACCOUNT_ONLINE ? NULL : "unavailable");
 	if (state == ACCOUNT_ONLINE) {
 		struct s2_presence presence;
@@ -185,7 +185,7 @@ void presence_refused(void *arg, const char *jid, const char *resource, const ch
 	const char *from = frontend->jid;
 	if (node)
 		from = arena_printf(&frontend->arena, "%s@%s/%s", node, frontend->jid, nickname ? nickname : "");
-	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, from,
+	struct writer *writer = stanza_open(frontend, "presence", UPSTREAM_PASSING, from,
 	                                    arena_printf(&frontend->arena, "%s/%s", jid, resource), "error");
 	if (node)
 		xml_empty(writer, "x", NS_MUC);
@@ -200,7 +200,7 @@ void presence_buddy(void *arg, struct user *user, const char *resource, const st
 	if (!from)
 		return;
 	bool away = gone || buddy->status == S2_STATUS_NONE;
-	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_PASSING, from,
+	struct writer *writer = stanza_open(frontend, "presence", UPSTREAM_PASSING, from,
 	                                    user_address(frontend, user, resource), away ? "unavailable" : NULL);
 	if (!away) {
 		write_show(writer, buddy->status);
@@ -216,6 +216,6 @@ void presence_buddy(void *arg, struct user *user, const char *resource, const st
 void presence_probe(void *arg, const char *jid)
 {
 	struct frontend *frontend = arg;
-	stanza_open(frontend, "presence", COMPONENT_PASSING, frontend->jid, jid, "probe");
+	stanza_open(frontend, "presence", UPSTREAM_PASSING, frontend->jid, jid, "probe");
 	stanza_close(frontend);
 }

@@ -100,7 +100,7 @@ void register_changed(void *arg, const char *jid, bool registered)
 	struct frontend *frontend = arg;
 	for (size_t i = 0; i < config_count(frontend->config, "registration.notify_jid"); i++) {
 		struct writer *writer =
-		    stanza_open(frontend, "message", COMPONENT_KEPT, frontend->jid,
+		    stanza_open(frontend, "message", UPSTREAM_KEPT, frontend->jid,
 		                config_item(frontend->config, "registration.notify_jid", i), "chat");
 		xml_open(writer, "body", NULL);
 		xml_textf(writer, "%s: %s", registered ? "registered" : "unregistered", jid);

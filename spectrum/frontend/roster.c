@@ -99,8 +99,8 @@ static struct host *host_find(struct roster_work *work, const char *jid)
 static bool is_settled(const struct roster_work *work, const struct host *host)
 {
 	const struct frontend *frontend = work->frontend;
-	return component_is_up(frontend->component) && (loop_now(frontend->loop) >= work->settled ||
-	                                                (host && privilege_find(frontend->privileges, host->name)));
+	return upstream_is_up(frontend->upstream) && (loop_now(frontend->loop) >= work->settled ||
+	                                              (host && privilege_find(frontend->privileges, host->name)));
 }
 
 /* Whether rosters may be read, and written. */
@@ -172,7 +172,7 @@ static void write_item(struct writer *writer, const char *jid, const char *name,
 
 static void say_presence(struct frontend *frontend, const char *from, const char *to, const char *type)
 {
-	stanza_open(frontend, "presence", COMPONENT_KEPT, from, to, type);
+	stanza_open(frontend, "presence", UPSTREAM_KEPT, from, to, type);
 	stanza_close(frontend);
 }
 
@@ -182,7 +182,7 @@ static void ask(struct frontend *frontend, struct user *user, const struct buddy
 	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
 	if (!from)
 		return;
-	struct writer *writer = stanza_open(frontend, "presence", COMPONENT_KEPT, from, user_jid(user), "subscribe");
+	struct writer *writer = stanza_open(frontend, "presence", UPSTREAM_KEPT, from, user_jid(user), "subscribe");
 	xml_leaf(writer, "nick", NS_NICK, text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
 	stanza_close(frontend);
 }
@@ -765,7 +765,7 @@ static void take_out(struct frontend *frontend, const char *jid, const char *use
 {
 	struct roster_work *work = frontend->roster;
 	struct writer *writer = NULL;
-	stanza_open(frontend, "presence", COMPONENT_PASSING, jid, user, "unavailable");
+	stanza_open(frontend, "presence", UPSTREAM_PASSING, jid, user, "unavailable");
 	stanza_close(frontend);
 	if (host_way(work, host_find(work, user)) == WAY_SET)
 		writer = iq_open(frontend->iqs, "set", user, SET_WAIT_MS, remove_answered, jid);

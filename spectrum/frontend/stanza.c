@@ -15,26 +15,22 @@ static void clean(void *arg)
 	arena_reset(&frontend->arena);
 }
 
-struct writer *stanza_open(struct frontend *frontend, const char *name, enum component_care care, const char *from,
+struct writer *stanza_open(struct frontend *frontend, const char *name, enum upstream_care care, const char *from,
                            const char *to, const char *type)
 {
 	loop_defer(frontend->loop, &frontend->cleaning, clean, frontend);
-	struct writer *writer = component_open(frontend->component, name, care);
-	xml_attr(writer, "from", from);
-	xml_attr(writer, "to", to);
-	xml_attr(writer, "type", type);
-	return writer;
+	return upstream_open(frontend->upstream, name, care, from, to, type);
 }
 
 void stanza_close(struct frontend *frontend)
 {
-	component_close(frontend->component);
+	upstream_close(frontend->upstream);
 }
 
 struct writer *iq_result_open(const struct request *request)
 {
 	struct writer *writer =
-	    stanza_open(request->frontend, "iq", COMPONENT_PASSING, request->to.full, request->from.full, "result");
+	    stanza_open(request->frontend, "iq", UPSTREAM_PASSING, request->to.full, request->from.full, "result");
 	xml_attr(writer, "id", request->id);
 	return writer;
 }
@@ -50,7 +46,7 @@ void stanza_refuse(const struct request *request, enum s2_condition condition, c
 	if (text_equal(request->type, "error") || text_equal(request->type, "result"))
 		return;
 	const char *name = request->stanza->name;
-	enum component_care care = name[0] == 'm' ? COMPONENT_KEPT : COMPONENT_PASSING;
+	enum upstream_care care = name[0] == 'm' ? UPSTREAM_KEPT : UPSTREAM_PASSING;
 	struct writer *writer =
 	    stanza_open(request->frontend, name, care, request->to.full, request->from.full, "error");
 	xml_attr(writer, "id", request->id);
@@ -78,14 +74,14 @@ void reply_free(struct reply *reply)
 
 struct writer *reply_open(const struct reply *reply)
 {
-	struct writer *writer = stanza_open(reply->frontend, "iq", COMPONENT_PASSING, reply->from, reply->to, "result");
+	struct writer *writer = stanza_open(reply->frontend, "iq", UPSTREAM_PASSING, reply->from, reply->to, "result");
 	xml_attr(writer, "id", reply->id);
 	return writer;
 }
 
 void reply_refuse(const struct reply *reply, enum s2_condition condition, const char *text)
 {
-	struct writer *writer = stanza_open(reply->frontend, "iq", COMPONENT_PASSING, reply->from, reply->to, "error");
+	struct writer *writer = stanza_open(reply->frontend, "iq", UPSTREAM_PASSING, reply->from, reply->to, "error");
 	xml_attr(writer, "id", reply->id);
 	xml_error(writer, condition, text);
 	stanza_close(reply->frontend);
@@ -136,7 +132,7 @@ const char *user_address(struct frontend *frontend, const struct user *user, con
 void write_delay(struct frontend *frontend, struct writer *writer, const char *from, int64_t time)
 {
 	int64_t now = clock_wall_ms();
-	bool waits = !component_is_up(frontend->component);
+	bool waits = !upstream_is_up(frontend->upstream);
 	if (!time && !waits)
 		return;
 	if (!time)

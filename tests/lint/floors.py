@@ -24,13 +24,17 @@ FLOORS = {
     "spectrum/link": 5,
     "backends": 5,
     "spectrum/hub": 6,
-    "spectrum/frontend": 7,
-    "spectrum": 8,
+    "spectrum/upstream": 6,
+    "spectrum/server": 7,
+    "spectrum/frontend": 8,
+    "spectrum": 9,
 }
 
 # Lower floors that a folder has no business with: (folder, what it may not see, what is allowed all the same).
 HIDDEN = [
     ("spectrum/frontend", ("lib/wire", "spectrum/link", "spectrum/store"), ()),
+    ("spectrum/server", ("lib/wire", "spectrum/link", "spectrum/store"), ()),
+    ("spectrum/upstream", ("lib/wire", "spectrum/link", "spectrum/store"), ()),
     ("spectrum/hub", ("lib/wire", "lib/xmpp"), ("lib/xmpp/jid.h",)),
     ("backends", ("spectrum", "manager"), ()),
 ]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "spectrum/frontend/component.h"
+#include "spectrum/upstream/component.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -33,9 +33,10 @@
 enum component_state { COMPONENT_DOWN, COMPONENT_CONNECTING, COMPONENT_HANDSHAKE, COMPONENT_UP };
 
 struct component {
+	struct upstream upstream;
 	struct loop *loop;
 	const struct config *config;
-	const struct component_events *events;
+	const struct upstream_events *events;
 	void *arg;
 	const char *jid;
 	enum component_state state;
@@ -63,7 +64,7 @@ struct component {
 	struct str scratch; /* takes stanzas while the link is down */
 	struct str *out;
 	size_t out_start;
-	enum component_care care;
+	enum upstream_care care;
 	bool open;
 };
 
@@ -361,30 +362,19 @@ static void connect_now(void *arg)
 	                               &conn_table, component);
 }
 
-struct component *component_new(struct loop *loop, const struct config *config, const struct component_events *events,
-                                void *arg)
+static struct component *component_of(struct upstream *upstream)
 {
-	struct component *component = mem_new(sizeof *component);
-	component->loop = loop;
-	component->config = config;
-	component->events = events;
-	component->arg = arg;
-	component->jid = config_text(config, "service.jid");
-	component->parser = parser_new(&(struct parser_limits){.stanza_bytes = STANZA_BYTES, .children = STANZA_NODES},
-	                               &parser_table, component);
-	component->retry = timer_new(loop, connect_now, component);
-	component->barrier_timer = timer_new(loop, barrier_due, component);
-	component->stop_timer = timer_new(loop, stop_now, component);
-	return component;
+	return LIST_ITEM(upstream, struct component, upstream);
 }
 
-void component_start(struct component *component)
+static void component_start(struct upstream *upstream)
 {
-	connect_now(component);
+	connect_now(component_of(upstream));
 }
 
-void component_stop(struct component *component, void (*stopped)(void *arg))
+static void component_stop(struct upstream *upstream, void (*stopped)(void *arg))
 {
+	struct component *component = component_of(upstream);
 	component->stopped = stopped;
 	if (component->state != COMPONENT_UP) {
 		loop_defer(component->loop, &component->stopping, stop_now, component);
@@ -395,11 +385,9 @@ void component_stop(struct component *component, void (*stopped)(void *arg))
 	timer_start(component->stop_timer, STOP_MS, 0);
 }
 
-void component_free(struct component **at)
+static void component_free(struct upstream *upstream)
 {
-	struct component *component = *at;
-	if (!component)
-		return;
+	struct component *component = component_of(upstream);
 	loop_defer_cancel(&component->ending);
 	loop_defer_cancel(&component->stopping);
 	if (component->state == COMPONENT_UP) {
@@ -415,16 +403,17 @@ void component_free(struct component **at)
 	str_fini(&component->kept);
 	str_fini(&component->scratch);
 	free(component);
-	*at = NULL;
 }
 
-bool component_is_up(const struct component *component)
+static bool component_is_up(const struct upstream *upstream)
 {
+	const struct component *component = LIST_ITEM(upstream, const struct component, upstream);
 	return component->state == COMPONENT_UP;
 }
 
-void component_restore(struct component *component, uint64_t sequence, const char *bytes, size_t len)
+static void component_restore(struct upstream *upstream, uint64_t sequence, const char *bytes, size_t len)
 {
+	struct component *component = component_of(upstream);
 	assert(component->state != COMPONENT_UP);
 	str_add(&component->kept, bytes, len);
 	component->stored = true;
@@ -432,26 +421,33 @@ void component_restore(struct component *component, uint64_t sequence, const cha
 		component->sequence = sequence;
 }
 
-struct writer *component_open(struct component *component, const char *name, enum component_care care)
+static struct writer *component_open(struct upstream *upstream, const char *name, enum upstream_care care,
+                                     const char *from, const char *to, const char *type)
 {
+	struct component *component = component_of(upstream);
+	struct writer *writer = &component->writer;
 	assert(!component->open);
 	component->open = true;
 	component->care = care;
 	component->out = component->state == COMPONENT_UP ? conn_output(component->conn) : &component->scratch;
 	component->out_start = component->out->len;
-	writer_init(&component->writer, component->out, NS_COMPONENT);
-	xml_open(&component->writer, name, NULL);
-	return &component->writer;
+	writer_init(writer, component->out, NS_COMPONENT);
+	xml_open(writer, name, NULL);
+	xml_attr(writer, "from", from);
+	xml_attr(writer, "to", to);
+	xml_attr(writer, "type", type);
+	return writer;
 }
 
-void component_close(struct component *component)
+static void component_close(struct upstream *upstream)
 {
+	struct component *component = component_of(upstream);
 	xml_close(&component->writer);
 	writer_end(&component->writer);
 	component->open = false;
 	const char *bytes = component->out->data + component->out_start;
 	size_t len = component->out->len - component->out_start;
-	if (component->care == COMPONENT_KEPT) {
+	if (component->care == UPSTREAM_KEPT) {
 		str_add(&component->kept, bytes, len);
 		if (component->state != COMPONENT_UP)
 			keep(component, bytes, len);
@@ -460,4 +456,32 @@ void component_close(struct component *component)
 	if (component->out == &component->scratch)
 		str_clear(&component->scratch, 65536);
 	check_full(component);
+}
+
+static const struct upstream_verbs component_verbs = {
+    .start = component_start,
+    .stop = component_stop,
+    .free = component_free,
+    .is_up = component_is_up,
+    .restore = component_restore,
+    .open = component_open,
+    .close = component_close,
+};
+
+struct upstream *component_new(struct loop *loop, const struct config *config, const struct upstream_events *events,
+                               void *arg)
+{
+	struct component *component = mem_new(sizeof *component);
+	component->upstream.verbs = &component_verbs;
+	component->loop = loop;
+	component->config = config;
+	component->events = events;
+	component->arg = arg;
+	component->jid = config_text(config, "service.jid");
+	component->parser = parser_new(&(struct parser_limits){.stanza_bytes = STANZA_BYTES, .children = STANZA_NODES},
+	                               &parser_table, component);
+	component->retry = timer_new(loop, connect_now, component);
+	component->barrier_timer = timer_new(loop, barrier_due, component);
+	component->stop_timer = timer_new(loop, stop_now, component);
+	return &component->upstream;
 }
