@@ -157,7 +157,7 @@ class Backend:
         if 8 in buddy:
             self.say(buddy[1], buddy[2], f"blocked={buddy[8]}")
         else:
-            self.send(BUDDY_CHANGED, {1: buddy[1], 2: buddy[2], 3: buddy.get(3, ""), 4: [b"Friends"], 5: 1})
+            self.send(BUDDY_CHANGED, {1: buddy[1], 2: buddy[2], 3: buddy.get(3, ""), 4: [buddy.get(4, b"Friends")], 5: 1})
 
     def on_7(self, buddy):  # BUDDY_REMOVED
         self.send(BUDDY_REMOVED, {1: buddy[1], 2: buddy[2]})
