@@ -28,6 +28,26 @@ void kit_send_result(const char *jid, const char *id, const char *peer, enum s2_
 	kit_line_write(&frame);
 }
 
+/* What an old main process would not know: it passes over it. */
+static void add_extensions(struct str *config)
+{
+	static const struct {
+		unsigned feature;
+		const char *key;
+	} keys[] = {
+	    {S2_FEATURE_TYPING, "typing"},
+	    {S2_FEATURE_ATTENTION, "attention"},
+	    {S2_FEATURE_BLOCKING, "blocking"},
+	};
+	const struct s2_backend *backend = kit.backend;
+	unsigned features = backend->features | (backend->typing ? S2_FEATURE_TYPING : 0) |
+	                    (backend->attention ? S2_FEATURE_ATTENTION : 0) |
+	                    (backend->block_buddy ? S2_FEATURE_BLOCKING : 0);
+	str_adds(config, "extensions=1\n");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		str_addf(config, "%s=%d\n", keys[i].key, !!(features & keys[i].feature));
+}
+
 void kit_send_features(void)
 {
 	unsigned features = kit.backend->features;
@@ -37,7 +57,7 @@ void kit_send_features(void)
 	str_addf(&config, "[features]\nmuc=%d\nreceipts=%d\ndisable_jid_escaping=%d\n", !!(features & S2_FEATURE_MUC),
 	         !!(features & S2_FEATURE_RECEIPTS), !!(features & S2_FEATURE_NO_JID_ESCAPING));
 	if (kit.extended)
-		str_adds(&config, "extensions=1\n");
+		add_extensions(&config);
 	kit_line_write(&(struct wire_frame){.type = WIRE_BACKEND_CONFIG, .config = str_text(&config)});
 	str_fini(&config);
 }

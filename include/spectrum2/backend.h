@@ -21,6 +21,10 @@ enum s2_feature {
 	S2_FEATURE_NO_JID_ESCAPING = 16,
 	S2_FEATURE_MESSAGE_RESULT = 32, /* every message is ended with s2_message_result; else the kit reports it done when
 	                                   `message` returns */
+	/* The kit sets these by itself where there is a callback for it; a single contact may lack them (s2_buddy). */
+	S2_FEATURE_TYPING = 1 << 16,
+	S2_FEATURE_ATTENTION = 1 << 17,
+	S2_FEATURE_BLOCKING = 1 << 18,
 };
 
 struct s2_backend {

@@ -104,6 +104,9 @@ struct s2_buddy {
 	const char *status_text;
 	const char *icon_hash; /* SHA-1 of the avatar in hexadecimal */
 	bool blocked;
+	int64_t idle_since; /* ms since 1970 UTC: when the person did something last, if that is some time ago; of who is
+	                       offline: when he was seen last. 0 = not told */
+	unsigned lacks;     /* s2_feature: what the network can do, but not with this contact */
 };
 
 struct s2_room {

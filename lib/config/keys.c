@@ -114,6 +114,9 @@ const struct config_key config_keys[] = {
 
     SENT_SWITCH("features.muc", "0", "Sent by backends: the network has rooms."),
     SENT_SWITCH("features.receipts", "0", "Sent by backends: the network confirms delivery."),
+    SENT_SWITCH("features.typing", "1", "Sent by backends: the network tells who is writing."),
+    SENT_SWITCH("features.attention", "1", "Sent by backends: the network has nudges (XEP-0224)."),
+    SENT_SWITCH("features.blocking", "0", "Sent by backends: the network blocks people for its users."),
     SENT_SWITCH("features.rawxml", "0", "Sent by backends: they send and take XML stanzas."),
     SENT_SWITCH("features.disable_jid_escaping", "0", "Sent by backends: as service.jid_escaping=0."),
     SENT_SWITCH("features.send_buddies_on_login", "0",

@@ -87,6 +87,9 @@ static void decode_buddy(struct wire_decoder *d, const Pbnetwork__Buddy *in, str
 	out->status_text = optional(d, in->statusmessage);
 	out->icon_hash = optional(d, in->iconhash);
 	out->blocked = in->has_blocked && in->blocked;
+	if (in->has_idlesince && in->idlesince > 0 && in->idlesince <= LATEST_MS)
+		out->idle_since = in->idlesince;
+	out->lacks = in->has_lacks ? in->lacks : 0;
 	if (!in->n_group)
 		return;
 	const char **groups = arena_alloc(d->arena, in->n_group * sizeof *groups);

@@ -76,6 +76,12 @@ static void encode_buddy(struct wire_encoder *e, const char *user, const struct 
 	out->status = (Pbnetwork__StatusType)in->status;
 	out->statusmessage = optional(e, in->status_text);
 	out->iconhash = optional(e, in->icon_hash);
+	if (e->extended) {
+		out->has_idlesince = in->idle_since > 0;
+		out->idlesince = in->idle_since;
+		out->has_lacks = in->lacks != 0;
+		out->lacks = in->lacks;
+	}
 	if (!in->group_count)
 		return;
 	out->group = arena_alloc(&e->arena, in->group_count * sizeof *out->group);

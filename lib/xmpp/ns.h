@@ -43,5 +43,6 @@
 #define NS_HINTS "urn:xmpp:hints"                               /* XEP-0334 */
 #define NS_EME "urn:xmpp:eme:0"                                 /* XEP-0380 */
 #define NS_INVISIBLE "urn:xmpp:invisible:0"                     /* XEP-0186 */
+#define NS_IDLE "urn:xmpp:idle:1"                               /* XEP-0319 */
 
 #endif

@@ -1,24 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Service discovery (XEP-0030) of the gateway, its contacts, rooms and occupants, and the capabilities hash of contacts
- * (XEP-0115). Each entity announces what it really answers. */
-#include <openssl/evp.h>
+/* Service discovery (XEP-0030) of the gateway, its contacts, rooms and occupants, and entity capabilities (XEP-0115) of
+ * gateway and contacts. Each entity announces what it really does, here and now: the tables below say what that is and
+ * what it depends on. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/encode.h"
+#include "spectrum/frontend/info.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/hub/address.h"
+#include "spectrum2/backend.h"
 
-#define CAPS_NODE "urn:spectrum2:contact"
+#define GATEWAY_NODE "urn:spectrum2:gateway"
+#define CONTACT_NODE "urn:spectrum2:contact"
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
-struct identity {
-	const char *category, *type, *name;
+/* ---- What each kind can do ---- */
+
+/* `key` of the configuration, or of what backends send, must be true (NULL: always), and the contact must not lack the
+ * `ability` (s2_feature, 0: none). */
+struct feature {
+	const char *ns, *key;
+	unsigned ability;
 };
 
-/* ---- What each kind can do, in the order of XEP-0115 (sorted) ---- */
+/* clang-format off */
+static const struct feature gateway_features[] = {
+    {NS_DISCO_INFO, NULL, 0},
+    {NS_DISCO_ITEMS, NULL, 0},
+    {NS_GATEWAY, NULL, 0},
+    {NS_LAST, NULL, 0},
+    {NS_REGISTER, NULL, 0},
+    {NS_VERSION, NULL, 0},
+    {NS_PING, NULL, 0},
+    {NS_TIME, NULL, 0},
+    {NS_VCARD, NULL, 0},
+    {"jid\\20escaping", NULL, 0},
+    {NS_MUC, "features.muc", 0},
+};
 
-static const char *const gateway_features[] = {NS_DISCO_INFO, NS_DISCO_ITEMS,    NS_GATEWAY, NS_LAST, NS_REGISTER,
-                                               NS_VERSION,    "jid\\20escaping", NS_PING,    NS_TIME, NS_VCARD};
+/* At most 64: a set of them is a number. */
+static const struct feature contact_features[] = {
+    {NS_DISCO_INFO, NULL, 0},
+    {NS_DISCO_ITEMS, NULL, 0},
+    {NS_PING, NULL, 0},
+    {NS_LAST, NULL, 0},
+    {NS_IDLE, NULL, 0},
+    {NS_VCARD, NULL, 0},
+    {NS_CHATSTATES, "features.typing", S2_FEATURE_TYPING},
+    {NS_XHTML_IM, "service.enable_xhtml", 0},
+    {NS_ATTENTION, "features.attention", S2_FEATURE_ATTENTION},
+    {NS_RECEIPTS, "features.receipts", S2_FEATURE_RECEIPTS},
+};
+/* clang-format on */
+
 static const char *const room_features[] = {NS_DISCO_INFO,
                                             NS_DISCO_ITEMS,
                                             NS_MUC,
@@ -33,27 +67,6 @@ static const char *const room_features[] = {NS_DISCO_INFO,
                                             "http://jabber.org/protocol/muc#self-ping-optimization"};
 static const char *const occupant_features[] = {NS_DISCO_INFO, NS_PING, NS_VCARD};
 
-/* Of a contact: written and hashed in this order. */
-static const struct contact_feature {
-	const char *ns, *condition; /* config key that must be true, or NULL */
-} contact_features[] = {
-    {NS_CHATSTATES, NULL},
-    {NS_DISCO_INFO, NULL},
-    {NS_DISCO_ITEMS, NULL},
-    {NS_XHTML_IM, "service.enable_xhtml"},
-    {NS_ATTENTION, NULL},
-    {NS_PING, NULL},
-    {NS_RECEIPTS, "features.receipts"},
-    {NS_VCARD, NULL},
-};
-
-static bool has_feature(const struct frontend *frontend, const struct contact_feature *feature)
-{
-	return !feature->condition || config_bool(frontend->config, feature->condition);
-}
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static const char *identity_name(const struct frontend *frontend)
 {
 	const char *name = config_text(frontend->config, "identity.name");
@@ -66,131 +79,254 @@ static const char *text_setting(const struct frontend *frontend, const char *key
 	return text_empty(text) ? otherwise : text;
 }
 
+static bool is_on(const struct frontend *frontend, const struct feature *feature)
+{
+	return !feature->key || config_bool(frontend->config, feature->key);
+}
+
+static void gateway_collect(const struct frontend *frontend, struct info *info)
+{
+	const char *name = identity_name(frontend);
+	*info = (struct info){0};
+	info_add_identity(info, text_setting(frontend, "identity.category", "gateway"),
+	                  text_setting(frontend, "identity.type", "xmpp"), name);
+	info_add_identity(info, "account", "registered", name);
+	if (config_bool(frontend->config, "features.muc"))
+		info_add_identity(info, "conference", "text", name);
+	for (size_t i = 0; i < COUNT(gateway_features); i++) {
+		if (is_on(frontend, &gateway_features[i]))
+			info_add_feature(info, gateway_features[i].ns);
+	}
+}
+
+/* Of a contact that does what these rows of the table say. */
+static void contact_collect(const struct frontend *frontend, uint64_t rows, struct info *info)
+{
+	*info = (struct info){0};
+	info_add_identity(info, "client", "pc", identity_name(frontend));
+	for (size_t i = 0; i < COUNT(contact_features); i++) {
+		if (rows & UINT64_C(1) << i)
+			info_add_feature(info, contact_features[i].ns);
+	}
+}
+
 /* ---- Entity capabilities ---- */
 
-/* "client/pc//name<" and each feature with "<" behind it, hashed with SHA-1 (XEP-0115 section 5.1). */
-static void caps_hash(const struct frontend *frontend, struct str *out)
+#define CAPS_MOST 32 /* sets of abilities; a network has few */
+#define HASH_BYTES 32
+
+/* The hash of one set, which costs too much to be made for each presence. */
+struct caps {
+	uint64_t rows;
+	char hash[HASH_BYTES];
+};
+
+struct caps_table {
+	char *name; /* that is part of all hashes */
+	struct caps contacts[CAPS_MOST];
+	unsigned count, next;
+	uint64_t network_rows; /* what the network can do ... */
+	char gateway[HASH_BYTES];
+	bool current; /* ... and the gateway, as of this turn of the loop */
+};
+
+struct caps_table *disco_caps_new(void)
+{
+	return mem_new(sizeof(struct caps_table));
+}
+
+void disco_caps_free(struct caps_table **table)
+{
+	if (*table)
+		free((*table)->name);
+	free(*table);
+	*table = NULL;
+}
+
+void disco_caps_expire(struct caps_table *table)
+{
+	table->current = false;
+}
+
+static void hash_text(const struct info *info, char hash[HASH_BYTES])
 {
 	struct str text = {0};
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-	str_addf(&text, "client/pc//%s<", identity_name(frontend));
-	for (size_t i = 0; i < COUNT(contact_features); i++) {
-		if (has_feature(frontend, &contact_features[i]))
-			str_addf(&text, "%s<", contact_features[i].ns);
-	}
-	EVP_Digest(text.data, text.len, digest, &len, EVP_sha1(), NULL);
-	base64_encode(out, digest, len);
+	info_hash(info, &text);
+	memcpy(hash, text.data, text.len + 1);
 	str_fini(&text);
 }
 
-void disco_write_caps(struct frontend *frontend, struct writer *writer)
+/* Looks at the configuration, at most once per turn. */
+static struct caps_table *caps_current(const struct frontend *frontend)
 {
-	bool receipts = config_bool(frontend->config, "features.receipts");
-	if (!frontend->caps.len || frontend->caps_receipts != receipts) {
-		str_clear(&frontend->caps, SIZE_MAX);
-		caps_hash(frontend, &frontend->caps);
-		frontend->caps_receipts = receipts;
+	struct caps_table *table = frontend->caps;
+	struct info info;
+	if (table->current)
+		return table;
+	const char *name = identity_name(frontend);
+	if (!text_equal(table->name, name)) {
+		mem_replace(&table->name, name);
+		table->count = table->next = 0;
 	}
+	table->network_rows = 0;
+	for (size_t i = 0; i < COUNT(contact_features); i++) {
+		if (is_on(frontend, &contact_features[i]))
+			table->network_rows |= UINT64_C(1) << i;
+	}
+	gateway_collect(frontend, &info);
+	hash_text(&info, table->gateway);
+	table->current = true;
+	return table;
+}
+
+/* `lacks`: s2_feature, of what the network has. */
+static const struct caps *caps_of(const struct frontend *frontend, unsigned lacks)
+{
+	struct caps_table *table = caps_current(frontend);
+	uint64_t rows = table->network_rows;
+	for (size_t i = 0; lacks && i < COUNT(contact_features); i++) {
+		if (contact_features[i].ability & lacks)
+			rows &= ~(UINT64_C(1) << i);
+	}
+	for (unsigned i = 0; i < table->count; i++) {
+		if (table->contacts[i].rows == rows)
+			return &table->contacts[i];
+	}
+	struct caps *caps = &table->contacts[table->next];
+	struct info info;
+	table->next = (table->next + 1) % CAPS_MOST;
+	if (table->count < CAPS_MOST)
+		table->count++;
+	caps->rows = rows;
+	contact_collect(frontend, rows, &info);
+	hash_text(&info, caps->hash);
+	return caps;
+}
+
+static void write_caps(struct writer *writer, const char *node, const char *hash)
+{
 	xml_open(writer, "c", NS_CAPS);
 	xml_attr(writer, "hash", "sha-1");
-	xml_attr(writer, "node", CAPS_NODE);
-	xml_attr(writer, "ver", frontend->caps.data);
+	xml_attr(writer, "node", node);
+	xml_attr(writer, "ver", hash);
 	xml_close(writer);
+}
+
+void disco_write_caps(struct frontend *frontend, struct writer *writer, unsigned lacks)
+{
+	write_caps(writer, CONTACT_NODE, caps_of(frontend, lacks)->hash);
+}
+
+void disco_write_gateway_caps(struct frontend *frontend, struct writer *writer)
+{
+	write_caps(writer, GATEWAY_NODE, caps_current(frontend)->gateway);
+}
+
+/* The hash behind "NODE#", or NULL if this is another node. */
+static const char *hash_of_node(const char *node, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return !strncmp(node, prefix, len) && node[len] == '#' ? node + len + 1 : NULL;
 }
 
 /* ---- disco#info ---- */
 
-static struct writer *info_open(struct request *request, const char *node)
+static void answer(struct request *request, const char *node, const struct info *info)
 {
 	struct writer *writer = iq_result_open(request);
 	xml_open(writer, "query", NS_DISCO_INFO);
 	xml_attr(writer, "node", node);
-	return writer;
-}
-
-static void write_identity(struct writer *writer, struct identity identity)
-{
-	xml_open(writer, "identity", NULL);
-	xml_attr(writer, "category", identity.category);
-	xml_attr(writer, "type", identity.type);
-	xml_attr(writer, "name", identity.name);
-	xml_close(writer);
-}
-
-static void write_feature(struct writer *writer, const char *ns)
-{
-	xml_open(writer, "feature", NULL);
-	xml_attr(writer, "var", ns);
-	xml_close(writer);
-}
-
-static void info_close(struct request *request, struct writer *writer, const char *const *features, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		write_feature(writer, features[i]);
+	info_write(info, writer);
 	xml_close(writer);
 	stanza_close(request->frontend);
 }
 
-static void gateway_info(struct request *request)
+static void refuse_node(struct request *request)
 {
-	const struct frontend *frontend = request->frontend;
-	struct writer *writer = info_open(request, NULL);
-	const char *name = identity_name(frontend);
-	write_identity(writer, (struct identity){text_setting(frontend, "identity.category", "gateway"),
-	                                         text_setting(frontend, "identity.type", "xmpp"), name});
-	write_identity(writer, (struct identity){"account", "registered", name});
-	if (config_bool(frontend->config, "features.muc")) {
-		write_identity(writer, (struct identity){"conference", "text", name});
-		write_feature(writer, NS_MUC);
-	}
-	info_close(request, writer, gateway_features, COUNT(gateway_features));
+	stanza_refuse(request, S2_ITEM_NOT_FOUND, "There is no such node.");
 }
 
+static void gateway_info(struct request *request, const char *node)
+{
+	const char *hash = node ? hash_of_node(node, GATEWAY_NODE) : NULL;
+	struct info info;
+	if (node && (!hash || strcmp(hash, caps_current(request->frontend)->gateway) != 0)) {
+		refuse_node(request);
+		return;
+	}
+	gateway_collect(request->frontend, &info);
+	answer(request, node, &info);
+}
+
+/* With a hash: what that hash stands for, whatever the contact can do by now. */
 static void contact_info(struct request *request, const char *node)
 {
-	const struct frontend *frontend = request->frontend;
-	struct writer *writer = info_open(request, node);
-	write_identity(writer, (struct identity){"client", "pc", identity_name(frontend)});
-	for (size_t i = 0; i < COUNT(contact_features); i++) {
-		if (has_feature(frontend, &contact_features[i]))
-			write_feature(writer, contact_features[i].ns);
+	struct frontend *frontend = request->frontend;
+	const struct buddy *buddy =
+	    request->user ? contact_find(request->user, contact_name(request->arena, request->user, request->to.node))
+	                  : NULL;
+	const struct caps *caps = caps_of(frontend, buddy ? contact_lacks(request->user, buddy) : 0);
+	const char *hash = node ? hash_of_node(node, CONTACT_NODE) : NULL;
+	if (hash) {
+		const struct caps_table *table = frontend->caps;
+		caps = NULL;
+		for (unsigned i = 0; i < table->count; i++) {
+			if (!strcmp(table->contacts[i].hash, hash))
+				caps = &table->contacts[i];
+		}
 	}
-	info_close(request, writer, NULL, 0);
+	if (!caps || (node && !hash)) {
+		refuse_node(request);
+		return;
+	}
+	struct info info;
+	contact_collect(frontend, caps->rows, &info);
+	answer(request, node, &info);
 }
 
-static void room_info(struct request *request)
+static void room_info(struct request *request, const char *node)
 {
-	struct writer *writer = info_open(request, NULL);
-	write_identity(writer, (struct identity){"conference", "text", address_name(request->arena, request->to.node)});
-	info_close(request, writer, room_features, COUNT(room_features));
+	struct info info = {0};
+	if (node) {
+		refuse_node(request);
+		return;
+	}
+	info_add_identity(&info, "conference", "text", address_name(request->arena, request->to.node));
+	for (size_t i = 0; i < COUNT(room_features); i++)
+		info_add_feature(&info, room_features[i]);
+	answer(request, NULL, &info);
 }
 
-static void occupant_info(struct request *request)
+static void occupant_info(struct request *request, const char *node)
 {
+	struct info info = {0};
+	if (node) {
+		refuse_node(request);
+		return;
+	}
 	if (!request->room || !room_has_occupant(request->room, request->to.resource)) {
 		stanza_refuse(request, S2_ITEM_NOT_FOUND, "There is nobody with this nickname in the room.");
 		return;
 	}
-	struct writer *writer = info_open(request, NULL);
-	write_identity(writer, (struct identity){"client", "pc", request->to.resource});
-	info_close(request, writer, occupant_features, COUNT(occupant_features));
+	info_add_identity(&info, "client", "pc", request->to.resource);
+	for (size_t i = 0; i < COUNT(occupant_features); i++)
+		info_add_feature(&info, occupant_features[i]);
+	answer(request, NULL, &info);
 }
 
 void disco_info(struct request *request, const struct element *payload)
 {
-	const char *node = element_get(payload, "node");
-	if (request->target == TARGET_CONTACT && (!node || !strncmp(node, CAPS_NODE "#", strlen(CAPS_NODE) + 1)))
-		contact_info(request, node);
-	else if (node)
-		stanza_refuse(request, S2_ITEM_NOT_FOUND, "There is no such node.");
-	else if (request->target == TARGET_GATEWAY)
-		gateway_info(request);
-	else if (request->target == TARGET_ROOM)
-		room_info(request);
-	else
-		occupant_info(request);
+	static const struct {
+		enum target target;
+		void (*info)(struct request *, const char *node);
+	} kinds[] = {{TARGET_GATEWAY, gateway_info},
+	             {TARGET_CONTACT, contact_info},
+	             {TARGET_ROOM, room_info},
+	             {TARGET_OCCUPANT, occupant_info}};
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (kinds[i].target == request->target)
+			kinds[i].info(request, element_get(payload, "node"));
+	}
 }
 
 /* ---- disco#items ---- */

@@ -105,6 +105,7 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->iqs = iq_table_new(frontend, loop);
 	frontend->privileges = privilege_table_new();
 	frontend->roster = roster_work_new(frontend);
+	frontend->caps = disco_caps_new();
 	frontend->upstream = component_new(loop, config, &upstream_table, frontend);
 	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
 	if (frontend->hub)
@@ -137,7 +138,7 @@ void frontend_free(struct frontend **at)
 	privilege_table_free(&frontend->privileges);
 	upstream_free(&frontend->upstream);
 	loop_defer_cancel(&frontend->cleaning);
-	str_fini(&frontend->caps);
+	disco_caps_free(&frontend->caps);
 	arena_fini(&frontend->arena);
 	free(frontend);
 	*at = NULL;

@@ -22,8 +22,7 @@ struct frontend {
 	const char *jid;    /* of the gateway */
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
-	struct str caps; /* of contacts (disco.c) */
-	bool caps_receipts;
+	struct caps_table *caps; /* disco.c */
 };
 
 /* Whom a stanza is for. */
@@ -112,8 +111,13 @@ void message_write_id(struct writer *, const char *id);
 void message_write_content(struct frontend *, struct writer *, const struct s2_message *);
 /* muc.c: <presence/> with <x xmlns='.../muc'/> to a room. */
 void muc_join(struct request *, const struct element *x);
-/* disco.c: the entity capabilities (XEP-0115) of contacts. */
-void disco_write_caps(struct frontend *, struct writer *);
+/* disco.c: entity capabilities (XEP-0115), for available presence only: of a contact that lacks these of the network's
+ * abilities (s2_feature), and of the gateway. What the configuration says is looked up once between two expirations. */
+struct caps_table *disco_caps_new(void);
+void disco_caps_free(struct caps_table **);
+void disco_caps_expire(struct caps_table *);
+void disco_write_caps(struct frontend *, struct writer *, unsigned lacks);
+void disco_write_gateway_caps(struct frontend *, struct writer *);
 /* xhtml.c: XHTML-IM through a white list; NULL if nothing of it is left or it is not well-formed. */
 struct element *xhtml_clean(struct arena *, const char *inner);
 /* The inner XML of a cleaned <body/>, as text. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/utf8.h"
 #include "spectrum/frontend/inside.h"
 
@@ -171,6 +172,7 @@ void presence_account(void *arg, struct user *user, const char *resource, enum a
 		struct s2_presence presence;
 		user_presence(user, &presence);
 		write_show(writer, presence.status);
+		disco_write_gateway_caps(frontend, writer);
 	}
 	if (state == ACCOUNT_CONNECTING && text_empty(text))
 		text = "Connecting";
@@ -193,6 +195,19 @@ void presence_refused(void *arg, const char *jid, const char *resource, const ch
 	stanza_close(frontend);
 }
 
+/* XEP-0319. */
+static void write_idle(struct writer *writer, const struct buddy *buddy)
+{
+	int64_t since = buddy_idle_since(buddy);
+	char text[CLOCK_TEXT_BYTES];
+	if (!since)
+		return;
+	clock_format(since, text);
+	xml_open(writer, "idle", NS_IDLE);
+	xml_attr(writer, "since", text);
+	xml_close(writer);
+}
+
 void presence_buddy(void *arg, struct user *user, const char *resource, const struct buddy *buddy, bool gone)
 {
 	struct frontend *frontend = arg;
@@ -208,7 +223,8 @@ void presence_buddy(void *arg, struct user *user, const char *resource, const st
 		xml_open(writer, "x", NS_VCARD_UPDATE);
 		xml_leaf(writer, "photo", NULL, buddy_text(buddy, BUDDY_ICON));
 		xml_close(writer);
-		disco_write_caps(frontend, writer);
+		write_idle(writer, buddy);
+		disco_write_caps(frontend, writer, contact_lacks(user, buddy));
 	}
 	stanza_close(frontend);
 }

@@ -23,7 +23,7 @@ static const struct iq_route {
     {"get", "vCard", NS_VCARD, ANY_TARGET, card_get},
     {"set", "vCard", NS_VCARD, TARGET_GATEWAY, card_set},
     {"get", "query", NS_VERSION, TARGET_GATEWAY, service_version},
-    {"get", "query", NS_LAST, TARGET_GATEWAY, service_last},
+    {"get", "query", NS_LAST, TARGET_GATEWAY | TARGET_CONTACT, service_last},
     {"get", "time", NS_TIME, TARGET_GATEWAY, service_time},
     {"get", "query", NS_GATEWAY, TARGET_GATEWAY, service_prompt},
     {"set", "query", NS_GATEWAY, TARGET_GATEWAY, service_address},

@@ -32,15 +32,49 @@ void service_version(struct request *request, const struct element *payload)
 	stanza_close(request->frontend);
 }
 
+static void answer_last(struct request *request, int64_t since, const char *status)
+{
+	struct writer *writer = iq_result_open(request);
+	int64_t now = clock_wall_ms();
+	xml_open(writer, "query", NS_LAST);
+	xml_attrf(writer, "seconds", "%lld", since < now ? (long long)(now - since) / 1000 : 0);
+	if (status)
+		xml_text(writer, status);
+	xml_close(writer);
+	stanza_close(request->frontend);
+}
+
+/* Of a contact: how long he is idle; or, offline, when he was seen last and what he said then. */
+static void contact_last(struct request *request)
+{
+	struct user *user = request->user;
+	const char *name = contact_name(request->arena, user, request->to.node);
+	const struct buddy *buddy = user ? contact_find(user, name) : NULL;
+	if (!user || !user_is_online(user)) {
+		stanza_refuse(request, S2_REGISTRATION_REQUIRED, "Log in to the gateway first.");
+		return;
+	}
+	int64_t since = buddy ? buddy_idle_since(buddy) : 0;
+	bool online = buddy && buddy->status != S2_STATUS_NONE;
+	if (online && !since)
+		since = clock_wall_ms();
+	if (since)
+		answer_last(request, since, online ? NULL : text_or_null(buddy_text(buddy, BUDDY_STATUS)));
+	else
+		stanza_refuse(request, S2_ITEM_NOT_FOUND,
+		              buddy ? "The network does not tell when this contact was seen last."
+		                    : "There is nobody of this name among your contacts.");
+}
+
 void service_last(struct request *request, const struct element *payload)
 {
 	struct hub_stats stats;
+	if (request->target == TARGET_CONTACT) {
+		contact_last(request);
+		return;
+	}
 	hub_stats(request->frontend->hub, &stats);
-	struct writer *writer = iq_result_open(request);
-	xml_open(writer, "query", NS_LAST);
-	xml_attrf(writer, "seconds", "%lld", (long long)(clock_wall_ms() - stats.started) / 1000);
-	xml_close(writer);
-	stanza_close(request->frontend);
+	answer_last(request, stats.started, NULL);
 }
 
 void service_time(struct request *request, const struct element *payload)

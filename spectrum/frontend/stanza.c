@@ -13,6 +13,7 @@ static void clean(void *arg)
 {
 	struct frontend *frontend = arg;
 	arena_reset(&frontend->arena);
+	disco_caps_expire(frontend->caps);
 }
 
 struct writer *stanza_open(struct frontend *frontend, const char *name, enum upstream_care care, const char *from,

@@ -9,7 +9,7 @@
 #include "lib/xmpp/jid.h"
 
 #define NAME_BYTES 1023 /* what fits into a JID */
-static const size_t text_bytes[BUDDY_TEXTS] = {NAME_BYTES, 4 * NAME_BYTES, 1024, 4096, 4096, 64};
+static const size_t text_bytes[BUDDY_TEXTS] = {NAME_BYTES, 4 * NAME_BYTES, 1024, 4096, 4096, 64, 20};
 
 static size_t text_start(const struct buddy *buddy, enum buddy_text which)
 {
@@ -23,6 +23,11 @@ const char *buddy_text(const struct buddy *buddy, enum buddy_text which)
 		return buddy->texts + start;
 	/* A name that folds to itself is stored once. */
 	return which == BUDDY_FOLDED ? buddy_text(buddy, BUDDY_NAME) : "";
+}
+
+int64_t buddy_idle_since(const struct buddy *buddy)
+{
+	return strtoll(buddy_text(buddy, BUDDY_IDLE), NULL, 10);
 }
 
 /* Most names are small ASCII letters and need no folding. */

@@ -9,7 +9,7 @@
 
 #include "spectrum2/types.h"
 
-enum buddy_text { BUDDY_NAME, BUDDY_FOLDED, BUDDY_ALIAS, BUDDY_GROUPS, BUDDY_STATUS, BUDDY_ICON, BUDDY_TEXTS };
+enum buddy_text { BUDDY_NAME, BUDDY_FOLDED, BUDDY_ALIAS, BUDDY_GROUPS, BUDDY_STATUS, BUDDY_ICON, BUDDY_IDLE, BUDDY_TEXTS };
 
 enum buddy_flag {
 	BUDDY_SUBSCRIBED = 1, /* the user has it in his roster ("both"), else still to be asked ("ask") */
@@ -24,6 +24,7 @@ struct buddy {
 	uint8_t flags;             /* buddy_flag */
 	uint8_t status;            /* s2_status */
 	uint8_t talk;              /* number of the resource that wrote to it last, 0 = none */
+	uint8_t lacks;             /* number of the set of abilities that it lacks (contact_lacks) */
 	uint16_t end[BUDDY_TEXTS]; /* where each text ends in `texts`, its NUL included */
 	char texts[];
 };
@@ -33,8 +34,12 @@ struct roster {
 	unsigned count, room;
 };
 
-/* Never NULL; "" if not given. Borrowed until the contact changes. BUDDY_GROUPS are joined with \n. */
+/* Never NULL; "" if not given. Borrowed until the contact changes. BUDDY_GROUPS are joined with \n, BUDDY_IDLE is a time
+ * in ms (see buddy_idle_since). */
 const char *buddy_text(const struct buddy *, enum buddy_text);
+
+/* ms since 1970 UTC, as in s2_buddy; 0 if not known. */
+int64_t buddy_idle_since(const struct buddy *);
 
 /* By name, letters' case aside; NULL if there is none. */
 struct buddy *roster_find(const struct roster *, const char *name);

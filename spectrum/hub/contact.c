@@ -200,6 +200,24 @@ static struct buddy *contact_add(struct user *user, const char *name, bool *crea
 
 /* ---- From the network ---- */
 
+/* A network has few kinds of contacts, so each remembers the number of its kind only. */
+static uint8_t lacks_number(struct hub *hub, unsigned lacks)
+{
+	unsigned number = 0;
+	while (number < hub->lack_count && hub->lacks[number] != lacks)
+		number++;
+	if (!lacks || number == HUB_LACKS_MOST)
+		return 0;
+	if (number == hub->lack_count)
+		hub->lacks[hub->lack_count++] = lacks;
+	return (uint8_t)(number + 1);
+}
+
+unsigned contact_lacks(const struct user *user, const struct buddy *buddy)
+{
+	return buddy->lacks ? user->hub->lacks[buddy->lacks - 1] : 0;
+}
+
 static char *join_groups(struct arena *arena, const struct s2_buddy *in)
 {
 	struct str joined = {0};
@@ -236,7 +254,10 @@ static bool contact_update(struct user *user, struct buddy **at, const struct s2
 	}
 	changed = changed || *listed;
 	buddy = roster_set(roster, buddy, BUDDY_STATUS, in->status_text);
+	buddy = roster_set(roster, buddy, BUDDY_IDLE,
+	                   in->idle_since ? arena_printf(&arena, "%lld", (long long)in->idle_since) : NULL);
 	buddy->status = (uint8_t)in->status;
+	buddy->lacks = lacks_number(user->hub, in->lacks);
 	changed = changed || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
 	buddy->flags = (uint8_t)((buddy->flags & ~BUDDY_BLOCKED) | (in->blocked ? BUDDY_BLOCKED : 0));
 	arena_fini(&arena);

@@ -155,6 +155,8 @@ void contact_unsubscribe(struct user *, const char *name, bool unsubscribed);
 const struct buddy *contact_find(const struct user *, const char *name);
 /* The contact behind `at`, in the order of names; NULL at the end. */
 const struct buddy *contact_at(const struct user *, unsigned at);
+/* What the network can do, but not with this contact (s2_feature). */
+unsigned contact_lacks(const struct user *, const struct buddy *);
 /* It is in the roster now, and the user need not be asked. */
 void contact_listed(struct user *, const char *name);
 /* The user has given it this name (NULL: no news) and these groups (joined with \n; NULL: no news) in his roster. */

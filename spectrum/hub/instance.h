@@ -11,6 +11,7 @@
 #include "spectrum/store/store.h"
 
 #define HUB_TICK_MS 250
+#define HUB_LACKS_MOST 255
 #define HUB_UNSENT_MOST (4u << 20) /* bytes that a backend has not taken yet */
 
 struct hub {
@@ -32,6 +33,8 @@ struct hub {
 	struct timer *tick;            /* runs while one of the lists is not empty */
 	struct s2_room_listing *rooms; /* that the network listed for everybody */
 	size_t room_count;
+	unsigned lacks[HUB_LACKS_MOST]; /* sets of abilities (s2_feature) that some contacts lack */
+	unsigned lack_count;
 	bool configured; /* a backend has told what it can do */
 	bool probed;     /* the users of before the start were asked after */
 	bool stopping;

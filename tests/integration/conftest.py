@@ -70,6 +70,17 @@ def privileged_ejabberd(directories):
     yield from serve(Ejabberd, directories("ejabberd"), privileged=True)
 
 
+@pytest.fixture(params=["prosody", "ejabberd"])
+def each_host(request):
+    """The test is run on every server, without privileges."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["privileged_prosody", "privileged_ejabberd"])
+def each_privileged_host(request):
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
 def own_prosody(directories):
     """One to stop and restart."""

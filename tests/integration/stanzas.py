@@ -20,6 +20,7 @@ DATA = "jabber:x:data"
 DISCO_INFO = "http://jabber.org/protocol/disco#info"
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 DELAY = "urn:xmpp:delay"
+ATTENTION = "urn:xmpp:attention:0"
 
 
 class Stanza:
