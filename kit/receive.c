@@ -48,39 +48,64 @@ static void leave_process(struct s2_user *user, const struct wire_frame *frame)
 
 /* ---- Messages: each with an id has exactly one result ---- */
 
-static void refuse(struct s2_user *user, const struct wire_frame *frame, enum s2_condition condition, const char *text)
+/* Something that ends with a result: a message, or what is said about one. */
+struct handover {
+	const char *user, *id, *peer;
+	bool known; /* the backend has a callback for it */
+	bool ends;  /* the backend itself tells the result, at any later time */
+	bool quiet; /* nobody wants to read about its refusal */
+};
+
+static void refuse(struct s2_user *user, const struct handover *what, enum s2_condition condition, const char *text)
 {
-	if (kit.extended && frame->message.id)
-		kit_send_result(frame->user, frame->message.id, frame->message.peer, condition, text);
-	else if (user)
-		kit_tell_refusal(user, frame->message.peer, condition, text);
+	if (kit.extended && what->id)
+		kit_send_result(what->user, what->id, what->peer, condition, text);
+	else if (user && !what->quiet)
+		kit_tell_refusal(user, what->peer, condition, text);
 }
 
-/* `ends`: the backend itself tells the result, at any later time. */
+/* The pending entry, to be ended; `here` if the result is told when the callback has returned. NULL: refused. */
+static struct pending *begin(struct s2_user *user, struct handover *what, struct pending *here)
+{
+	if (!user) {
+		refuse(NULL, what, S2_RECIPIENT_UNAVAILABLE, "You are not logged in to the network.");
+		return NULL;
+	}
+	if (!what->known) {
+		refuse(user, what, S2_FEATURE_NOT_IMPLEMENTED, NULL);
+		return NULL;
+	}
+	if (what->ends && user->pending_count >= PENDING_MOST) {
+		refuse(user, what, S2_RESOURCE_CONSTRAINT, "Too many messages wait for the network.");
+		return NULL;
+	}
+	if (!what->id)
+		what->id = kit_local_id();
+	*here = (struct pending){LIST_INIT(here->node), what->id, what->peer, false};
+	struct pending *pending = what->ends ? kit_pending_new(what->id, what->peer) : here;
+	kit_pending_add(user, pending);
+	return pending;
+}
+
+/* `user` may be gone, and `pending` with him if it is not `here`. */
+static void returned(struct s2_user *user, struct pending *pending, struct pending *here)
+{
+	if (pending == here && kit_pending_waits(here))
+		kit_pending_end(user, here, S2_DONE, NULL, NULL);
+}
+
 static void hand_over(struct s2_user *user, const struct wire_frame *frame,
                       void (*callback)(struct s2_user *, const struct s2_message *), bool ends)
 {
+	struct pending here;
 	struct s2_message message = frame->message;
-	if (!user) {
-		refuse(NULL, frame, S2_RECIPIENT_UNAVAILABLE, "You are not logged in to the network.");
+	struct handover what = {frame->user, message.id, message.peer, callback, ends, false};
+	struct pending *pending = begin(user, &what, &here);
+	if (!pending)
 		return;
-	}
-	if (!callback) {
-		refuse(user, frame, S2_FEATURE_NOT_IMPLEMENTED, NULL);
-		return;
-	}
-	if (ends && user->pending_count >= PENDING_MOST) {
-		refuse(user, frame, S2_RESOURCE_CONSTRAINT, "Too many messages wait for the network.");
-		return;
-	}
-	if (!message.id)
-		message.id = kit_local_id();
-	struct pending here = {LIST_INIT(here.node), message.id, message.peer, false};
-	struct pending *pending = ends ? kit_pending_new(message.id, message.peer) : &here;
-	kit_pending_add(user, pending);
+	message.id = what.id;
 	callback(user, &message);
-	if (!ends && kit_pending_waits(&here))
-		kit_pending_end(user, &here, S2_DONE, NULL);
+	returned(user, pending, &here);
 }
 
 static bool backend_tells_results(void)
@@ -101,6 +126,36 @@ static void subject(struct s2_user *user, const struct wire_frame *frame)
 static void attention(struct s2_user *user, const struct wire_frame *frame)
 {
 	hand_over(user, frame, kit.backend->attention, false);
+}
+
+static bool annotates(const struct s2_annotation *annotation)
+{
+	static const unsigned features[S2_ANNOTATIONS] = {[S2_REACTION] = S2_FEATURE_REACTIONS,
+	                                                  [S2_RETRACTION] = S2_FEATURE_RETRACTIONS,
+	                                                  [S2_DISPLAYED] = S2_FEATURE_MARKERS};
+	if (!kit.backend->annotate || annotation->kind >= S2_ANNOTATIONS)
+		return false;
+	unsigned needed = annotation->kind == S2_RETRACTION && annotation->moderated ? S2_FEATURE_MODERATION
+	                                                                             : features[annotation->kind];
+	return kit.backend->features & needed;
+}
+
+static void annotation(struct s2_user *user, const struct wire_frame *frame)
+{
+	struct pending here;
+	struct s2_annotation annotation = frame->annotation;
+	struct handover what = {frame->user,
+	                        annotation.id,
+	                        annotation.peer,
+	                        annotates(&annotation),
+	                        backend_tells_results(),
+	                        annotation.kind == S2_DISPLAYED};
+	struct pending *pending = begin(user, &what, &here);
+	if (!pending)
+		return;
+	annotation.id = what.id;
+	kit.backend->annotate(user, &annotation);
+	returned(user, pending, &here);
 }
 
 /* ---- All else: what the backend lacks is answered where an answer is waited for ---- */
@@ -189,6 +244,7 @@ static const struct {
     [WIRE_BUDDY_TYPED] = {typing, FOR_USER},
     [WIRE_ATTENTION] = {attention, FOR_ANYONE},
     [WIRE_EXIT] = {leave_process, FOR_ANYONE},
+    [WIRE_ANNOTATION] = {annotation, FOR_ANYONE},
 };
 
 void kit_receive(const struct wire_frame *frame)

@@ -16,7 +16,8 @@
 
 /* ---- The kit's own ---- */
 
-void kit_send_result(const char *jid, const char *id, const char *peer, enum s2_condition condition, const char *text)
+void kit_send_done(const char *jid, const char *id, const char *peer, enum s2_condition condition, const char *text,
+                   const char *network_id)
 {
 	if (!kit.extended)
 		return;
@@ -25,10 +26,16 @@ void kit_send_result(const char *jid, const char *id, const char *peer, enum s2_
 	frame.result.peer = peer;
 	frame.result.condition = condition;
 	frame.result.text = text;
+	frame.result.network_id = network_id;
 	kit_line_write(&frame);
 }
 
-/* What an old main process would not know: it passes over it. */
+void kit_send_result(const char *jid, const char *id, const char *peer, enum s2_condition condition, const char *text)
+{
+	kit_send_done(jid, id, peer, condition, text, NULL);
+}
+
+/* What an old main process would not know, too: it passes over it. */
 static void add_extensions(struct str *config)
 {
 	static const struct {
@@ -38,6 +45,13 @@ static void add_extensions(struct str *config)
 	    {S2_FEATURE_TYPING, "typing"},
 	    {S2_FEATURE_ATTENTION, "attention"},
 	    {S2_FEATURE_BLOCKING, "blocking"},
+	    {S2_FEATURE_CORRECTIONS, "corrections"},
+	    {S2_FEATURE_RETRACTIONS, "retractions"},
+	    {S2_FEATURE_MODERATION, "moderation"},
+	    {S2_FEATURE_REACTIONS, "reactions"},
+	    {S2_FEATURE_REPLIES, "replies"},
+	    {S2_FEATURE_MARKERS, "markers"},
+	    {S2_FEATURE_ATTACHMENTS, "attachments"},
 	};
 	const struct s2_backend *backend = kit.backend;
 	unsigned features = backend->features | (backend->typing ? S2_FEATURE_TYPING : 0) |
@@ -46,6 +60,10 @@ static void add_extensions(struct str *config)
 	str_adds(config, "extensions=1\n");
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		str_addf(config, "%s=%d\n", keys[i].key, !!(features & keys[i].feature));
+	if (backend->reactions)
+		str_addf(config, "reactions_allowed=%s\n", backend->reactions);
+	if (backend->reactions_most)
+		str_addf(config, "reactions_most=%u\n", backend->reactions_most);
 }
 
 void kit_send_features(void)
@@ -132,14 +150,32 @@ void s2_message(struct s2_user *user, const struct s2_message *message)
 	send_message(user, WIRE_CONV_MESSAGE, message);
 }
 
-void s2_message_result(struct s2_user *user, const char *id, const char *peer, enum s2_condition condition,
-                       const char *text)
+static void end_message(struct s2_user *user, const char *id, const char *peer, enum s2_condition condition,
+                        const char *text, const char *network_id)
 {
 	struct pending *pending = text_empty(id) ? NULL : kit_pending_find(user, id, peer);
 	if (pending)
-		kit_pending_end(user, pending, condition, text);
+		kit_pending_end(user, pending, condition, text, network_id);
 	else
 		log_debug("user=%s no message waits for a result with this id", log_quote(user->jid));
+}
+
+void s2_message_result(struct s2_user *user, const char *id, const char *peer, enum s2_condition condition,
+                       const char *text)
+{
+	end_message(user, id, peer, condition, text, NULL);
+}
+
+void s2_message_done(struct s2_user *user, const char *id, const char *peer, const char *network_id)
+{
+	end_message(user, id, peer, S2_DONE, NULL, network_id);
+}
+
+void s2_annotation(struct s2_user *user, const struct s2_annotation *annotation)
+{
+	if (kit.extended)
+		kit_line_write(
+		    &(struct wire_frame){.type = WIRE_ANNOTATION, .user = user->jid, .annotation = *annotation});
 }
 
 void s2_message_received(struct s2_user *user, const char *peer, const char *id)

@@ -7,6 +7,9 @@
 
 /* Only towards a main process that understands extensions. */
 void kit_send_result(const char *jid, const char *id, const char *peer, enum s2_condition, const char *text);
+/* With what the network calls the message; NULL: it does not say. */
+void kit_send_done(const char *jid, const char *id, const char *peer, enum s2_condition, const char *text,
+                   const char *network_id);
 /* Abilities, first of all frames. */
 void kit_send_features(void);
 void kit_send_pong(void);

@@ -39,7 +39,7 @@ void kit_user_free(struct s2_user *user)
 {
 	while (!list_empty(&user->pending))
 		kit_pending_end(user, LIST_ITEM(user->pending.next, struct pending, node), S2_RECIPIENT_UNAVAILABLE,
-		                "The session with the network ended before the message was confirmed.");
+		                "The session with the network ended before the message was confirmed.", NULL);
 	map_remove(&kit.users, user->jid);
 	/* He lives on his own arena. */
 	struct arena arena = user->arena;
@@ -124,12 +124,13 @@ bool kit_pending_waits(const struct pending *pending)
 	return !list_empty(&pending->node);
 }
 
-void kit_pending_end(struct s2_user *user, struct pending *pending, enum s2_condition condition, const char *text)
+void kit_pending_end(struct s2_user *user, struct pending *pending, enum s2_condition condition, const char *text,
+                     const char *network_id)
 {
 	list_remove(&pending->node);
 	user->pending_count--;
 	if (kit.extended && !kit_id_is_local(pending->id))
-		kit_send_result(user->jid, pending->id, pending->peer, condition, text);
+		kit_send_done(user->jid, pending->id, pending->peer, condition, text, network_id);
 	else if (condition != S2_DONE)
 		kit_tell_refusal(user, pending->peer, condition, text);
 	if (pending->owned)

@@ -41,7 +41,7 @@ void kit_pending_add(struct s2_user *, struct pending *);
 /* Whether nobody ended it meanwhile; a pending on the stack outlives its user. */
 bool kit_pending_waits(const struct pending *);
 /* Tells the main process and frees what is on the heap. */
-void kit_pending_end(struct s2_user *, struct pending *, enum s2_condition, const char *text);
+void kit_pending_end(struct s2_user *, struct pending *, enum s2_condition, const char *text, const char *network_id);
 /* The oldest one with this id, if possible also for this peer; NULL if there is none. */
 struct pending *kit_pending_find(struct s2_user *, const char *id, const char *peer);
 

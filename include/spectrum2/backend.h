@@ -21,6 +21,14 @@ enum s2_feature {
 	S2_FEATURE_NO_JID_ESCAPING = 16,
 	S2_FEATURE_MESSAGE_RESULT = 32, /* every message is ended with s2_message_result; else the kit reports it done when
 	                                   `message` returns */
+	/* What of an earlier message can be changed or said; see types.h. What is not announced is not asked for. */
+	S2_FEATURE_CORRECTIONS = 64, /* `message` with `replaces` */
+	S2_FEATURE_RETRACTIONS = 128,
+	S2_FEATURE_MODERATION = 256, /* retractions of others' messages in rooms */
+	S2_FEATURE_REACTIONS = 512,
+	S2_FEATURE_REPLIES = 1024,     /* `message` with `reply_to`; else the quote is in the body */
+	S2_FEATURE_MARKERS = 2048,     /* S2_DISPLAYED, both ways */
+	S2_FEATURE_ATTACHMENTS = 4096, /* `message` with attachments; else their links are in the body */
 	/* The kit sets these by itself where there is a callback for it; a single contact may lack them (s2_buddy). */
 	S2_FEATURE_TYPING = 1 << 16,
 	S2_FEATURE_ATTENTION = 1 << 17,
@@ -30,6 +38,8 @@ enum s2_feature {
 struct s2_backend {
 	const char *name; /* "spectrum2_echo_backend" */
 	unsigned features;
+	const char *reactions;   /* that the network has, separated by blanks; NULL: any emoji */
+	unsigned reactions_most; /* of one person on one message; 0: any number */
 
 	/* Process. `start` is called once, before any user; the configuration is there. Return false after logging why. */
 	bool (*start)(void);
@@ -42,10 +52,13 @@ struct s2_backend {
 	void (*set_status)(struct s2_user *, enum s2_status, const char *text);
 
 	/* Messages. With S2_FEATURE_MESSAGE_RESULT each `message` and `set_subject` ends with exactly one
-	 * s2_message_result for its id, also when the session dies before (the kit refuses what is left at logout). */
+	 * s2_message_result or s2_message_done for its id, also when the session dies before (the kit refuses what is left at
+	 * logout). */
 	void (*message)(struct s2_user *, const struct s2_message *);
 	void (*typing)(struct s2_user *, const char *peer, enum s2_typing);
 	void (*attention)(struct s2_user *, const struct s2_message *);
+	/* Reactions, retractions, read markers: those that `features` has. Ends like a message, for its id. */
+	void (*annotate)(struct s2_user *, const struct s2_annotation *);
 
 	/* Contacts. `add_buddy` also accepts a request and renames or moves; `remove_buddy` also refuses one. */
 	void (*add_buddy)(struct s2_user *, const struct s2_buddy *);
@@ -92,7 +105,11 @@ void s2_disconnected(struct s2_user *, enum s2_connection_error, const char *tex
 
 void s2_message(struct s2_user *, const struct s2_message *);
 void s2_message_result(struct s2_user *, const char *id, const char *peer, enum s2_condition, const char *text);
-/* The network confirmed delivery (XEP-0184). */
+/* The network has it, and calls it `network_id`: corrections, reactions and the like will name it so. */
+void s2_message_done(struct s2_user *, const char *id, const char *peer, const char *network_id);
+/* Somebody, or the user in another client, says something about an earlier message. */
+void s2_annotation(struct s2_user *, const struct s2_annotation *);
+/* The network confirmed delivery (XEP-0184). `id`: the stanza's, or the network's. */
 void s2_message_received(struct s2_user *, const char *peer, const char *id);
 void s2_typing(struct s2_user *, const char *peer, enum s2_typing);
 void s2_attention(struct s2_user *, const char *peer, const char *text);

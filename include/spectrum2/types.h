@@ -75,6 +75,10 @@ struct s2_attachment {
 	const char *url;
 	const char *mime_type;
 	const char *description;
+	const char *name;   /* of the file */
+	const char *sha256; /* of its content, in hexadecimal */
+	uint64_t bytes;     /* 0 = unknown, as are width and height */
+	uint32_t width, height; /* of a picture or film, in pixels */
 };
 
 /* XEP-0085 as far as networks know it. */
@@ -85,7 +89,12 @@ struct s2_message {
 	const char *nickname; /* in a room: who spoke; with `private_`: whom it is from or to */
 	const char *body;
 	const char *xhtml; /* inside of XHTML-IM's <body/> */
-	const char *id;    /* the sender's; towards the network always given */
+	const char *id;    /* towards the network: the stanza's, always given; from the network: what it calls the message */
+	const char *own_id;       /* from the network: the id of the user's message that this is the room's copy of */
+	const char *replaces;     /* id of the first version of what this is a new version of (XEP-0308) */
+	const char *reply_to;     /* id of the message that this one answers (XEP-0461) */
+	const char *reply_author; /* who wrote that: contact, or nickname in a room; maybe unknown */
+	const char *reply_text;   /* what was said there; maybe unknown. Never part of `body` */
 	int64_t time;      /* ms since 1970 UTC when it was sent, 0 = now */
 	const struct s2_attachment *attachments;
 	size_t attachment_count;
@@ -93,6 +102,31 @@ struct s2_message {
 	bool headline;     /* news rather than talk */
 	bool carbon;       /* the user's own, written in another client of the network */
 	bool want_receipt; /* XEP-0184 asked for */
+	bool want_marker;  /* XEP-0333 asked for: tell when it was read */
+};
+
+/* What can be said about an earlier message without words. Numbers go over the wire: append only. */
+enum s2_annotation_kind {
+	S2_REACTION,   /* XEP-0444: `reactions` are all of this person's from now on */
+	S2_RETRACTION, /* XEP-0424, by its author; XEP-0425 if `actor` or `moderated` is given */
+	S2_DISPLAYED,  /* XEP-0333: everything up to it was read */
+	S2_ANNOTATIONS
+};
+
+struct s2_annotation {
+	enum s2_annotation_kind kind;
+	const char *peer;     /* contact or room */
+	const char *nickname; /* in a room, from the network: who says it; with `private_`: whom it is from or to */
+	const char *id;       /* of this annotation; towards the network always given */
+	const char *target;   /* id of the message: towards the network as the network calls it, if that is known */
+	const char *const *reactions;
+	size_t reaction_count;
+	const char *reason; /* of a retraction */
+	const char *actor;  /* nickname of the moderator, from the network */
+	int64_t time;       /* ms since 1970 UTC, 0 = now */
+	bool moderated;     /* a moderator's, towards the network and from it */
+	bool private_;
+	bool carbon; /* the user's own, from another client of the network */
 };
 
 struct s2_buddy {

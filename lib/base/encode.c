@@ -62,3 +62,22 @@ void hex_encode(struct str *out, const void *bytes, size_t len)
 		str_add(out, pair, 2);
 	}
 }
+
+static int hex_value(char digit)
+{
+	return digit >= '0' && digit <= '9'   ? digit - '0'
+	       : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+	       : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
+	                                      : -1;
+}
+
+bool hex_decode(struct str *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		int high = hex_value(text[i]), low = hex_value(text[i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		str_addc(out, (char)(high << 4 | low));
+	}
+	return len % 2 == 0;
+}

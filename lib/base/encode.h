@@ -12,5 +12,7 @@ void base64_encode(struct str *out, const void *bytes, size_t len);
 /* White space is skipped. False on anything else that is no base64; what was added to `out` until then stays. */
 bool base64_decode(struct str *out, const char *text, size_t len);
 void hex_encode(struct str *out, const void *bytes, size_t len);
+/* False on anything that is no pairs of hexadecimal digits; what was added to `out` until then stays. */
+bool hex_decode(struct str *out, const char *text, size_t len);
 
 #endif

@@ -12,6 +12,8 @@
 #define LIST(name, help) {(name), CONFIG_LIST, NULL, 0, 0, NULL, false, (help)}
 /* Backends send these; what the file says counts only until they do. */
 #define SENT_SWITCH(name, fallback, help) {(name), CONFIG_BOOL, (fallback), 0, 0, NULL, true, (help)}
+#define SENT_TEXT(name, help) {(name), CONFIG_TEXT, "", 0, 0, NULL, true, (help)}
+#define SENT_NUMBER(name, fallback, least, most, help) {(name), CONFIG_NUMBER, (fallback), (least), (most), NULL, true, (help)}
 #define SENT_LIST(name, help) {(name), CONFIG_LIST, NULL, 0, 0, NULL, true, (help)}
 /* clang-format on */
 
@@ -56,6 +58,9 @@ const struct config_key config_keys[] = {
     SWITCH("service.enable_xhtml", "1", "Forward formatted text (XHTML-IM) to XMPP clients."),
     SWITCH("service.enable_remove_buddy", "0", "Taking back a subscription removes the contact on the network, too."),
     SWITCH("service.oob_replace_body", "1", "A message with media gets the first media URL as its body."),
+    CHOICE("service.carbon_form", "auto", "auto|message|carbon",
+           "How the user's server is asked to show what he wrote in another client: as a message of his, as a "
+           "finished carbon, or by what is known of that server."),
     SWITCH("service.oob_split", "0",
            "Each medium and the text come as messages of their own; wins over oob_replace_body."),
     NUMBER("service.max_room_list_size", "100", 0, INT32_MAX, "Most rooms in a list of rooms."),
@@ -121,6 +126,16 @@ const struct config_key config_keys[] = {
     SENT_SWITCH("features.disable_jid_escaping", "0", "Sent by backends: as service.jid_escaping=0."),
     SENT_SWITCH("features.send_buddies_on_login", "0",
                 "Sent by backends: they want the stored contacts at each login."),
+    SENT_SWITCH("features.corrections", "0", "Sent by backends: the network changes messages (XEP-0308)."),
+    SENT_SWITCH("features.retractions", "0", "Sent by backends: the network takes messages back (XEP-0424)."),
+    SENT_SWITCH("features.moderation", "0", "Sent by backends: moderators take messages of others back (XEP-0425)."),
+    SENT_SWITCH("features.reactions", "0", "Sent by backends: the network has reactions (XEP-0444)."),
+    SENT_TEXT("features.reactions_allowed", "Sent by backends: the only reactions, separated by blanks; empty: any."),
+    SENT_NUMBER("features.reactions_most", "0", 0, 1000,
+                "Sent by backends: reactions of one person on one message; 0: any number."),
+    SENT_SWITCH("features.replies", "0", "Sent by backends: the network has replies (XEP-0461)."),
+    SENT_SWITCH("features.markers", "0", "Sent by backends: the network tells what was read (XEP-0333)."),
+    SENT_SWITCH("features.attachments", "0", "Sent by backends: they take files that users send as links."),
 
     TEXT("gateway_responder.prompt", "Contact ID", "XEP-0100 search by name: the prompt."),
     TEXT("gateway_responder.label", "Enter legacy network contact ID.", "XEP-0100 search by name: the description."),

@@ -127,9 +127,24 @@ static void decode_attachments(struct wire_decoder *d, const Pbnetwork__Conversa
 		list[i].url = required(d, in->attachment[i]->url);
 		list[i].mime_type = optional(d, in->attachment[i]->mimetype);
 		list[i].description = optional(d, in->attachment[i]->description);
+		list[i].name = optional(d, in->attachment[i]->name);
+		list[i].sha256 = optional(d, in->attachment[i]->sha256);
+		list[i].bytes = in->attachment[i]->bytes;
+		list[i].width = in->attachment[i]->width;
+		list[i].height = in->attachment[i]->height;
 	}
 	out->attachments = list;
 	out->attachment_count = in->n_attachment;
+}
+
+static void decode_relations(struct wire_decoder *d, const Pbnetwork__ConversationMessage *in, struct s2_message *out)
+{
+	out->own_id = optional(d, in->ownid);
+	out->replaces = optional(d, in->replaces);
+	out->reply_to = optional(d, in->replyto);
+	out->reply_author = optional(d, in->replyauthor);
+	out->reply_text = optional(d, in->replytext);
+	out->want_marker = in->has_wantmarker && in->wantmarker;
 }
 
 void wire_decode_conversation(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
@@ -153,6 +168,7 @@ void wire_decode_conversation(struct wire_decoder *d, const union wire_message *
 		out->time = clock_parse(in->timestamp);
 	if (in->n_attachment)
 		decode_attachments(d, in, out);
+	decode_relations(d, in, out);
 }
 
 void wire_decode_room(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
@@ -239,6 +255,31 @@ void wire_decode_result(struct wire_decoder *d, const union wire_message *in, st
 	out->result.peer = required(d, in->result.peer);
 	out->result.condition = condition_of(in->result.condition);
 	out->result.text = optional(d, in->result.text);
+	out->result.network_id = optional(d, in->result.networkid);
+}
+
+void wire_decode_annotation(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
+{
+	const Pbnetwork__Annotation *in = &message->annotation;
+	struct s2_annotation *out = &frame->annotation;
+	frame->user = required(d, in->user);
+	out->peer = required(d, in->peer);
+	out->kind = in->kind >= 0 && in->kind < S2_ANNOTATIONS ? (enum s2_annotation_kind)in->kind : S2_ANNOTATIONS;
+	out->target = required(d, in->target);
+	out->id = optional(d, in->id);
+	out->nickname = optional(d, in->nickname);
+	out->reason = optional(d, in->reason);
+	out->actor = optional(d, in->actor);
+	if (in->has_timems && in->timems > 0 && in->timems <= LATEST_MS)
+		out->time = in->timems;
+	out->moderated = in->has_moderated && in->moderated;
+	out->private_ = in->has_private_ && in->private_;
+	out->carbon = in->has_carbon && in->carbon;
+	const char **reactions = arena_alloc(d->arena, in->n_reaction * sizeof *reactions);
+	for (size_t i = 0; i < in->n_reaction; i++)
+		if ((reactions[out->reaction_count] = optional(d, in->reaction[i])) != NULL)
+			out->reaction_count++;
+	out->reactions = reactions;
 }
 
 void wire_decode_room_error(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)

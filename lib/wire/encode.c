@@ -117,6 +117,18 @@ void wire_encode_buddies(struct wire_encoder *e, const struct wire_frame *in, un
 	}
 }
 
+static void encode_file(struct wire_encoder *e, const struct s2_attachment *in, Pbnetwork__Attachment *out)
+{
+	out->name = optional(e, in->name);
+	out->sha256 = optional(e, in->sha256);
+	out->has_bytes = in->bytes;
+	out->bytes = in->bytes;
+	out->has_width = in->width;
+	out->width = in->width;
+	out->has_height = in->height;
+	out->height = in->height;
+}
+
 static void encode_attachments(struct wire_encoder *e, const struct s2_message *in, Pbnetwork__ConversationMessage *out)
 {
 	size_t count = in->attachment_count;
@@ -128,6 +140,8 @@ static void encode_attachments(struct wire_encoder *e, const struct s2_message *
 		items[i].url = required(e, in->attachments[i].url);
 		items[i].mimetype = optional(e, in->attachments[i].mime_type);
 		items[i].description = optional(e, in->attachments[i].description);
+		if (e->extended)
+			encode_file(e, &in->attachments[i], &items[i]);
 		out->attachment[i] = &items[i];
 	}
 }
@@ -151,6 +165,17 @@ static void encode_address(struct wire_encoder *e, const struct s2_message *in, 
 	out->buddyname = required(e, in->peer);
 	out->nickname = optional(e, in->nickname);
 	out->has_pm = out->pm = in->private_;
+}
+
+/* To other messages. */
+static void encode_relations(struct wire_encoder *e, const struct s2_message *in, Pbnetwork__ConversationMessage *out)
+{
+	out->ownid = optional(e, in->own_id);
+	out->replaces = optional(e, in->replaces);
+	out->replyto = optional(e, in->reply_to);
+	out->replyauthor = optional(e, in->reply_author);
+	out->replytext = optional(e, in->reply_text);
+	out->has_wantmarker = out->wantmarker = in->want_marker;
 }
 
 void wire_encode_conversation(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
@@ -179,6 +204,8 @@ void wire_encode_conversation(struct wire_encoder *e, const struct wire_frame *f
 	}
 	if (in->attachment_count)
 		encode_attachments(e, in, out);
+	if (e->extended)
+		encode_relations(e, in, out);
 }
 
 void wire_encode_ack(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)
@@ -288,6 +315,32 @@ void wire_encode_result(struct wire_encoder *e, const struct wire_frame *in, uni
 	out->result.peer = required(e, in->result.peer);
 	out->result.condition = (int32_t)in->result.condition;
 	out->result.text = optional(e, in->result.text);
+	out->result.networkid = optional(e, in->result.network_id);
+}
+
+void wire_encode_annotation(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
+{
+	const struct s2_annotation *in = &frame->annotation;
+	Pbnetwork__Annotation *out = &message->annotation;
+	pbnetwork__annotation__init(out);
+	out->user = required(e, frame->user);
+	out->peer = required(e, in->peer);
+	out->kind = (int32_t)in->kind;
+	out->target = required(e, in->target);
+	out->id = optional(e, in->id);
+	out->nickname = optional(e, in->nickname);
+	out->reason = optional(e, in->reason);
+	out->actor = optional(e, in->actor);
+	out->has_timems = in->time > 0;
+	out->timems = in->time;
+	out->has_moderated = out->moderated = in->moderated;
+	out->has_private_ = out->private_ = in->private_;
+	out->has_carbon = out->carbon = in->carbon;
+	if (!in->reaction_count)
+		return;
+	out->reaction = arena_alloc(&e->arena, in->reaction_count * sizeof *out->reaction);
+	for (size_t i = 0; i < in->reaction_count; i++)
+		out->reaction[out->n_reaction++] = required(e, in->reactions[i]);
 }
 
 void wire_encode_room_error(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)

@@ -14,7 +14,7 @@
 /* The wrapper's fields. */
 #define WRAPPER_TYPE 1
 #define WRAPPER_PAYLOAD 2
-#define WRAPPER_MOST (2 + 1 + 5) /* bytes: both tags take one, all types are below 128, a length takes up to five */
+#define WRAPPER_MOST (2 + 2 + 5) /* bytes: both tags take one, a type up to two, a length up to five */
 /* Memory that one frame may take while it is unpacked: many tiny fields need far more of it than bytes on the wire. */
 #define MEMORY_FLOOR (1u << 20)
 #define MEMORY_FACTOR 8
@@ -64,6 +64,7 @@ static const struct format {
     [WIRE_API_VERSION] = {&pbnetwork__apiversion__descriptor, NULL, wire_encode_version, true},
     [WIRE_MESSAGE_RESULT] = {&pbnetwork__message_result__descriptor, wire_decode_result, wire_encode_result, true},
     [WIRE_ROOM_ERROR] = {&pbnetwork__room_error__descriptor, wire_decode_room_error, wire_encode_room_error, true},
+    [WIRE_ANNOTATION] = {&pbnetwork__annotation__descriptor, wire_decode_annotation, wire_encode_annotation, true},
 };
 
 static const struct format *format_find(uint64_t type)
@@ -247,7 +248,7 @@ static bool write_frame(struct str *out, enum wire_type type, const ProtobufCMes
 	uint8_t *head = (uint8_t *)str_reserve(out, HEAD_BYTES + WRAPPER_MOST + inner);
 	uint8_t *at = head + HEAD_BYTES;
 	*at++ = WRAPPER_TYPE << 3 | PROTOBUF_C_WIRE_TYPE_VARINT;
-	*at++ = (uint8_t)type;
+	at = put_number(at, (size_t)type);
 	if (message || text) {
 		*at++ = WRAPPER_PAYLOAD << 3 | PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
 		at = put_number(at, inner);

@@ -48,6 +48,7 @@ enum wire_type {
 	/* Extensions of this implementation, only between two that announced them. */
 	WIRE_MESSAGE_RESULT = 101, /* B->M: a message or subject change is done, or refused with a condition */
 	WIRE_ROOM_ERROR = 102,     /* B->M: a join failed, or the room was lost, with a condition */
+	WIRE_ANNOTATION = 103,     /* about an earlier message, both ways; confirmed like a message */
 };
 
 /* One frame, decoded. Which member counts follows from `type`. */
@@ -88,7 +89,9 @@ struct wire_frame {
 			const char *id, *peer, *nickname;
 			enum s2_condition condition;
 			const char *text;
+			const char *network_id; /* MESSAGE_RESULT */
 		} result;
+		struct s2_annotation annotation;
 		struct { /* BUDDIES */
 			const struct s2_buddy *items;
 			size_t count;

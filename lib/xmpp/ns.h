@@ -42,6 +42,15 @@
 #define NS_STANZA_ID "urn:xmpp:sid:0"                           /* XEP-0359 */
 #define NS_HINTS "urn:xmpp:hints"                               /* XEP-0334 */
 #define NS_EME "urn:xmpp:eme:0"                                 /* XEP-0380 */
+#define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* XEP-0333 */
+#define NS_REACTIONS "urn:xmpp:reactions:0"                     /* XEP-0444 */
+#define NS_RETRACT "urn:xmpp:message-retract:1"                 /* XEP-0424 */
+#define NS_MODERATE "urn:xmpp:message-moderate:1"               /* XEP-0425 */
+#define NS_FASTEN "urn:xmpp:fasten:0"                           /* XEP-0422 */
+#define NS_CORRECTION "urn:xmpp:message-correct:0"              /* XEP-0308 */
+#define NS_REPLY "urn:xmpp:reply:0"                             /* XEP-0461 */
+#define NS_FALLBACK "urn:xmpp:fallback:0"                       /* XEP-0428 */
+#define NS_SFS "urn:xmpp:sfs:0"                                 /* XEP-0447 */
 #define NS_INVISIBLE "urn:xmpp:invisible:0"                     /* XEP-0186 */
 #define NS_IDLE "urn:xmpp:idle:1"                               /* XEP-0319 */
 

@@ -50,8 +50,31 @@ static const struct feature contact_features[] = {
     {NS_XHTML_IM, "service.enable_xhtml", 0},
     {NS_ATTENTION, "features.attention", S2_FEATURE_ATTENTION},
     {NS_RECEIPTS, "features.receipts", S2_FEATURE_RECEIPTS},
+    {NS_OOB, NULL, 0},
+    {NS_FALLBACK, NULL, 0},
+    {NS_SFS, "features.attachments", S2_FEATURE_ATTACHMENTS},
+    {NS_MARKERS, "features.markers", S2_FEATURE_MARKERS},
+    {NS_CORRECTION, "features.corrections", S2_FEATURE_CORRECTIONS},
+    {NS_RETRACT, "features.retractions", S2_FEATURE_RETRACTIONS},
+    {NS_REACTIONS, "features.reactions", S2_FEATURE_REACTIONS},
+    {NS_REPLY, "features.replies", S2_FEATURE_REPLIES},
+};
+
+/* Of a room, beside those that each has. */
+static const struct feature network_room_features[] = {
+    {NS_OOB, NULL, 0},
+    {NS_SFS, "features.attachments", 0},
+    {NS_MARKERS, "features.markers", 0},
+    {NS_CORRECTION, "features.corrections", 0},
+    {NS_RETRACT, "features.retractions", 0},
+    {NS_MODERATE, "features.moderation", 0},
+    {NS_REACTIONS, "features.reactions", 0},
+    {NS_REPLY, "features.replies", 0},
 };
 /* clang-format on */
+
+#define NS_RESTRICTIONS NS_REACTIONS ":restrictions"
+#define EMOJI_MOST 60
 
 static const char *const room_features[] = {NS_DISCO_INFO,
                                             NS_DISCO_ITEMS,
@@ -100,7 +123,24 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 }
 
 /* Of a contact that does what these rows of the table say. */
-static void contact_collect(const struct frontend *frontend, uint64_t rows, struct info *info)
+/* XEP-0444 section 4: which reactions the network has, and how many of one person. */
+static void add_restrictions(const struct frontend *frontend, struct arena *arena, struct info *info)
+{
+	const char *list = config_text(frontend->config, "features.reactions_allowed");
+	long long most = config_number(frontend->config, "features.reactions_most");
+	char *rest = arena_strdup(arena, list ? list : ""), *one;
+	unsigned count = 0;
+	if (!info_has_feature(info, NS_REACTIONS))
+		return;
+	if (most)
+		info_add_value(info, NS_RESTRICTIONS, "max_reactions_per_user", arena_printf(arena, "%lld", most));
+	while ((one = strsep(&rest, " ")) && count < EMOJI_MOST) {
+		if (*one && ++count)
+			info_add_value(info, NS_RESTRICTIONS, "allowlist", one);
+	}
+}
+
+static void contact_collect(const struct frontend *frontend, uint64_t rows, struct arena *arena, struct info *info)
 {
 	*info = (struct info){0};
 	info_add_identity(info, "client", "pc", identity_name(frontend));
@@ -108,6 +148,7 @@ static void contact_collect(const struct frontend *frontend, uint64_t rows, stru
 		if (rows & UINT64_C(1) << i)
 			info_add_feature(info, contact_features[i].ns);
 	}
+	add_restrictions(frontend, arena, info);
 }
 
 /* ---- Entity capabilities ---- */
@@ -146,6 +187,13 @@ void disco_caps_free(struct caps_table **table)
 void disco_caps_expire(struct caps_table *table)
 {
 	table->current = false;
+}
+
+void disco_forget_caps(void *arg)
+{
+	struct frontend *frontend = arg;
+	frontend->caps->count = frontend->caps->next = 0;
+	frontend->caps->current = false;
 }
 
 static void hash_text(const struct info *info, char hash[HASH_BYTES])
@@ -198,8 +246,10 @@ static const struct caps *caps_of(const struct frontend *frontend, unsigned lack
 	if (table->count < CAPS_MOST)
 		table->count++;
 	caps->rows = rows;
-	contact_collect(frontend, rows, &info);
+	struct arena arena = {0};
+	contact_collect(frontend, rows, &arena, &info);
 	hash_text(&info, caps->hash);
+	arena_fini(&arena);
 	return caps;
 }
 
@@ -280,7 +330,7 @@ static void contact_info(struct request *request, const char *node)
 		return;
 	}
 	struct info info;
-	contact_collect(frontend, caps->rows, &info);
+	contact_collect(frontend, caps->rows, request->arena, &info);
 	answer(request, node, &info);
 }
 
@@ -294,6 +344,11 @@ static void room_info(struct request *request, const char *node)
 	info_add_identity(&info, "conference", "text", address_name(request->arena, request->to.node));
 	for (size_t i = 0; i < COUNT(room_features); i++)
 		info_add_feature(&info, room_features[i]);
+	for (size_t i = 0; i < COUNT(network_room_features); i++) {
+		if (is_on(request->frontend, &network_room_features[i]))
+			info_add_feature(&info, network_room_features[i].ns);
+	}
+	add_restrictions(request->frontend, request->arena, &info);
 	answer(request, NULL, &info);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "spectrum/frontend/carbon.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/privilege.h"
@@ -81,6 +82,7 @@ static const struct hub_events hub_table = {
     .buddy_changed = roster_buddy_changed,
     .buddy_removed = roster_buddy_removed,
     .message = message_arrived,
+    .annotation = annotation_arrived,
     .typing = message_typing,
     .attention = message_attention,
     .received = message_delivered,
@@ -93,6 +95,7 @@ static const struct hub_events hub_table = {
     .room_invitation = muc_invitation,
     .probe = presence_probe,
     .registration = register_changed,
+    .configured = disco_forget_caps,
     .kept = hub_kept,
 };
 
@@ -136,6 +139,7 @@ void frontend_free(struct frontend **at)
 	roster_work_free(&frontend->roster);
 	iq_table_free(&frontend->iqs);
 	privilege_table_free(&frontend->privileges);
+	carbon_memory_free(&frontend->carbons);
 	upstream_free(&frontend->upstream);
 	loop_defer_cancel(&frontend->cleaning);
 	disco_caps_free(&frontend->caps);

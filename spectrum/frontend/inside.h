@@ -19,6 +19,7 @@ struct frontend {
 	struct iq_table *iqs;               /* iq.h */
 	struct privilege_table *privileges; /* privilege.h */
 	struct roster_work *roster;
+	struct carbon_memory *carbons; /* carbon.h */
 	const char *jid;    /* of the gateway */
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
@@ -52,7 +53,8 @@ void message_received(struct request *);
 void presence_received(struct request *);
 typedef void iq_handler(struct request *, const struct element *payload);
 iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last,
-    service_time, service_prompt, service_address, card_get, card_set, muc_admin_get;
+    service_time, service_prompt, service_address, card_get, card_set, muc_admin_get, annotation_moderate,
+    annotation_moderate_old;
 
 /* ---- Writing (stanza.c) ---- */
 /* An answer to an IQ, type result, open: write the payload, then stanza_close. */
@@ -94,6 +96,8 @@ void message_notice(void *arg, const char *jid, const char *text, const enum s2_
 void message_arrived(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
 void message_typing(void *arg, struct user *, const char *resource, const char *peer, enum s2_typing);
 void message_attention(void *arg, struct user *, const char *resource, const struct s2_message *);
+void annotation_arrived(void *arg, struct user *, const char *resource, const struct room *,
+                        const struct s2_annotation *);
 void message_delivered(void *arg, struct user *, const char *resource, const char *peer, const char *id);
 void message_bounced(void *arg, const struct ticket *, enum s2_condition, const char *text);
 void card_arrived(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
@@ -105,10 +109,13 @@ void muc_error(void *arg, struct user *, const char *resource, const struct room
                enum s2_condition, const char *text);
 void muc_invitation(void *arg, struct user *, const char *room, const struct s2_message *);
 void register_changed(void *arg, const char *jid, bool registered);
+void disco_forget_caps(void *arg); /* a backend has told what it can do */
 
-/* message.c, for muc.c: the id, made up if there is none; body, XHTML, attachments of a message from the network. */
-void message_write_id(struct writer *, const char *id);
-void message_write_content(struct frontend *, struct writer *, const struct s2_message *);
+struct content;
+/* annotation.c: a message that content_is_annotation; `id`: for its result. */
+void annotation_received(struct request *, const char *type, const struct content *, const char *id);
+/* content.c: the id of the open stanza, made up if it has none. */
+void content_write_id(struct writer *, const char *id);
 /* muc.c: <presence/> with <x xmlns='.../muc'/> to a room. */
 void muc_join(struct request *, const struct element *x);
 /* disco.c: entity capabilities (XEP-0115), for available presence only: of a contact that lacks these of the network's

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "lib/base/random.h"
-#include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/carbon.h"
+#include "spectrum/frontend/content.h"
 #include "spectrum/frontend/privilege.h"
 
 #define BODY_BYTES 65536
@@ -21,53 +22,15 @@ static const char *known_type(const char *type)
 	return type ? NULL : "normal";
 }
 
-/* What it is about, apart from the body. */
-struct parts {
-	const char *body, *subject, *xhtml;
-	const struct element *attention;
-	int typing; /* s2_typing, or -1 */
-};
-
-static int read_chat_state(const struct element *stanza)
-{
-	static const struct {
-		const char *name;
-		enum s2_typing typing;
-	} states[] = {{"composing", S2_TYPING_COMPOSING},
-	              {"paused", S2_TYPING_PAUSED},
-	              {"active", S2_TYPING_ACTIVE},
-	              {"inactive", S2_TYPING_ACTIVE},
-	              {"gone", S2_TYPING_ACTIVE}};
-	const struct element *state = element_child(stanza, NULL, NS_CHATSTATES);
-	for (size_t i = 0; state && i < sizeof states / sizeof *states; i++) {
-		if (!strcmp(state->name, states[i].name))
-			return (int)states[i].typing;
-	}
-	return -1;
-}
-
-static void read_parts(struct request *request, struct parts *parts)
-{
-	struct arena *arena = request->arena;
-	const struct element *stanza = request->stanza;
-	*parts = (struct parts){
-	    .body = text_or_null(element_child_text(arena, stanza, "body", NULL)),
-	    .subject = element_child_text(arena, stanza, "subject", NULL),
-	    .attention = element_child(stanza, "attention", NS_ATTENTION),
-	    .typing = read_chat_state(stanza),
-	};
-	const struct element *html = element_child(stanza, "html", NS_XHTML_IM);
-	if (html && config_bool(request->frontend->config, "service.enable_xhtml"))
-		parts->xhtml = text_or_null(xhtml_inner(arena, element_child(html, "body", NS_XHTML)));
-}
-
 /* A message to the gateway itself. */
-static void to_gateway(struct request *request, const struct parts *parts)
+static void to_gateway(struct request *request, const struct content *content)
 {
 	bool host = !*request->from.node && !*request->from.resource;
-	if (host && privilege_received(request->frontend->privileges, request->from.domain, request->stanza))
+	if (host && privilege_received(request->frontend->privileges, request->from.domain, request->stanza)) {
+		carbon_granted(request->frontend, request->from.domain);
 		return;
-	if (!parts->body)
+	}
+	if (!content->body)
 		return;
 	struct writer *writer =
 	    stanza_open(request->frontend, "message", UPSTREAM_KEPT, request->to.full, request->from.full, "chat");
@@ -79,38 +42,57 @@ static void to_gateway(struct request *request, const struct parts *parts)
 	stanza_close(request->frontend);
 }
 
-static void to_room(struct request *request, struct s2_message *message, const struct parts *parts,
+static void to_room(struct request *request, struct s2_message *message, const struct content *content,
                     struct ticket *ticket)
 {
 	struct hub *hub = request->frontend->hub;
 	const struct jid *from = &request->from;
 	/* A subject is a message with <subject/> and without <body/> (XEP-0045 section 8.1). */
-	if (parts->subject && !parts->body) {
-		message->body = parts->subject;
+	if (content->subject && !content->body) {
+		message->body = content->subject;
 		room_set_subject(hub, from->bare, from->resource, request->to.node, message, ticket);
 	} else {
 		room_send(hub, from->bare, from->resource, request->to.node, message, ticket);
 	}
 }
 
-static void message_send(struct request *request, const char *type, const struct parts *parts)
+/* Who wrote what is replied to, as the network spells him. */
+static const char *reply_author(struct request *request, const char *reply_jid)
+{
+	struct jid jid;
+	if (!reply_jid || !jid_parse(request->arena, reply_jid, &jid))
+		return NULL;
+	if (!strcmp(jid.bare, request->from.bare))
+		return request->user ? user_name(request->user) : NULL;
+	if (request->target & (TARGET_ROOM | TARGET_OCCUPANT))
+		return text_or_null(jid.resource);
+	return contact_name(request->arena, request->user, jid.node);
+}
+
+static void message_send(struct request *request, const char *type, const struct content *content, const char *id)
 {
 	struct hub *hub = request->frontend->hub;
 	const struct jid *from = &request->from;
-	bool groupchat = !strcmp(type, "groupchat");
-	char id[17];
-	if (text_empty(request->id))
-		random_id(id, sizeof id - 1);
+	bool empty = content->attention || content->attachment_count;
 	struct s2_message message = {
 	    .peer = request->to.node,
-	    .body = parts->body        ? parts->body
-	            : parts->attention ? ""
-	                               : NULL,
-	    .xhtml = parts->xhtml,
-	    .id = text_empty(request->id) ? id : request->id,
+	    .body = content->body ? content->body
+	            : empty       ? ""
+	                          : NULL,
+	    .xhtml = content->xhtml,
+	    .id = id,
 	    .headline = !strcmp(type, "headline"),
-	    .want_receipt = !groupchat && element_child(request->stanza, "request", NS_RECEIPTS),
+	    .want_receipt = strcmp(type, "groupchat") != 0 && content->want_receipt,
+	    .want_marker = content->want_marker,
+	    .replaces = content->replaces,
+	    .attachments = content->attachments,
+	    .attachment_count = hub_can(hub, HUB_ATTACHMENTS) ? content->attachment_count : 0,
 	};
+	if (content->reply_to && hub_can(hub, HUB_REPLIES)) {
+		message.reply_to = content->reply_to;
+		message.reply_author = reply_author(request, content->reply_jid);
+		message.reply_text = content->reply_text;
+	}
 	struct ticket *ticket = ticket_new(from->full, request->to.full, request->id, type);
 	if (request->target == TARGET_OCCUPANT) {
 		message.private_ = true;
@@ -119,11 +101,11 @@ static void message_send(struct request *request, const char *type, const struct
 		return;
 	}
 	if (request->target == TARGET_ROOM) {
-		to_room(request, &message, parts, ticket);
+		to_room(request, &message, content, ticket);
 		return;
 	}
 	message.peer = contact_name(request->arena, request->user, request->to.node);
-	if (parts->attention)
+	if (content->attention)
 		conversation_attention(hub, from->bare, from->resource, &message, ticket);
 	else
 		conversation_send(hub, from->bare, from->resource, &message, ticket);
@@ -139,66 +121,83 @@ static void error_received(struct request *request)
 		room_leave(request->user, request->from.resource, request->to.node);
 }
 
+/* Nothing that a person wrote: a chat state, a marker of a kind that we have no use for. */
+static void stateless_received(struct request *request, const struct content *content)
+{
+	if (content->typing >= 0 && request->user && request->target == TARGET_CONTACT)
+		conversation_typing(request->user, contact_name(request->arena, request->user, request->to.node),
+		                    (enum s2_typing)content->typing);
+}
+
+/* Why the message can't be passed on, or S2_DONE. */
+static enum s2_condition check(const struct request *request, const char *type, const struct content *content,
+                               const char **text)
+{
+	bool room = request->target == TARGET_ROOM, groupchat = !strcmp(type, "groupchat");
+	const struct {
+		bool bad;
+		enum s2_condition condition;
+		const char *text;
+	} rules[] = {
+	    {content->encrypted, S2_NOT_ACCEPTABLE,
+	     "This gateway can't read encrypted messages. Switch encryption off."},
+	    {content->body && strlen(content->body) > BODY_BYTES, S2_NOT_ACCEPTABLE, "This message is too long."},
+	    {!*request->from.resource, S2_BAD_REQUEST, "A message has to come from a client of yours."},
+	    {groupchat != room, S2_BAD_REQUEST, "Messages of type groupchat go to a room, all others to a person."},
+	};
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+		if (rules[i].bad) {
+			*text = rules[i].text;
+			return rules[i].condition;
+		}
+	}
+	return S2_DONE;
+}
+
+/* Something that a person wants to be passed on. */
+static void pass_on(struct request *request, const char *type, const struct content *content)
+{
+	const char *text = NULL;
+	char made[17];
+	bool annotation = content_is_annotation(content);
+	enum s2_condition condition = check(request, type, content, &text);
+	if (condition != S2_DONE) {
+		if (!annotation || !content->displayed)
+			stanza_refuse(request, condition, text);
+		return;
+	}
+	if (text_empty(request->id))
+		random_id(made, sizeof made - 1);
+	const char *id = text_empty(request->id) ? made : request->id;
+	if (annotation)
+		annotation_received(request, type, content, id);
+	else
+		message_send(request, type, content, id);
+}
+
 void message_received(struct request *request)
 {
 	if (text_equal(request->type, "error")) {
 		error_received(request);
 		return;
 	}
+	if (carbon_is_ours(request->frontend, request))
+		return;
 	const char *type = known_type(request->type);
-	struct parts parts;
-	read_parts(request, &parts);
+	struct content content;
+	content_read(request, &content);
 	if (!type)
 		stanza_refuse(request, S2_BAD_REQUEST, "There is no such type of message.");
 	else if (request->target == TARGET_GATEWAY)
-		to_gateway(request, &parts);
-	else if (!parts.body && !parts.attention && !(parts.subject && request->target == TARGET_ROOM)) {
-		if (parts.typing >= 0 && request->user && request->target == TARGET_CONTACT)
-			conversation_typing(request->user,
-			                    contact_name(request->arena, request->user, request->to.node),
-			                    (enum s2_typing)parts.typing);
-	} else if (element_child(request->stanza, "encryption", NS_EME))
-		stanza_refuse(request, S2_NOT_ACCEPTABLE,
-		              "This gateway can't read encrypted messages. Switch encryption off.");
-	else if (parts.body && strlen(parts.body) > BODY_BYTES)
-		stanza_refuse(request, S2_NOT_ACCEPTABLE, "This message is too long.");
-	else if (!*request->from.resource)
-		stanza_refuse(request, S2_BAD_REQUEST, "A message has to come from a client of yours.");
-	else if (!strcmp(type, "groupchat") ? request->target != TARGET_ROOM : request->target == TARGET_ROOM)
-		stanza_refuse(request, S2_BAD_REQUEST,
-		              "Messages of type groupchat go to a room, all others to a person.");
+		to_gateway(request, &content);
+	else if (content.body || content.attention || content.attachment_count || content_is_annotation(&content) ||
+	         (content.subject && request->target == TARGET_ROOM))
+		pass_on(request, type, &content);
 	else
-		message_send(request, type, &parts);
+		stateless_received(request, &content);
 }
 
 /* ---- Out ---- */
-
-void message_write_content(struct frontend *frontend, struct writer *writer, const struct s2_message *message)
-{
-	xml_leaf(writer, "body", NULL, message->body ? message->body : "");
-	if (!text_empty(message->xhtml) && config_bool(frontend->config, "service.enable_xhtml")) {
-		struct element *body = xhtml_clean(&frontend->arena, message->xhtml);
-		if (body) {
-			xml_open(writer, "html", NS_XHTML_IM);
-			xml_element(writer, body);
-			xml_close(writer);
-		}
-	}
-	for (size_t i = 0; i < message->attachment_count; i++) {
-		xml_open(writer, "x", NS_OOB);
-		xml_leaf(writer, "url", NULL, message->attachments[i].url);
-		xml_leaf(writer, "desc", NULL, text_or_null(message->attachments[i].description));
-		xml_close(writer);
-	}
-}
-
-void message_write_id(struct writer *writer, const char *id)
-{
-	char made[17];
-	if (text_empty(id))
-		random_id(made, sizeof made - 1);
-	xml_attr(writer, "id", text_empty(id) ? made : id);
-}
 
 /* Who a message is from: a contact, or an occupant. */
 static const char *sender(struct frontend *frontend, struct user *user, const struct room *room, const char *peer,
@@ -207,23 +206,54 @@ static const char *sender(struct frontend *frontend, struct user *user, const st
 	return room ? room_jid(frontend, room, nickname) : contact_jid(frontend, user, peer, "bot");
 }
 
+/* Who wrote what a message answers. */
+static const char *author_jid(struct frontend *frontend, struct user *user, const struct room *room, const char *author)
+{
+	if (text_empty(author))
+		return NULL;
+	if (room)
+		return room_jid(frontend, room, author);
+	return !strcmp(author, user_name(user)) ? user_jid(user) : contact_jid(frontend, user, author, NULL);
+}
+
+static void write_carbon(struct frontend *frontend, struct user *user, const struct s2_message *piece)
+{
+	const char *peer = contact_jid(frontend, user, piece->peer, NULL);
+	struct writer *writer = peer ? carbon_open(frontend, user, peer, piece->id) : NULL;
+	if (!writer)
+		return;
+	content_write(frontend, writer, piece, author_jid(frontend, user, NULL, piece->reply_author));
+	write_delay(frontend, writer, frontend->jid, piece->time);
+	carbon_close(frontend, writer);
+}
+
+static void write_message(struct frontend *frontend, struct user *user, const char *resource, const struct room *room,
+                          const char *from, const struct s2_message *piece)
+{
+	const char *type = piece->headline && user_wants_headlines(user) ? "headline" : "chat";
+	struct writer *writer =
+	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), type);
+	content_write_id(writer, piece->id);
+	content_write(frontend, writer, piece, author_jid(frontend, user, room, piece->reply_author));
+	xml_empty(writer, "active", NS_CHATSTATES);
+	if (room)
+		xml_empty(writer, "x", NS_MUC_USER);
+	write_delay(frontend, writer, frontend->jid, piece->time);
+	stanza_close(frontend);
+}
+
 void message_arrived(void *arg, struct user *user, const char *resource, const struct room *room,
                      const struct s2_message *message)
 {
 	struct frontend *frontend = arg;
 	const char *from = sender(frontend, user, room, message->peer, message->nickname);
-	if (!from)
-		return;
-	const char *type = message->headline && user_wants_headlines(user) ? "headline" : "chat";
-	struct writer *writer =
-	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), type);
-	message_write_id(writer, message->id);
-	message_write_content(frontend, writer, message);
-	xml_empty(writer, "active", NS_CHATSTATES);
-	if (room)
-		xml_empty(writer, "x", NS_MUC_USER);
-	write_delay(frontend, writer, frontend->jid, message->time);
-	stanza_close(frontend);
+	struct s2_message piece;
+	for (unsigned part = 0; from && content_part(frontend, message, part, &piece); part++) {
+		if (message->carbon && !room)
+			write_carbon(frontend, user, &piece);
+		else
+			write_message(frontend, user, resource, room, from, &piece);
+	}
 }
 
 void message_typing(void *arg, struct user *user, const char *resource, const char *peer, enum s2_typing typing)
@@ -249,7 +279,7 @@ void message_attention(void *arg, struct user *user, const char *resource, const
 		return;
 	struct writer *writer =
 	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), "headline");
-	message_write_id(writer, message->id);
+	content_write_id(writer, message->id);
 	xml_leaf(writer, "body", NULL, text_or_null(message->body));
 	xml_empty(writer, "attention", NS_ATTENTION);
 	stanza_close(frontend);
@@ -263,7 +293,7 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 		return;
 	struct writer *writer =
 	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), "chat");
-	message_write_id(writer, NULL);
+	content_write_id(writer, NULL);
 	xml_open(writer, "received", NS_RECEIPTS);
 	xml_attr(writer, "id", id);
 	xml_close(writer);
@@ -273,9 +303,12 @@ void message_delivered(void *arg, struct user *user, const char *resource, const
 void message_bounced(void *arg, const struct ticket *ticket, enum s2_condition condition, const char *text)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, ticket->to, ticket->from, "error");
+	bool request = text_equal(ticket->type, TICKET_IQ);
+	struct writer *writer = stanza_open(frontend, request ? "iq" : "message", UPSTREAM_KEPT, ticket->to,
+	                                    ticket->from, condition == S2_DONE ? "result" : "error");
 	xml_attr(writer, "id", ticket->id);
-	xml_error(writer, condition, text);
+	if (condition != S2_DONE)
+		xml_error(writer, condition, text);
 	stanza_close(frontend);
 }
 
@@ -291,7 +324,7 @@ void message_notice(void *arg, const char *jid, const char *text, const enum s2_
 {
 	struct frontend *frontend = arg;
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, frontend->jid, jid, "chat");
-	message_write_id(writer, NULL);
+	content_write_id(writer, NULL);
 	xml_leaf(writer, "body", NULL, text);
 	if (error && (unsigned)*error < sizeof connection_errors / sizeof *connection_errors) {
 		xml_open(writer, "spectrumerror", "http://spectrum.im/error");

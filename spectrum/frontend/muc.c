@@ -3,7 +3,7 @@
  * subject, errors. */
 #include <string.h>
 
-#include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/content.h"
 #include "spectrum/hub/address.h"
 
 #define NS_CONFERENCE "jabber:x:conference" /* XEP-0249 */
@@ -130,7 +130,7 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 static struct writer *groupchat_open(struct frontend *frontend, const char *from, const char *to, const char *id)
 {
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, from, to, "groupchat");
-	message_write_id(writer, id);
+	content_write_id(writer, id);
 	return writer;
 }
 
@@ -139,11 +139,16 @@ void muc_message(void *arg, struct user *user, const char *resource, const struc
 {
 	struct frontend *frontend = arg;
 	const char *bare = room_jid(frontend, room, NULL);
-	struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, message->nickname),
-	                                       user_address(frontend, user, resource), message->id);
-	message_write_content(frontend, writer, message);
-	write_delay(frontend, writer, bare, message->time);
-	stanza_close(frontend);
+	struct s2_message piece;
+	for (unsigned part = 0; content_part(frontend, message, part, &piece); part++) {
+		struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, piece.nickname),
+		                                       user_address(frontend, user, resource),
+		                                       text_empty(piece.own_id) ? piece.id : piece.own_id);
+		content_write(frontend, writer, &piece,
+		              text_empty(piece.reply_author) ? NULL : room_jid(frontend, room, piece.reply_author));
+		write_delay(frontend, writer, bare, piece.time);
+		stanza_close(frontend);
+	}
 }
 
 void muc_subject(void *arg, struct user *user, const char *resource, const struct room *room)

@@ -43,6 +43,11 @@ const struct privilege *privilege_find(const struct privilege_table *table, cons
 	return map_get(&table->by_host, host);
 }
 
+struct privilege *privilege_change(struct privilege_table *table, const char *host)
+{
+	return map_get(&table->by_host, host);
+}
+
 static void read_permission(struct privilege *privilege, const char *access, const char *type)
 {
 	static const struct {

@@ -12,6 +12,7 @@ struct privilege {
 	const char *ns; /* the version that was announced */
 	bool roster_get, roster_set;
 	bool message; /* type outgoing */
+	bool copies;  /* ... and what is sent so is copied to the user's clients and archived (carbon.h) */
 	bool presence_managed, presence_roster;
 	bool iq;     /* any at all */
 	char host[]; /* whose users it is about */
@@ -25,6 +26,8 @@ void privilege_table_free(struct privilege_table **);
 bool privilege_received(struct privilege_table *, const char *host, const struct element *message);
 /* NULL if that host has not said anything. */
 const struct privilege *privilege_find(const struct privilege_table *, const char *host);
+/* For what is found out later. NULL as above. */
+struct privilege *privilege_change(struct privilege_table *, const char *host);
 /* The link is down. */
 void privilege_forget_all(struct privilege_table *);
 

@@ -30,6 +30,8 @@ static const struct iq_route {
     {"get", "query", NS_REGISTER, TARGET_GATEWAY, register_get},
     {"set", "query", NS_REGISTER, TARGET_GATEWAY, register_set},
     {"get", "query", NS_MUC_ADMIN, TARGET_ROOM, muc_admin_get},
+    {"set", "moderate", NS_MODERATE, TARGET_ROOM, annotation_moderate},
+    {"set", "apply-to", NS_FASTEN, TARGET_ROOM, annotation_moderate_old},
 };
 
 static void iq_received(struct request *request)

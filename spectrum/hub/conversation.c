@@ -34,24 +34,57 @@ static const char *put(char **at, const char *text)
 	return copy;
 }
 
-/* Attachments are sent by reference in the body; they don't come from users yet. */
+/* The fields of a message, or of an attachment, that are texts. */
+static const size_t message_texts[] = {
+    offsetof(struct s2_message, peer),         offsetof(struct s2_message, nickname),
+    offsetof(struct s2_message, body),         offsetof(struct s2_message, xhtml),
+    offsetof(struct s2_message, id),           offsetof(struct s2_message, own_id),
+    offsetof(struct s2_message, replaces),     offsetof(struct s2_message, reply_to),
+    offsetof(struct s2_message, reply_author), offsetof(struct s2_message, reply_text),
+};
+static const size_t attachment_texts[] = {
+    offsetof(struct s2_attachment, url), offsetof(struct s2_attachment, mime_type),
+    offsetof(struct s2_attachment, name), offsetof(struct s2_attachment, description),
+    offsetof(struct s2_attachment, sha256)};
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static size_t texts_bytes(const void *of, const size_t *fields, size_t count)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *text = *(const char *const *)(const void *)((const char *)of + fields[i]);
+		bytes += text ? strlen(text) + 1 : 0;
+	}
+	return bytes;
+}
+
+static void texts_copy(void *of, const size_t *fields, size_t count, char **at)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char **text = (const char **)(void *)((char *)of + fields[i]);
+		*text = put(at, *text);
+	}
+}
+
 static void wait_for_login(struct user *user, link_verb *verb, const struct s2_message *message, struct ticket *ticket)
 {
-	const char *const texts[] = {message->peer, message->nickname, message->body, message->xhtml, message->id};
-	size_t bytes = 0;
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		bytes += texts[i] ? strlen(texts[i]) + 1 : 0;
+	size_t count = message->attachment_count;
+	size_t bytes = texts_bytes(message, message_texts, COUNT(message_texts)) + count * sizeof *message->attachments;
+	for (size_t i = 0; i < count; i++)
+		bytes += texts_bytes(&message->attachments[i], attachment_texts, COUNT(attachment_texts));
 	struct waiting *waiting = mem_new(sizeof *waiting + bytes);
-	char *at = (char *)(waiting + 1);
+	struct s2_attachment *attachments = (struct s2_attachment *)(waiting + 1);
+	char *at = (char *)(attachments + count);
 	waiting->due = loop_now(user->hub->loop) + WAITING_MS;
 	waiting->verb = verb;
 	waiting->ticket = ticket;
 	waiting->message = *message;
-	waiting->message.peer = put(&at, message->peer);
-	waiting->message.nickname = put(&at, message->nickname);
-	waiting->message.body = put(&at, message->body);
-	waiting->message.xhtml = put(&at, message->xhtml);
-	waiting->message.id = put(&at, message->id);
+	waiting->message.attachments = attachments;
+	texts_copy(&waiting->message, message_texts, COUNT(message_texts), &at);
+	for (size_t i = 0; i < count; i++) {
+		attachments[i] = message->attachments[i];
+		texts_copy(&attachments[i], attachment_texts, COUNT(attachment_texts), &at);
+	}
 	*user->waiting_end = waiting;
 	user->waiting_end = &waiting->next;
 	user->waiting_count++;
@@ -142,7 +175,7 @@ static void stranger_known(void *arg, const struct account_info *info, enum s2_c
 	free(stranger);
 }
 
-static void refuse_stranger(struct hub *hub, const char *jid, struct ticket *ticket)
+void conversation_refuse_stranger(struct hub *hub, const char *jid, struct ticket *ticket)
 {
 	if (hub->stopping) {
 		hub_end(hub, ticket, S2_RECIPIENT_UNAVAILABLE, "The gateway is being shut down.");
@@ -153,19 +186,39 @@ static void refuse_stranger(struct hub *hub, const char *jid, struct ticket *tic
 	account_get(hub, jid, stranger_known, stranger);
 }
 
+void conversation_send_from(struct user *user, const struct s2_message *in, struct ticket *ticket)
+{
+	struct s2_message message = *in;
+	struct str text = {0};
+	if (!text_empty(in->replaces) && !hub_can(user->hub, HUB_CORRECTIONS)) {
+		/* Better said again than not at all. */
+		str_addf(&text, "(corrected) %s", in->body ? in->body : "");
+		message.body = str_text(&text);
+		message.xhtml = NULL;
+		message.replaces = NULL;
+	}
+	message.replaces = annotation_network_id(user, in->peer, message.replaces);
+	message.reply_to = annotation_network_id(user, in->peer, in->reply_to);
+	conversation_hand_over(user, link_message, &message, ticket);
+	str_fini(&text);
+}
+
 static void send_by(struct hub *hub, const char *jid, const char *resource, link_verb *verb,
                     const struct s2_message *message, struct ticket *ticket)
 {
 	struct user *user = hub_user(hub, jid);
 	if (!user) {
-		refuse_stranger(hub, jid, ticket);
+		conversation_refuse_stranger(hub, jid, ticket);
 		return;
 	}
 	struct resource *sender = user_resource(user, resource);
 	struct buddy *buddy = sender && !message->private_ ? roster_find(&user->roster, message->peer) : NULL;
 	if (buddy)
 		buddy->talk = sender->number;
-	conversation_hand_over(user, verb, message, ticket);
+	if (verb == link_message)
+		conversation_send_from(user, message, ticket);
+	else
+		conversation_hand_over(user, verb, message, ticket);
 }
 
 void conversation_send(struct hub *hub, const char *jid, const char *resource, const struct s2_message *message,
@@ -214,14 +267,17 @@ void conversation_arrived(void *arg, struct seat *seat, const struct s2_message 
 		return;
 	if (room_message_arrived(user, message))
 		return;
+	struct s2_message shown = *message;
+	shown.replaces = annotation_own_id(user, message->peer, message->replaces);
+	shown.reply_to = annotation_own_id(user, message->peer, message->reply_to);
 	hub->stats.messages_out++;
-	hub_tell(hub, message, user, talk_resource(user, message->peer), NULL, message);
+	hub_tell(hub, message, user, message->carbon ? NULL : talk_resource(user, message->peer), NULL, &shown);
 }
 
 void conversation_received(void *arg, struct seat *seat, const char *peer, const char *id)
 {
 	struct user *user = user_of_seat(seat);
-	hub_tell((struct hub *)arg, received, user, talk_resource(user, peer), peer, id);
+	hub_tell((struct hub *)arg, received, user, talk_resource(user, peer), peer, annotation_own_id(user, peer, id));
 }
 
 void conversation_typed(void *arg, struct seat *seat, const char *peer, enum s2_typing typing)

@@ -16,7 +16,7 @@
 
 void hub_end(struct hub *hub, struct ticket *ticket, enum s2_condition condition, const char *text)
 {
-	if (condition != S2_DONE)
+	if (condition != S2_DONE || text_equal(ticket->type, TICKET_IQ))
 		hub_tell(hub, bounce, ticket, condition, text);
 	journal_done(hub->journal, ticket);
 	ticket_free(ticket);
@@ -65,6 +65,7 @@ static void configured(void *arg)
 {
 	struct hub *hub = arg;
 	hub->configured = true;
+	hub->events->configured(hub->arg);
 }
 
 static const struct link_events link_table = {
@@ -73,6 +74,8 @@ static const struct link_events link_table = {
     .delayed = user_delayed,
     .connected = user_connected,
     .disconnected = user_disconnected,
+    .named = conversation_named,
+    .annotation = conversation_annotated,
     .result = conversation_result,
     .returned = conversation_returned,
     .message = conversation_arrived,

@@ -44,13 +44,18 @@ struct hub_events {
 	/* The contact is to leave the user's roster. */
 	void (*buddy_removed)(void *arg, struct user *, const struct buddy *);
 
-	/* From a contact, or a private one from an occupant: `room` is NULL or his room. */
+	/* From a contact, or a private one from an occupant: `room` is NULL or his room. With `carbon` it is the user's own,
+	 * written elsewhere. */
 	void (*message)(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+	/* About an earlier message; `resource` NULL: to all. `room`: as with messages. */
+	void (*annotation)(void *arg, struct user *, const char *resource, const struct room *,
+	                   const struct s2_annotation *);
 	void (*typing)(void *arg, struct user *, const char *resource, const char *peer, enum s2_typing);
 	void (*attention)(void *arg, struct user *, const char *resource, const struct s2_message *);
 	void (*received)(void *arg, struct user *, const char *resource, const char *peer, const char *id);
 	void (*card)(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
-	/* A message was refused. The ticket is freed afterwards. */
+	/* A message was refused; or (ticket type "iq") a request has ended, perhaps with S2_DONE. The ticket is freed
+	 * afterwards. */
 	void (*bounce)(void *arg, const struct ticket *, enum s2_condition, const char *text);
 
 	/* Rooms: to one resource that is in the room. */
@@ -69,6 +74,8 @@ struct hub_events {
 	void (*probe)(void *arg, const char *jid);
 	/* Somebody registered or unregistered: tell whom the configuration names. */
 	void (*registration)(void *arg, const char *jid, bool registered);
+	/* A backend has told what its network can do (hub_can). */
+	void (*configured)(void *arg);
 	/* A stanza that was kept over a restart (hub_keep); then one call with NULL. */
 	void (*kept)(void *arg, uint64_t sequence, const char *stanza, size_t len);
 };
@@ -170,6 +177,20 @@ void conversation_send(struct hub *, const char *jid, const char *resource, cons
 void conversation_attention(struct hub *, const char *jid, const char *resource, const struct s2_message *,
                             struct ticket *);
 void conversation_typing(struct user *, const char *peer, enum s2_typing);
+/* Reactions, retractions, read markers (annotation.c). What the network has not is refused; a read marker is dropped. */
+void conversation_annotate(struct hub *, const char *jid, const char *resource, const struct s2_annotation *,
+                           struct ticket *);
+/* What the network of this instance can do: as its backends have announced. */
+enum hub_ability {
+	HUB_CORRECTIONS,
+	HUB_RETRACTIONS,
+	HUB_MODERATION,
+	HUB_REACTIONS,
+	HUB_REPLIES,
+	HUB_MARKERS,
+	HUB_ATTACHMENTS,
+};
+bool hub_can(const struct hub *, enum hub_ability);
 /* vCard: answered by events.card, with an empty card if nothing is known within 20 s. */
 void conversation_card(struct user *, const char *name, const char *to, const char *from, const char *id);
 
@@ -198,6 +219,8 @@ void room_send(struct hub *, const char *jid, const char *resource, const char *
                struct ticket *);
 void room_set_subject(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,
                       struct ticket *);
+void room_annotate(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_annotation *,
+                   struct ticket *);
 /* Rooms that the network listed for the user, and for everybody. */
 bool room_is_listed(const struct hub *, const struct user *, const char *node);
 size_t room_listing(const struct hub *, const struct user *, const struct s2_room_listing **rooms);

@@ -33,7 +33,7 @@ struct room *room_find(const struct user *user, const char *node)
 	return room;
 }
 
-static struct room *find_by_name(const struct user *user, const char *name)
+struct room *room_find_by_name(const struct user *user, const char *name)
 {
 	struct room *room = text_empty(name) ? NULL : user->rooms;
 	while (room && strcmp(room->name, name))
@@ -349,7 +349,7 @@ void room_failed(void *arg, struct seat *seat, const char *name, const char *nic
                  const char *text)
 {
 	struct user *user = user_of_seat(seat);
-	struct room *room = find_by_name(user, name);
+	struct room *room = room_find_by_name(user, name);
 	if (!room)
 		return;
 	bool rename = room->state == ROOM_JOINED && !text_empty(nickname) && strcmp(nickname, room->nickname) != 0;
@@ -456,7 +456,7 @@ static void room_complete(struct room *room, const char *requested)
 void room_participant(void *arg, struct seat *seat, const struct s2_participant *in)
 {
 	struct user *user = user_of_seat(seat);
-	struct room *room = find_by_name(user, in->room);
+	struct room *room = room_find_by_name(user, in->room);
 	if (!room || text_empty(in->nickname))
 		return;
 	bool self = in->flags & S2_PARTICIPANT_ME || is_self(room, in->nickname);
@@ -488,7 +488,7 @@ void room_participant(void *arg, struct seat *seat, const struct s2_participant 
 void room_renamed(void *arg, struct seat *seat, const struct s2_room *in)
 {
 	struct user *user = user_of_seat(seat);
-	struct room *room = find_by_name(user, in->name);
+	struct room *room = room_find_by_name(user, in->name);
 	if (!room || text_empty(in->nickname) || is_self(room, in->nickname))
 		return;
 	if (room->state == ROOM_JOINED)
@@ -505,13 +505,18 @@ void room_renamed(void *arg, struct seat *seat, const struct s2_room *in)
 bool room_message_arrived(struct user *user, const struct s2_message *message)
 {
 	struct hub *hub = user->hub;
-	struct room *room = find_by_name(user, message->peer);
+	struct room *room = room_find_by_name(user, message->peer);
 	if (!room && text_empty(message->nickname))
 		return false;
 	if (!room) {
 		hub_tell(hub, room_invitation, user, message->peer, message);
 		return true;
 	}
+	if (!text_empty(message->own_id) && !text_empty(message->id))
+		conversation_named(hub, &user->seat, room->name, message->own_id, message->id);
+	struct s2_message shown = *message;
+	shown.replaces = annotation_own_id(user, room->name, message->replaces);
+	message = &shown;
 	EACH_ATTENDEE(room, resource)
 	{
 		hub->stats.messages_out++;
@@ -523,10 +528,16 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 	return true;
 }
 
+void room_annotated(struct room *room, const struct s2_annotation *annotation)
+{
+	EACH_ATTENDEE(room, resource)
+	hub_tell(room->user->hub, annotation, room->user, resource->name, room, annotation);
+}
+
 void room_subject_changed(void *arg, struct seat *seat, const struct s2_message *in)
 {
 	struct user *user = user_of_seat(seat);
-	struct room *room = find_by_name(user, in->peer);
+	struct room *room = room_find_by_name(user, in->peer);
 	if (!room)
 		return;
 	bool same = room->has_subject && text_equal(room->subject, in->body) && room->subject_time == in->time;
@@ -554,9 +565,8 @@ void room_subject_due(struct hub *hub, uint64_t now)
 	}
 }
 
-/* The room that a message goes to, or NULL after the ticket was ended. */
-static struct room *room_of_sender(struct hub *hub, const char *jid, const char *resource, const char *node,
-                                   struct ticket *ticket)
+struct room *room_of_sender(struct hub *hub, const char *jid, const char *resource, const char *node,
+                            struct ticket *ticket)
 {
 	struct user *user = hub_user(hub, jid);
 	struct room *room = user ? room_find(user, node) : NULL;
@@ -579,7 +589,7 @@ void room_send(struct hub *hub, const char *jid, const char *resource, const cha
 	}
 	struct s2_message message = *in;
 	message.peer = room->name;
-	conversation_hand_over(room->user, link_message, &message, ticket);
+	conversation_send_from(room->user, &message, ticket);
 }
 
 void room_set_subject(struct hub *hub, const char *jid, const char *resource, const char *node,

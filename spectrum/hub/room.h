@@ -49,6 +49,11 @@ struct room {
 
 /* A message from a room, or from an occupant of one; false if it is not from a room. */
 bool room_message_arrived(struct user *, const struct s2_message *);
+void room_annotated(struct room *, const struct s2_annotation *);
+/* By the network's name, letters' case aside; NULL if the user is not in it. */
+struct room *room_find_by_name(const struct user *, const char *name);
+/* The room that a message goes to, or NULL after the ticket was ended. */
+struct room *room_of_sender(struct hub *, const char *jid, const char *resource, const char *node, struct ticket *);
 
 /* ---- occupant.c: the sorted array ---- */
 const char *occupant_text(const struct occupant *, enum occupant_text);

@@ -6,11 +6,13 @@
 
 #include <stdint.h>
 
+#define TICKET_IQ "iq" /* not a message but a request: its sender is also told of success */
+
 struct ticket {
 	const char *from; /* full JID of the sender */
 	const char *to;   /* the JID that was written to */
 	const char *id;   /* of the stanza; NULL if it had none */
-	const char *type; /* of the stanza, a literal: "chat", "groupchat", "normal", "headline" */
+	const char *type; /* of the stanza, a literal: "chat", "groupchat", "normal", "headline", or TICKET_IQ */
 	uint32_t record;  /* where the journal has it, 0 = nowhere */
 };
 

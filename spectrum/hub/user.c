@@ -9,6 +9,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/random.h"
+#include "spectrum/hub/idmap.h"
 
 #define LOG_AREA "user"
 #define RETRY_BASE_MS 1000
@@ -236,6 +237,7 @@ static void user_free(struct user *user)
 	}
 	roster_fini(&user->roster);
 	free(user->settings);
+	idmap_free(&user->ids);
 	free(user->listing);
 	free(user->sent_text);
 	free(user->name);

@@ -41,6 +41,7 @@ struct user {
 	struct roster roster;
 	struct room *rooms;
 	size_t occupant_bytes; /* of all rooms */
+	struct idmap *ids; /* of the messages that he sent; NULL if the network never told any */
 	struct waiting *waiting, **waiting_end;
 	unsigned waiting_count;
 	struct s2_room_listing *listing;
@@ -82,9 +83,16 @@ void user_restart(struct user *user, int64_t id, const char *name, const char *p
 /* Gives a message to the backend, or lets it wait for the log-in, or refuses it. */
 void conversation_hand_over(struct user *, void (*verb)(struct seat *, const struct s2_message *, struct ticket *),
                             const struct s2_message *, struct ticket *);
+/* A message of any kind to the network: its references become the network's, what it can't do becomes words. */
+void conversation_send_from(struct user *, const struct s2_message *, struct ticket *);
+/* Ends the ticket of somebody who is not logged in, with what he can do about it. */
+void conversation_refuse_stranger(struct hub *, const char *jid, struct ticket *);
 /* What waited goes out, or is refused. */
 void conversation_flush(struct user *);
 void conversation_refuse(struct user *, enum s2_condition, const char *text);
+/* annotation.c: ids of messages. The same id if the other one is not known. Borrowed until the next message. */
+const char *annotation_own_id(const struct user *, const char *peer, const char *network_id);
+const char *annotation_network_id(const struct user *, const char *peer, const char *own_id);
 /* contact.c */
 void contact_load(struct user *, const struct store_buddy *, size_t count);
 void contact_offline(struct user *, const char *resource); /* tells a resource, or all, that all contacts are gone */

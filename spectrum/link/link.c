@@ -253,7 +253,8 @@ static bool has_ended(const struct backend *b)
 	       info.si_pid;
 }
 
-/* Reads the messages and confirmations that are there, so that nobody who still writes waits for us, and writes what is left. */
+/* Reads the messages and confirmations that are there, so that nobody who still writes waits for us, and writes what is
+ * left. */
 static void exchange(struct backend *b)
 {
 	char bytes[16384];

@@ -39,6 +39,8 @@ struct link_events {
 	 */
 	void (*delayed)(void *arg, struct seat *, const char *text);
 
+	/* What the network calls the message `id` of the user. Comes before its `result`. */
+	void (*named)(void *arg, struct seat *, const char *peer, const char *id, const char *network_id);
 	void (*result)(void *arg, struct ticket *, enum s2_condition, const char *text);
 	void (*returned)(void *arg, struct ticket *, const char *text);
 
@@ -48,6 +50,7 @@ struct link_events {
 	void (*received)(void *arg, struct seat *, const char *peer, const char *id); /* CONV_MESSAGE_ACK */
 	void (*typing)(void *arg, struct seat *, const char *peer, enum s2_typing);
 	void (*attention)(void *arg, struct seat *, const struct s2_message *);
+	void (*annotation)(void *arg, struct seat *, const struct s2_annotation *);
 	void (*buddy)(void *arg, struct seat *, const struct s2_buddy *);
 	void (*buddy_removed)(void *arg, struct seat *, const char *name);
 	void (*authorization)(void *arg, struct seat *, const char *name);
@@ -67,8 +70,8 @@ struct link_events {
  * The config must outlive the link. */
 struct link *link_new(struct loop *, struct config *, int argc, char **argv, const struct link_events *, void *arg);
 /* EXIT to all backends; those that are still there after `grace_ms` are killed. Messages that they send meanwhile and
- * what they confirm is told as always, then all tickets that are left by `returned`; nothing else is called back. All seats
- * are free afterwards. */
+ * what they confirm is told as always, then all tickets that are left by `returned`; nothing else is called back. All
+ * seats are free afterwards. */
 void link_free(struct link **, uint64_t grace_ms);
 
 /* Asks for a place; the answer is events.seated. */
@@ -83,6 +86,8 @@ void link_logout(struct seat *, const char *legacy_name);
 void link_message(struct seat *, const struct s2_message *, struct ticket *);
 void link_subject(struct seat *, const struct s2_message *, struct ticket *);
 void link_attention(struct seat *, const struct s2_message *, struct ticket *);
+/* Only to a backend that has announced the feature. */
+void link_annotation(struct seat *, const struct s2_annotation *, struct ticket *);
 void link_typing(struct seat *, const char *peer, enum s2_typing);
 void link_status(struct seat *, enum s2_status, const char *text);
 void link_buddy_changed(struct seat *, const struct s2_buddy *);

@@ -59,6 +59,12 @@ static void on_attention(struct backend *b, struct seat *seat, const struct wire
 	TELL(b, attention, seat, &frame->message);
 }
 
+static void on_annotation(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	if (b->extended && frame->annotation.kind < S2_ANNOTATIONS && !text_empty(frame->annotation.target))
+		TELL(b, annotation, seat, &frame->annotation);
+}
+
 static void on_subject(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, room_subject, seat, &frame->message);
@@ -102,11 +108,21 @@ static void on_room_list(struct backend *b, struct seat *seat, const struct wire
 		b->strange_frames++;
 }
 
+/* The user's seat, if he sits on this very backend. */
+static struct seat *own_seat(struct backend *b, const char *user)
+{
+	struct seat *seat = text_empty(user) ? NULL : map_get(&b->link->seats, user);
+	return seat && seat->backend == b ? seat : NULL;
+}
+
 /* Also for users who have left: what is on its way for them still ends here. */
 static void on_message_result(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	if (text_empty(frame->user) || text_empty(frame->result.id))
 		return;
+	struct seat *own = own_seat(b, frame->user);
+	if (own && frame->result.condition == S2_DONE && !text_empty(frame->result.network_id))
+		TELL(b, named, own, frame->result.peer, frame->result.id, frame->result.network_id);
 	struct ticket *ticket = inflight_take_result(&b->inflight, &b->link->arena, frame->user, frame->result.id);
 	if (ticket)
 		TELL(b, result, ticket, frame->result.condition, frame->result.text);
@@ -206,14 +222,8 @@ static const struct {
     [WIRE_CONV_MESSAGE_ACK] = {on_message_ack, false},
     [WIRE_MESSAGE_RESULT] = {on_message_result, true},
     [WIRE_ROOM_ERROR] = {on_room_error, false},
+    [WIRE_ANNOTATION] = {on_annotation, false},
 };
-
-/* The user's seat, if he sits on this very backend. */
-static struct seat *own_seat(struct backend *b, const char *user)
-{
-	struct seat *seat = text_empty(user) ? NULL : map_get(&b->link->seats, user);
-	return seat && seat->backend == b ? seat : NULL;
-}
 
 /* What still counts when the backends were told to end: messages and their confirmations. */
 static bool counts_at_end(enum wire_type type)

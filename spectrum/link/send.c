@@ -40,6 +40,16 @@ void link_attention(struct seat *seat, const struct s2_message *message, struct 
 	send_message(seat, WIRE_ATTENTION, message, ticket);
 }
 
+void link_annotation(struct seat *seat, const struct s2_annotation *annotation, struct ticket *ticket)
+{
+	struct backend *b = seat->backend;
+	struct wire_frame frame = {.type = WIRE_ANNOTATION, .annotation = *annotation};
+	if (b->extended && send_frame(seat, &frame))
+		backend_await(b, true, seat->user, annotation->id, ticket);
+	else
+		backend_refuse(b, ticket);
+}
+
 void link_login(struct seat *seat, const struct s2_login *login)
 {
 	send_frame(seat, &(struct wire_frame){.type = WIRE_LOGIN, .login = *login});

@@ -420,14 +420,29 @@ async def test_x_23_sec_15_xhtml_is_cleaned_or_left_out(start, case):
     assert romeo.host.logins == 1
 
 
+FILES = (CONV_MESSAGE, {2: "eve", 3: "look", 11: [{1: "https://example.org/a.png", 2: "image/png", 3: "A & B"},
+                                                  {1: "https://example.org/b.png"}]})
+
+
+def links(stanza):
+    return [(x.findtext("{jabber:x:oob}url"), x.findtext("{jabber:x:oob}desc"))
+            for x in stanza.xml.findall("{jabber:x:oob}x")]
+
+
 async def test_w_14_attachments_have_their_description(start):
+    """Clients show a file only in a message of its own, and the text is not lost over it."""
     _, romeo = await start()
-    say(romeo, (CONV_MESSAGE, {2: "eve", 3: "look", 11: [{1: "https://example.org/a.png", 2: "image/png", 3: "A & B"},
-                                                         {1: "https://example.org/b.png"}]}))
+    say(romeo, FILES)
+    assert links(await romeo.expect(message(EVE, "look"))) == []
+    for url, text in (("https://example.org/a.png", "A & B"), ("https://example.org/b.png", None)):
+        assert links(await romeo.expect(message(EVE, url))) == [(url, text)]
+
+
+async def test_all_in_one_message_if_so_configured(start):
+    _, romeo = await start(service__oob_replace_body=0)
+    say(romeo, FILES)
     got = await romeo.expect(message(EVE, "look"))
-    found = [(x.findtext("{jabber:x:oob}url"), x.findtext("{jabber:x:oob}desc"))
-             for x in got.xml.findall("{jabber:x:oob}x")]
-    assert found == [("https://example.org/a.png", "A & B"), ("https://example.org/b.png", None)]
+    assert links(got) == [("https://example.org/a.png", "A & B"), ("https://example.org/b.png", None)]
 
 
 @pytest.mark.parametrize("stamp, shown", [

@@ -20,7 +20,7 @@ CONNECTED, DISCONNECTED, LOGIN, LOGOUT, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSA
 PING, PONG, JOIN_ROOM, LEAVE_ROOM, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED = 9, 10, 11, 12, 13, 14
 ROOM_SUBJECT_CHANGED, VCARD, STATUS_CHANGED, TYPING, STOPPED_TYPING, TYPED = 15, 16, 17, 18, 19, 20
 AUTH_REQUEST, ATTENTION, STATS, EXIT, BACKEND_CONFIG, QUERY, ROOM_LIST, ACK = 21, 22, 23, 29, 30, 31, 32, 33
-RAW_XML, BUDDIES, API_VERSION, MESSAGE_RESULT, ROOM_ERROR = 34, 35, 36, 101, 102
+RAW_XML, BUDDIES, API_VERSION, MESSAGE_RESULT, ROOM_ERROR, ANNOTATION = 34, 35, 36, 101, 102, 103
 
 
 def varint(number):
@@ -61,16 +61,29 @@ def read_varint(data, at):
             return value, at
 
 
-def unpack(data):
-    """{number: last value}; sub-messages stay bytes."""
+def unpack_all(data):
+    """{number: [values]}; sub-messages stay bytes."""
     fields, at = {}, 0
     while at < len(data):
         key, at = read_varint(data, at)
         value, at = read_varint(data, at)
         if key & 7 == 2:
             value, at = data[at : at + value], at + value
-        fields[key >> 3] = value
+        fields.setdefault(key >> 3, []).append(value)
     return fields
+
+
+def unpack(data):
+    """{number: last value}; sub-messages stay bytes."""
+    return {number: values[-1] for number, values in unpack_all(data).items()}
+
+
+def shown(data):
+    """A frame's fields as JSON, without the user: what a test looks at."""
+    def plain(values):
+        texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
+        return texts[0] if len(texts) == 1 else texts
+    return json.dumps({number: plain(values) for number, values in unpack_all(data).items() if number != 1})
 
 
 def frame(kind, fields=None):
@@ -109,7 +122,8 @@ class Backend:
                     break
                 payload, pending = pending[4 : 4 + length], pending[4 + length :]
                 wrapper = unpack(payload)
-                self.handle(wrapper[1], unpack(wrapper.get(2, b"")))
+                self.raw = wrapper.get(2, b"")
+                self.handle(wrapper[1], unpack(self.raw))
             self.flush()
 
     def handle(self, kind, fields):
@@ -200,6 +214,12 @@ class Backend:
         self.send(ROOM_SUBJECT_CHANGED, {1: message[1], 2: message[2], 3: message[3]})
         self.result(message, 0, "")
 
+    def on_103(self, annotation):  # ANNOTATION: told as a message; refused if its target says so
+        self.say(annotation[1], "control", "annotation " + shown(self.raw))
+        bad = annotation[4].startswith(b"bad")
+        self.send(MESSAGE_RESULT, {1: annotation[1], 2: annotation.get(5), 3: annotation[2], 4: 7 if bad else 0,
+                                   5: "The network does not know this message." if bad else ""})
+
     def on_31(self, query):  # QUERY: the answer to one of ours
         self.say(self.asker, "query", query.get(1, b""))
 
@@ -214,7 +234,11 @@ class Backend:
         if verb == "ACK":
             self.send(ACK, {1: user, 2: peer, 3: "", 8: message.get(8)})
             self.send(ACK, {1: user, 2: peer, 3: ""})
-        if verb == "R":
+        if verb == "SHOW":
+            self.say(user, "control", "message " + shown(self.raw))
+        if verb == "NET":  # the network calls it by another name
+            self.send(MESSAGE_RESULT, {1: user, 2: message[8], 3: peer, 4: 0, 6: b"net-" + message[8]})
+        elif verb == "R":
             self.result(message, int(text[1:]), "as you like")
         elif verb != "N":
             self.result(message, 0, "")
@@ -393,7 +417,7 @@ TEXTS = ["", "hello", "two\nlines", "a & b < c", "t" * 5000, b"\xff\xfe\x01", "<
 TIMES = ["20200102T030405", "1577934245", "never", "", None]
 KINDS = [CONNECTED, DISCONNECTED, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSAGE, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED,
          ROOM_SUBJECT_CHANGED, VCARD, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST, ATTENTION, STATS, QUERY, ROOM_LIST, ACK,
-         MESSAGE_RESULT, ROOM_ERROR, RAW_XML, PONG, 99]
+         MESSAGE_RESULT, ROOM_ERROR, RAW_XML, PONG, ANNOTATION, 99]
 
 
 def random_frame(chance, user, users):
@@ -411,7 +435,12 @@ def random_frame(chance, user, users):
     if kind in (CONV_MESSAGE, ROOM_SUBJECT_CHANGED, ATTENTION, ACK):
         return kind, {1: who, 2: chance.choice([name, room]), 3: text, 4: chance.choice([None, name]),
                       5: chance.choice([None, text]), 6: chance.choice(TIMES), 8: chance.choice([None, "id", "i" * 10240]),
-                      9: chance.choice([None, 1]), 11: chance.choice([[], [{1: "https://example.org/", 3: text}]])}
+                      9: chance.choice([None, 1]), 11: chance.choice([[], [{1: "https://example.org/", 3: text}]]),
+                      103: chance.choice([None, "id"]), 104: chance.choice([None, "old"]), 105: chance.choice([None, "old"]),
+                      106: chance.choice([None, name]), 107: chance.choice([None, text])}
+    if kind == ANNOTATION:
+        return kind, {1: who, 2: chance.choice([name, room]), 3: number, 4: chance.choice(["id", ""]), 6: name, 7: TEXTS[:4],
+                      8: text, 9: chance.choice([None, name]), 13: chance.choice([None, 1])}
     if kind in (BUDDY_CHANGED, BUDDY_REMOVED, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST):
         return kind, {1: who, 2: name + str(chance.randrange(300)) if name else name, 3: text, 4: [text], 5: number, 6: text,
                       7: "0" * 40, 8: chance.choice([None, 1])}
@@ -425,7 +454,7 @@ def random_frame(chance, user, users):
 
 BODIES = {
     "CONTACTS": Backend.contacts, "GONE": Backend.gone, "ARRANGED": Backend.arrangement, "REQUEST": Backend.request,
-    "OWN": Backend.own,
+    "OWN": Backend.own, "SHOW": lambda *_: None, "NET": lambda *_: None,
     "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
     "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
     "DA": Backend.disconnect, "FLEN": Backend.bad_length, "FHUGE": Backend.bad_huge, "FBAD": Backend.bad_bytes,

@@ -57,11 +57,39 @@ static void dump_message(struct str *out, const struct s2_message *message)
 	dump_number(out, "headline", message->headline);
 	dump_number(out, "carbon", message->carbon);
 	dump_number(out, "want_receipt", message->want_receipt);
+	dump_text(out, "own_id", message->own_id);
+	dump_text(out, "replaces", message->replaces);
+	dump_text(out, "reply_to", message->reply_to);
+	dump_text(out, "reply_author", message->reply_author);
+	dump_text(out, "reply_text", message->reply_text);
+	dump_number(out, "want_marker", message->want_marker);
 	for (size_t i = 0; i < message->attachment_count; i++) {
 		dump_text(out, "url", message->attachments[i].url);
 		dump_text(out, "mime", message->attachments[i].mime_type);
 		dump_text(out, "description", message->attachments[i].description);
+		dump_text(out, "file", message->attachments[i].name);
+		dump_text(out, "sha256", message->attachments[i].sha256);
+		dump_number(out, "bytes", (long long)message->attachments[i].bytes);
+		dump_number(out, "width", message->attachments[i].width);
+		dump_number(out, "height", message->attachments[i].height);
 	}
+}
+
+static void dump_annotation(struct str *out, const struct s2_annotation *annotation)
+{
+	str_addf(out, " kind=%d", annotation->kind);
+	dump_text(out, "peer", annotation->peer);
+	dump_text(out, "nickname", annotation->nickname);
+	dump_text(out, "id", annotation->id);
+	dump_text(out, "target", annotation->target);
+	for (size_t i = 0; i < annotation->reaction_count; i++)
+		dump_text(out, "reaction", annotation->reactions[i]);
+	dump_text(out, "reason", annotation->reason);
+	dump_text(out, "actor", annotation->actor);
+	dump_number(out, "time", annotation->time);
+	dump_number(out, "moderated", annotation->moderated);
+	dump_number(out, "private", annotation->private_);
+	dump_number(out, "carbon", annotation->carbon);
 }
 
 static void dump_participant(struct str *out, const struct s2_participant *participant)
@@ -130,6 +158,10 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		dump_text(out, "nickname", frame->result.nickname);
 		dump_number(out, "condition", frame->result.condition);
 		dump_text(out, "text", frame->result.text);
+		dump_text(out, "network_id", frame->result.network_id);
+		break;
+	case WIRE_ANNOTATION:
+		dump_annotation(out, &frame->annotation);
 		break;
 	case WIRE_BUDDIES:
 		for (size_t i = 0; i < frame->buddies.count; i++)
@@ -238,8 +270,16 @@ static void known_bytes_are_read_and_written(void **state)
 
 static const struct s2_setting settings[] = {{"stay_connected", "1"}, {"", ""}, {"encoding", "utf-8"}};
 static const char *const groups[] = {"Friends", "W\xc3\xb6rk"};
-static const struct s2_attachment attachments[] = {{"https://example.org/a", "image/png", "a cat"},
-                                                   {"https://example.org/b", NULL, NULL}};
+static const struct s2_attachment attachments[] = {{.url = "https://example.org/a",
+                                                    .mime_type = "image/png",
+                                                    .description = "a cat",
+                                                    .name = "cat.png",
+                                                    .sha256 = "abcdef",
+                                                    .bytes = INT64_C(5000000000),
+                                                    .width = 640,
+                                                    .height = 480},
+                                                   {.url = "https://example.org/b"}};
+static const char *const reactions[] = {"\xf0\x9f\x91\x8d", "+1"};
 static const struct s2_room_listing listings[] = {{"#a", "first"}, {"#b", ""}};
 static const struct s2_buddy buddies[] = {
     {.name = "eve", .alias = "Eve", .groups = groups, .group_count = 2, .status = S2_STATUS_NONE, .icon_hash = "abc"},
@@ -250,11 +290,12 @@ static const struct s2_buddy buddies[] = {
 		.name = "eve", .alias = "Eve", .groups = groups, .group_count = 2, .status = S2_STATUS_XA, \
 		.status_text = "out", .icon_hash = "ab12", .blocked = true                                 \
 	}
-#define FULL_MESSAGE                                                                                        \
-	{                                                                                                   \
-		.peer = "#c@irc.example.org", .nickname = "al", .body = "hi\n there", .xhtml = "<b>hi</b>", \
-		.id = "m1", .time = 1763805600000, .attachments = attachments, .attachment_count = 2,       \
-		.private_ = true, .headline = true, .carbon = true, .want_receipt = true                    \
+#define FULL_MESSAGE                                                                                                 \
+	{                                                                                                            \
+		.peer = "#c@irc.example.org", .nickname = "al", .body = "hi\n there", .xhtml = "<b>hi</b>",          \
+		.id = "m1", .time = 1763805600000, .attachments = attachments, .attachment_count = 2,                \
+		.private_ = true, .headline = true, .carbon = true, .want_receipt = true, .own_id = "o1",            \
+		.replaces = "r1", .reply_to = "r2", .reply_author = "bo", .reply_text = "what?", .want_marker = true \
 	}
 
 /* Every type with every field that it carries, by direction. */
@@ -316,7 +357,25 @@ static const struct {
     {WIRE_TO_MAIN,
      {.type = WIRE_MESSAGE_RESULT,
       .user = "a@b",
-      .result = {.id = "m1", .peer = "#c", .condition = S2_FORBIDDEN, .text = "+m"}}},
+      .result = {.id = "m1", .peer = "#c", .condition = S2_FORBIDDEN, .text = "+m", .network_id = "n1"}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_ANNOTATION,
+      .user = "a@b",
+      .annotation = {.kind = S2_RETRACTION,
+                     .peer = "#c",
+                     .nickname = "al",
+                     .id = "a1",
+                     .target = "n1",
+                     .reason = "spam",
+                     .actor = "op",
+                     .time = 1763805600000,
+                     .moderated = true,
+                     .private_ = true,
+                     .carbon = true}}},
+    {WIRE_TO_BACKEND,
+     {.type = WIRE_ANNOTATION,
+      .user = "a@b",
+      .annotation = {.kind = S2_REACTION, .peer = "eve", .target = "n1", .reactions = reactions, .reaction_count = 2}}},
     {WIRE_TO_MAIN,
      {.type = WIRE_ROOM_ERROR,
       .user = "a@b",
@@ -391,7 +450,8 @@ static void old_peers_get_old_fields_only(void **state)
 	check_way(
 	    WIRE_TO_BACKEND, true, &frame,
 	    "8 user=a@b peer=#c@irc.example.org nickname=al body=hi\n there xhtml=<b>hi</b> id=m1 time=1763805600001 "
-	    "private=1 headline=1 carbon=1 want_receipt=1");
+	    "private=1 headline=1 carbon=1 want_receipt=1 own_id=o1 replaces=r1 reply_to=r2 reply_author=bo "
+	    "reply_text=what? want_marker=1");
 	check_way(
 	    WIRE_TO_MAIN, false, &frame,
 	    "8 user=a@b peer=#c@irc.example.org nickname=al body=hi\n there xhtml=<b>hi</b> id=m1 time=1763805600000 "
