@@ -331,10 +331,12 @@ static void session_begin_tls(struct s2_session *session)
 	}
 	if (!session->tls)
 		session->tls = tls_client_new(options->ca_file, !options->insecure, &error);
-	if (!session->tls)
+	if (!session->tls) {
 		session_fail_later(session, S2_SESSION_FATAL, S2_ERROR_INVALID_SETTINGS, error, 0);
-	else
-		conn_start_tls(session->conn, session->tls, options->tls_name ? options->tls_name : options->host);
+		return;
+	}
+	conn_set_alpn(session->conn, options->alpn);
+	conn_start_tls(session->conn, session->tls, options->tls_name ? options->tls_name : options->host);
 }
 
 static void session_opened(struct s2_session *session)
@@ -350,7 +352,7 @@ static void session_opened(struct s2_session *session)
 static void session_connected(void *arg)
 {
 	struct s2_session *session = arg;
-	if (session->options.tls)
+	if (session->options.tls || conn_wants_tls(session->conn))
 		session_begin_tls(session);
 	else
 		session_opened(session);
@@ -410,8 +412,15 @@ static void session_connect(struct s2_session *session)
 	session->opened = session->paused = false;
 	session->asked = 0;
 	session->deadline = 0; /* the connection itself looks at the clock, and knows what to say */
-	session->conn = conn_connect(session->loop, options->host, options->port, options->connect_ms, options->source,
-	                             &conn_events, session);
+	if (options->port) {
+		session->conn = conn_connect(session->loop, options->host, options->port, options->connect_ms,
+		                             options->source, &conn_events, session);
+	} else {
+		struct conn_service service = *options->service;
+		service.domain = options->host;
+		session->conn = conn_connect_service(session->loop, &service, options->connect_ms, options->source,
+		                                     &conn_events, session);
+	}
 	session_fill_bucket(session);
 }
 
@@ -467,7 +476,7 @@ struct s2_session *s2_session_new(struct loop *loop, const struct s2_session_opt
 {
 	struct s2_session *session = mem_new(sizeof *session);
 	struct s2_session_options *options = &session->options;
-	assert(given->host && given->port);
+	assert(given->host && (given->port || given->service));
 	*options = *given;
 	options->host = mem_strdup(given->host);
 	options->source = mem_strdup(given->source);
@@ -589,6 +598,16 @@ void s2_session_resume(struct s2_session *session)
 }
 
 /* ---- Facts ---- */
+
+bool s2_session_binding(const struct s2_session *session, unsigned char out[32])
+{
+	return session->conn && conn_binding(session->conn, out);
+}
+
+size_t s2_session_unsent(const struct s2_session *session)
+{
+	return session->conn ? conn_unsent(session->conn) : 0;
+}
 
 const char *s2_session_tls_description(const struct s2_session *session)
 {

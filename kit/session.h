@@ -13,6 +13,7 @@
 #include "spectrum2/types.h"
 #include "lib/io/loop.h"
 
+struct conn_service; /* lib/io/conn.h */
 struct s2_session;
 
 enum s2_session_state {
@@ -66,12 +67,15 @@ struct s2_session_events {
 /* Strings are copied. 0 and NULL mean the default that is named here. */
 struct s2_session_options {
 	const char *host;         /* required: a name or an address literal */
-	uint16_t port;            /* required */
+	uint16_t port;            /* required, but for `service` */
+	const struct conn_service *service; /* with `port` 0: DNS tells the hosts of the domain `host`. Its own `domain` does
+	                                       not count; it must live as long as the session */
 	const char *source;       /* local address to bind to */
 	bool tls;                 /* from the first byte on; STARTTLS needs s2_session_start_tls instead */
 	bool insecure;            /* do not check the server's certificate */
 	const char *ca_file;      /* PEM; the system's */
 	const char *tls_name;     /* the name that the certificate must have; `host` */
+	const char *alpn;         /* the protocol that is asked for (RFC 7301), a literal; none */
 	uint64_t connect_ms;      /* for resolving and connecting, then as much for TLS; 30 s */
 	uint64_t login_ms;        /* from `opened` to s2_session_online; 60 s */
 	uint64_t keepalive_ms;    /* silence before `keepalive`; 120 s */
@@ -107,7 +111,7 @@ void s2_session_syncing(struct s2_session *);
 void s2_session_online(struct s2_session *);
 /* STARTTLS: to be called when the server agreed. AUTH to TLS, then `secured` and AUTH again. */
 void s2_session_start_tls(struct s2_session *);
-/* Another server for the next try. */
+/* Another server for the next try; port 0 as in the options. */
 void s2_session_set_server(struct s2_session *, const char *host, uint16_t port);
 
 /* Queues; goes out at the end of this turn as far as the rate allows, in order. `token` (or NULL) comes back through
@@ -132,6 +136,10 @@ const char *s2_session_state_name(enum s2_session_state);
 /* Whether the state machine knows this move. */
 bool s2_session_may_move(enum s2_session_state from, enum s2_session_state to);
 /* See conn.h: NULL without TLS; "" without a connection. Borrowed. */
+/* See conn_binding; false without TLS 1.3. */
+bool s2_session_binding(const struct s2_session *, unsigned char out[32]);
+/* Bytes that the server has not taken yet, besides those that wait in the queue. */
+size_t s2_session_unsent(const struct s2_session *);
 const char *s2_session_tls_description(const struct s2_session *);
 const char *s2_session_peer(const struct s2_session *);
 

@@ -39,6 +39,7 @@ struct conn {
 	struct deferred later; /* catching up after a pause, or releasing the memory */
 	struct timer *limit;   /* conn_finish */
 	char *peer;
+	const char *alpn;
 	int fd;
 	int write_error;
 	int watched; /* uv_poll events */
@@ -51,6 +52,7 @@ struct conn {
 	bool full;
 	bool ended; /* nothing is read, written or told any more */
 	bool freed;
+	bool wants_tls;
 	bool finishing, farewell, shut; /* conn_finish: begun, TLS goodbye written, socket shut down for writing */
 };
 
@@ -453,6 +455,7 @@ static void conn_dialled(void *arg, int fd, const char *reason)
 		conn_end(conn, CONN_FAULT_UNREACHABLE, reason);
 		return;
 	}
+	conn->wants_tls = dial_wants_tls(conn->dial);
 	dial_free(&conn->dial);
 	int error = conn_open(conn, fd);
 	if (error) {
@@ -464,20 +467,39 @@ static void conn_dialled(void *arg, int fd, const char *reason)
 		conn->events->connected(conn->arg);
 }
 
+static const struct dial_events dial_events = {.resolved = conn_resolved, .done = conn_dialled};
+
 struct conn *conn_connect(struct loop *loop, const char *host, uint16_t port, uint64_t timeout_ms, const char *source,
                           const struct conn_events *events, void *arg)
 {
-	static const struct dial_events dial_events = {.resolved = conn_resolved, .done = conn_dialled};
 	struct conn *conn = conn_alloc(loop, events, arg);
 	conn->dial = dial_new(loop, host, port, timeout_ms, source, &dial_events, conn);
 	return conn;
+}
+
+struct conn *conn_connect_service(struct loop *loop, const struct conn_service *service, uint64_t timeout_ms,
+                                  const char *source, const struct conn_events *events, void *arg)
+{
+	struct conn *conn = conn_alloc(loop, events, arg);
+	conn->dial = dial_new_service(loop, service, timeout_ms, source, &dial_events, conn);
+	return conn;
+}
+
+bool conn_wants_tls(const struct conn *conn)
+{
+	return conn->wants_tls;
+}
+
+void conn_set_alpn(struct conn *conn, const char *protocol)
+{
+	conn->alpn = protocol;
 }
 
 void conn_start_tls(struct conn *conn, struct tls *tls, const char *name)
 {
 	if (conn->ended || conn->tls)
 		return;
-	conn->tls = tls_stream_new(tls, name, &conn->output);
+	conn->tls = tls_stream_new(tls, name, conn->alpn, &conn->output);
 	conn->behind = true;
 	loop_defer(conn->loop, &conn->later, conn_catch_up, conn);
 }
@@ -509,6 +531,11 @@ void conn_finish(struct conn **at)
 }
 
 /* ---- Facts ---- */
+
+bool conn_binding(const struct conn *conn, unsigned char out[32])
+{
+	return conn_is_secure(conn) && tls_stream_binding(conn->tls, out);
+}
 
 bool conn_is_secure(const struct conn *conn)
 {

@@ -55,6 +55,19 @@ struct conn *conn_adopt(struct loop *, int fd, const struct conn_events *, void 
 struct conn *conn_connect(struct loop *, const char *host, uint16_t port, uint64_t timeout_ms, const char *source,
                           const struct conn_events *, void *arg);
 
+/* A service of a domain that DNS tells the hosts of (RFC 2782). */
+struct conn_service {
+	const char *domain;
+	const char *service;     /* "_xmpp-client._tcp" */
+	const char *tls_service; /* the same with TLS from the first byte on, "_xmpps-client._tcp"; or NULL */
+	uint16_t port;           /* of `domain` itself, where there are no records */
+};
+/* As conn_connect; the hosts are tried in their order until one connects. */
+struct conn *conn_connect_service(struct loop *, const struct conn_service *, uint64_t timeout_ms, const char *source,
+                                  const struct conn_events *, void *arg);
+/* Connected through a record of `tls_service`: the owner is to begin with TLS. */
+bool conn_wants_tls(const struct conn *);
+
 /* Drops what is unsent and closes. *conn becomes NULL. */
 void conn_free(struct conn **);
 /* Sends what is buffered (waiting for at most 2 s), then closes; the owner hears nothing more. *conn becomes NULL. */
@@ -76,6 +89,11 @@ void conn_resume(struct conn *);
 /* Begins TLS as client; what was buffered before goes out in the clear first. `name` is what the certificate is checked
  * against and the SNI. */
 void conn_start_tls(struct conn *, struct tls *, const char *name);
+/* The protocol that is then asked for (ALPN, RFC 7301), such as "xmpp-client"; a literal. To be called before. */
+void conn_set_alpn(struct conn *, const char *protocol);
+/* 32 bytes that both ends of this TLS connection can compute and nobody else (RFC 9266, tls-exporter), to bind a log-in
+ * to it. False without TLS 1.3. */
+bool conn_binding(const struct conn *, unsigned char out[32]);
 bool conn_is_secure(const struct conn *);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or NULL without TLS. Borrowed. */
 const char *conn_tls_description(const struct conn *);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An outgoing TCP connection in the making: a name becomes a connected socket; for lib/io/conn only. */
+/* An outgoing TCP connection in the making: a name, or a service of a domain, becomes a connected socket; for
+ * lib/io/conn only. */
 #ifndef LIB_IO_DIAL_H
 #define LIB_IO_DIAL_H
 
 #include <stdint.h>
 
+#include "lib/io/conn.h"
 #include "lib/io/loop.h"
 
 struct dial;
@@ -20,6 +22,11 @@ struct dial_events {
 /* `source` is a local address literal or NULL. */
 struct dial *dial_new(struct loop *, const char *host, uint16_t port, uint64_t timeout_ms, const char *source,
                       const struct dial_events *, void *arg);
+/* The same for a service (see conn_connect_service): its hosts are tried one after the other. */
+struct dial *dial_new_service(struct loop *, const struct conn_service *, uint64_t timeout_ms, const char *source,
+                              const struct dial_events *, void *arg);
+/* Connected through a record that wants TLS from the first byte on. */
+bool dial_wants_tls(const struct dial *);
 /* Also cancels. */
 void dial_free(struct dial **);
 

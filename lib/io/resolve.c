@@ -4,17 +4,21 @@
 #include "lib/io/resolve.h"
 
 #include <ares.h>
+#include <arpa/nameser.h>
 #include <assert.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/random.h"
+#include "lib/base/str.h"
 #include "lib/io/loop_state.h"
 
 enum {
 	ADDRESSES_MAX = 16,
-	TRY_MS = 2500, /* per server, doubled by c-ares with each round */
+	RECORDS_MAX = 32, /* of one domain, both services together */
+	TRY_MS = 2500,    /* per server, doubled by c-ares with each round */
 	TRIES = 3,
 };
 
@@ -45,6 +49,8 @@ struct query {
 	union address addresses[ADDRESSES_MAX];
 	size_t count;
 };
+
+static const char *servers_to_use;
 
 /* ---- c-ares on the loop ---- */
 
@@ -127,8 +133,22 @@ static struct resolver *resolver_get(struct loop *loop, const char **reason)
 		free(resolver);
 		return NULL;
 	}
+	if (!text_empty(servers_to_use)) {
+		failed = ares_set_servers_ports_csv(resolver->channel, servers_to_use);
+		if (failed) {
+			*reason = "the DNS server that is configured has no good address";
+			ares_destroy(resolver->channel);
+			free(resolver);
+			return NULL;
+		}
+	}
 	resolver->timer = timer_new(loop, resolver_timed_out, resolver);
 	return loop->resolver = resolver;
+}
+
+void resolver_use(const char *servers)
+{
+	servers_to_use = servers;
 }
 
 static void resolver_tidy(void *arg)
@@ -143,13 +163,19 @@ static void resolver_tidy(void *arg)
 	free(resolver);
 }
 
+static void resolver_answered(struct resolver *resolver)
+{
+	if (--resolver->running == 0)
+		loop_defer(resolver->loop, &resolver->tidy, resolver_tidy, resolver);
+}
+
 void resolver_stop(struct loop *loop)
 {
 	if (loop->resolver)
 		ares_cancel(loop->resolver->channel);
 }
 
-/* ---- Questions ---- */
+/* ---- Addresses of a name ---- */
 
 static void query_deliver(void *arg)
 {
@@ -209,9 +235,7 @@ static void query_interleave(struct query *query)
 static void query_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct query *query = arg;
-	struct resolver *resolver = query->loop->resolver;
-	if (--resolver->running == 0)
-		loop_defer(resolver->loop, &resolver->tidy, resolver_tidy, resolver);
+	resolver_answered(query->loop->resolver);
 	if (query->answered) {
 		for (struct ares_addrinfo_node *node = info ? info->nodes : NULL; node; node = node->ai_next)
 			if (query->count < ADDRESSES_MAX &&
@@ -261,4 +285,153 @@ void query_free(struct query **at)
 	query->answered = NULL;
 	if (!query->in_ares)
 		free(query);
+}
+
+/* ---- Services of a domain ---- */
+
+struct srv_record {
+	char *host;
+	uint16_t port, priority, weight;
+	bool tls;
+};
+
+struct srv_question {
+	struct srv_query *query;
+	bool tls;
+};
+
+struct srv_query {
+	struct loop *loop;
+	void (*answered)(void *arg, const struct srv_target *, size_t count, bool refused);
+	void *arg;
+	struct srv_question questions[2];
+	unsigned waiting; /* questions inside of c-ares */
+	struct deferred deliver;
+	struct srv_record records[RECORDS_MAX];
+	size_t count;
+	bool refused;
+};
+
+static void srv_query_destroy(struct srv_query *query)
+{
+	for (size_t i = 0; i < query->count; i++)
+		free(query->records[i].host);
+	free(query);
+}
+
+/* Brings one record to place `at`: of those with the least priority one by lot, by their weights (RFC 2782). */
+static void srv_draw(struct srv_query *query, size_t at)
+{
+	uint16_t priority = UINT16_MAX;
+	uint64_t weights = 0, sum = 0;
+	size_t chosen = at;
+	for (size_t i = at; i < query->count; i++)
+		if (query->records[i].priority < priority)
+			priority = query->records[i].priority;
+	/* A weight of nothing still has a chance. */
+	for (size_t i = at; i < query->count; i++)
+		if (query->records[i].priority == priority)
+			weights += query->records[i].weight * 256u + 1;
+	uint64_t lot = weights ? random_below(weights) : 0;
+	for (size_t i = at; i < query->count; i++) {
+		if (query->records[i].priority != priority)
+			continue;
+		chosen = i;
+		sum += query->records[i].weight * 256u + 1;
+		if (lot < sum)
+			break;
+	}
+	struct srv_record record = query->records[chosen];
+	query->records[chosen] = query->records[at];
+	query->records[at] = record;
+}
+
+static void srv_deliver(void *arg)
+{
+	struct srv_query *query = arg;
+	struct srv_target targets[RECORDS_MAX];
+	for (size_t i = 0; i < query->count; i++) {
+		srv_draw(query, i);
+		targets[i] = (struct srv_target){
+		    .host = query->records[i].host, .port = query->records[i].port, .tls = query->records[i].tls};
+	}
+	query->answered(query->arg, targets, query->count, query->refused && !query->count);
+}
+
+static void srv_add(struct srv_query *query, const struct ares_srv_reply *reply, bool tls)
+{
+	for (; reply && query->count < RECORDS_MAX; reply = reply->next) {
+		bool none = !*reply->host || !strcmp(reply->host, ".");
+		query->refused |= none && !tls;
+		if (none || !reply->port)
+			continue;
+		query->records[query->count++] = (struct srv_record){
+		    .host = mem_strdup(reply->host),
+		    .port = reply->port,
+		    .priority = reply->priority,
+		    .weight = reply->weight,
+		    .tls = tls,
+		};
+	}
+}
+
+static void srv_answered(void *arg, int status, int timeouts, unsigned char *bytes, int len)
+{
+	struct srv_question *question = arg;
+	struct srv_query *query = question->query;
+	struct ares_srv_reply *reply = NULL;
+	resolver_answered(query->loop->resolver);
+	query->waiting--;
+	if (query->answered && status == ARES_SUCCESS && ares_parse_srv_reply(bytes, len, &reply) == ARES_SUCCESS)
+		srv_add(query, reply, question->tls);
+	if (reply)
+		ares_free_data(reply);
+	if (query->waiting)
+		return;
+	if (query->answered)
+		loop_defer(query->loop, &query->deliver, srv_deliver, query);
+	else
+		srv_query_destroy(query);
+}
+
+struct srv_query *srv_query_new(struct loop *loop, const char *domain, const char *service, const char *tls_service,
+                                void (*answered)(void *arg, const struct srv_target *, size_t count, bool refused),
+                                void *arg)
+{
+	struct srv_query *query = mem_new(sizeof *query);
+	const char *services[] = {service, tls_service}, *reason = NULL;
+	union address literal;
+	query->loop = loop;
+	query->answered = answered;
+	query->arg = arg;
+	struct resolver *resolver = address_parse(&literal, domain, 0) ? NULL : resolver_get(loop, &reason);
+	if (!resolver) {
+		loop_defer(loop, &query->deliver, srv_deliver, query);
+		return query;
+	}
+	for (size_t i = 0; i < 2; i++)
+		query->waiting += services[i] != NULL;
+	resolver->running += query->waiting;
+	for (size_t i = 0; i < 2; i++) {
+		query->questions[i] = (struct srv_question){.query = query, .tls = i == 1};
+		if (!services[i])
+			continue;
+		char *name = mem_printf("%s.%s", services[i], domain);
+		ares_query(resolver->channel, name, ns_c_in, ns_t_srv, srv_answered, &query->questions[i]);
+		free(name);
+	}
+	resolver_schedule(resolver);
+	return query;
+}
+
+void srv_query_free(struct srv_query **at)
+{
+	struct srv_query *query = *at;
+	if (!query)
+		return;
+	*at = NULL;
+	loop_defer_cancel(&query->deliver);
+	query->answered = NULL;
+	if (!query->waiting)
+		srv_query_destroy(query);
 }

@@ -181,7 +181,17 @@ static void stream_expect(struct tls_stream *stream, const char *name)
 
 /* ---- The stream ---- */
 
-struct tls_stream *tls_stream_new(struct tls *tls, const char *name, struct str *wire)
+static void stream_offer(struct tls_stream *stream, const char *alpn)
+{
+	unsigned char offer[256];
+	size_t len = strlen(alpn);
+	assert(len && len < sizeof offer);
+	offer[0] = (unsigned char)len;
+	memcpy(offer + 1, alpn, len);
+	SSL_set_alpn_protos(stream->ssl, offer, (unsigned)len + 1);
+}
+
+struct tls_stream *tls_stream_new(struct tls *tls, const char *name, const char *alpn, struct str *wire)
 {
 	struct tls_stream *stream = mem_new(sizeof *stream);
 	stream->wire = wire;
@@ -194,6 +204,8 @@ struct tls_stream *tls_stream_new(struct tls *tls, const char *name, struct str 
 	SSL_set_app_data(stream->ssl, stream);
 	SSL_set_connect_state(stream->ssl);
 	stream_expect(stream, name);
+	if (alpn)
+		stream_offer(stream, alpn);
 	return stream;
 }
 
@@ -285,6 +297,14 @@ void tls_stream_close(struct tls_stream *stream)
 	if (stream->secure && !stream->failed)
 		SSL_shutdown(stream->ssl);
 	ERR_clear_error();
+}
+
+bool tls_stream_binding(const struct tls_stream *stream, unsigned char out[32])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	/* With an older TLS what is exported is not bound to the handshake. */
+	return SSL_version(stream->ssl) >= TLS1_3_VERSION &&
+	       SSL_export_keying_material(stream->ssl, out, 32, label, sizeof label - 1, NULL, 0, 0) == 1;
 }
 
 bool tls_stream_is_secure(const struct tls_stream *stream)

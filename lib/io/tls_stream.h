@@ -12,8 +12,8 @@
 
 struct tls_stream;
 
-/* A client's side. What it has to send is appended to `wire`; call tls_stream_read to begin. */
-struct tls_stream *tls_stream_new(struct tls *, const char *name, struct str *wire);
+/* A client's side. What it has to send is appended to `wire`; call tls_stream_read to begin. `alpn` may be NULL. */
+struct tls_stream *tls_stream_new(struct tls *, const char *name, const char *alpn, struct str *wire);
 void tls_stream_free(struct tls_stream **);
 
 /* Bytes from the wire, borrowed until tls_stream_read has returned TLS_STREAM_HUNGRY. */
@@ -38,6 +38,8 @@ void tls_stream_write(struct tls_stream *);
 /* Says goodbye. */
 void tls_stream_close(struct tls_stream *);
 
+/* See conn_binding. */
+bool tls_stream_binding(const struct tls_stream *, unsigned char out[32]);
 bool tls_stream_is_secure(const struct tls_stream *);
 const char *tls_stream_description(const struct tls_stream *);
 const char *tls_stream_reason(const struct tls_stream *);

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <idna.h>
 #include <stringprep.h>
 
 #include "lib/base/utf8.h"
@@ -184,6 +185,23 @@ const char *jid_prepare_resource(struct arena *arena, const char *text)
 {
 	struct part part;
 	return text && prepare_resource(&part, text, strlen(text)) ? arena_strndup(arena, part.text, part.len) : NULL;
+}
+
+/* "[2001:db8::1]" without its brackets. */
+static const char *address_in_brackets(struct arena *arena, const char *domain)
+{
+	size_t len = strlen(domain);
+	return len > 2 && domain[len - 1] == ']' ? arena_strndup(arena, domain + 1, len - 2) : NULL;
+}
+
+const char *jid_ascii_domain(struct arena *arena, const char *domain)
+{
+	char *ascii = NULL;
+	if (domain[0] == '[' || idna_to_ascii_8z(domain, &ascii, IDNA_ALLOW_UNASSIGNED) != IDNA_SUCCESS)
+		return domain[0] == '[' ? address_in_brackets(arena, domain) : NULL;
+	const char *copy = arena_strdup(arena, ascii);
+	free(ascii);
+	return copy;
 }
 
 /* One piece of memory for all: full, bare and node; the domain is the end of bare, the resource that of full. */

@@ -25,6 +25,9 @@ const char *jid_prepare_node(struct arena *, const char *);
 const char *jid_prepare_domain(struct arena *, const char *);
 const char *jid_prepare_resource(struct arena *, const char *);
 
+/* The prepared domain as DNS and certificates write it (RFC 3490); NULL if it can't be a name there. */
+const char *jid_ascii_domain(struct arena *, const char *domain);
+
 /* XEP-0106. Escaping: the ten characters, and a backslash before what would read as an escape sequence; blanks at either
  * end are cut off (they can't be escaped there). The result is not yet prepared. */
 const char *jid_escape(struct arena *, const char *name);

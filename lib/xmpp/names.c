@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_OVERHEAD 64 /* bytes that expat needs for a name besides its text */
@@ -67,6 +68,8 @@ static struct name *name_new(struct names *names, const char *expanded, size_t l
 const struct name *names_find(struct names *names, const char *expanded)
 {
 	size_t len = strlen(expanded);
+	if (!names->slots)
+		names->slots = mem_new(NAMES_SLOTS * sizeof *names->slots);
 	struct name **slot = &names->slots[slot_of(expanded, len)];
 	if (is_name(slot[0], expanded, len))
 		return slot[0];
@@ -84,6 +87,14 @@ void names_count(struct names *names, const char *name)
 void names_clear(struct names *names)
 {
 	map_fini(&names->spaces);
-	memset(names->slots, 0, sizeof names->slots);
+	if (names->slots)
+		memset(names->slots, 0, NAMES_SLOTS * sizeof *names->slots);
 	names->bytes = 0;
+}
+
+void names_fini(struct names *names)
+{
+	names_clear(names);
+	free(names->slots);
+	names->slots = NULL;
 }

@@ -23,7 +23,7 @@ struct name {
 struct names {
 	struct arena *arena; /* where the names live: until names_clear and a reset of this arena */
 	struct map spaces;   /* namespace URIs, each once */
-	struct name *slots[NAMES_SLOTS];
+	struct name **slots; /* NAMES_SLOTS; NULL while there is none */
 	size_t bytes; /* what expat keeps for the names met since the last names_clear, roughly */
 };
 
@@ -33,5 +33,7 @@ const struct name *names_find(struct names *, const char *expanded);
 void names_count(struct names *, const char *name);
 /* Forgets all; the arena is not touched. */
 void names_clear(struct names *);
+/* The same, and gives the memory back. */
+void names_fini(struct names *);
 
 #endif

@@ -6,6 +6,12 @@
 #define NS_STREAMS "http://etherx.jabber.org/streams"
 #define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
 #define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
+#define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"                /* RFC 6120 section 5 */
+#define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"              /* RFC 6120 section 6 */
+#define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"              /* RFC 6120 section 7 */
+#define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"        /* RFC 3921 section 3 */
+#define NS_SASL_BINDING "urn:xmpp:sasl-cb:0"                    /* XEP-0440 */
+#define NS_SM "urn:xmpp:sm:3"                                   /* XEP-0198 */
 #define NS_COMPONENT "jabber:component:accept" /* XEP-0114 */
 #define NS_CLIENT "jabber:client"
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"   /* XEP-0030 */

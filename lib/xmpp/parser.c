@@ -431,6 +431,8 @@ enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t l
 		bytes++;
 		len--;
 	}
+	if (len && !parser->expat && !stopped(parser))
+		expat_reset(parser);
 	parser->feeding = true;
 	while (len && !stopped(parser)) {
 		size_t taken = feed_piece(parser, bytes, len);
@@ -443,6 +445,19 @@ enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t l
 	enum parser_error error = parser->error;
 	parser->error = PARSER_OK;
 	return error;
+}
+
+void parser_rest(struct parser *parser)
+{
+	if (parser->feeding || !parser->expat || parser->state != OPEN || parser->holding ||
+	    parser->position != parser->boundary)
+		return;
+	XML_ParserFree(parser->expat);
+	parser->expat = NULL;
+	tree_fini(&parser->tree);
+	names_fini(&parser->names);
+	arena_fini(&parser->name_arena);
+	arena_fini(&parser->stanza_arena);
 }
 
 void parser_stop(struct parser *parser)
@@ -500,7 +515,7 @@ static void parser_fini(struct parser *parser)
 {
 	XML_ParserFree(parser->expat);
 	tree_fini(&parser->tree);
-	names_clear(&parser->names);
+	names_fini(&parser->names);
 	str_fini(&parser->header);
 	str_fini(&parser->held);
 	arena_fini(&parser->name_arena);
