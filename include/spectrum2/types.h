@@ -204,6 +204,48 @@ struct s2_setting {
 	const char *value;
 };
 
+/* Numbers go over the wire: append only. A value is one text: of a boolean "1" or "0", of several lines or addresses
+ * with \n between them. */
+enum s2_field_type {
+	S2_FIELD_TEXT,
+	S2_FIELD_PRIVATE, /* a password or code: shown to nobody, kept nowhere */
+	S2_FIELD_BOOLEAN,
+	S2_FIELD_LIST, /* one of `options` */
+	S2_FIELD_LINES,
+	S2_FIELD_JID,
+	S2_FIELD_JIDS,
+	S2_FIELD_TYPES
+};
+
+struct s2_option {
+	const char *value;
+	const char *label;
+};
+
+struct s2_field {
+	const char *name;
+	const char *label;
+	enum s2_field_type type;
+	bool required;
+	const char *value; /* before he changes it */
+	const struct s2_option *options;
+	size_t option_count;
+};
+
+/* What a user is asked: one step of a log-in, or of a command. However it reaches him (form or chat), it is this. */
+struct s2_request {
+	const char *id; /* of the asker's choice; the answer names it */
+	const char *title;
+	const char *text;
+	const char *url;   /* a page to open, or what a picture of a code says */
+	const void *image; /* such a picture */
+	size_t image_bytes;
+	const char *image_type; /* "image/png" */
+	const struct s2_field *fields; /* none: it is only shown, what comes next comes by itself */
+	size_t field_count;
+	unsigned seconds; /* how long an answer is of use; 0: the main process decides */
+};
+
 struct s2_login {
 	const char *name; /* legacy name */
 	const char *password;

@@ -41,6 +41,8 @@ const struct config_key config_keys[] = {
            "Seconds without activity until a user is moved to a backend for idle users; 0: never."),
     NUMBER("service.memory_collector_time", "0", 0, INT32_MAX,
            "Seconds between two replacements of the largest backend; 0: never."),
+    NUMBER("service.command_timeout", "900", 1, 86400,
+           "Seconds after which a command ends that its user does not go on with."),
     NUMBER("service.login_delay", "0", 0, INT32_MAX, "Least seconds between two logins to the network."),
     TEXT("service.working_dir", "/var/lib/spectrum2/$jid",
          "Directory in which the processes run and keep their files."),

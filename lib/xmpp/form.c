@@ -30,20 +30,74 @@ void form_field(struct writer *writer, const char *var, const char *type, const 
 	xml_close(writer);
 }
 
+static void write_lines(struct writer *writer, const char *text)
+{
+	for (const char *at = text, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, '\n');
+		xml_open(writer, "value", NULL);
+		xml_textf(writer, "%.*s", (int)(end - at), at);
+		xml_close(writer);
+	}
+}
+
+void form_ask(struct writer *writer, const struct s2_field *field, bool result)
+{
+	static const char *const types[] = {
+	    [S2_FIELD_TEXT] = "text-single", [S2_FIELD_PRIVATE] = "text-private", [S2_FIELD_BOOLEAN] = "boolean",
+	    [S2_FIELD_LIST] = "list-single", [S2_FIELD_LINES] = "text-multi",     [S2_FIELD_JID] = "jid-single",
+	    [S2_FIELD_JIDS] = "jid-multi"};
+	xml_open(writer, "field", NULL);
+	xml_attr(writer, "var", field->name);
+	xml_attr(writer, "type", (unsigned)field->type < S2_FIELD_TYPES ? types[field->type] : types[S2_FIELD_TEXT]);
+	xml_attr(writer, "label", text_or_null(field->label));
+	if (field->required && !result)
+		xml_empty(writer, "required", NULL);
+	if (field->type == S2_FIELD_LINES || field->type == S2_FIELD_JIDS)
+		write_lines(writer, field->value ? field->value : "");
+	else
+		xml_leaf(writer, "value", NULL, field->value);
+	for (size_t i = 0; i < field->option_count && !result; i++) {
+		xml_open(writer, "option", NULL);
+		xml_attr(writer, "label", text_or_null(field->options[i].label));
+		xml_leaf(writer, "value", NULL, field->options[i].value);
+		xml_close(writer);
+	}
+	xml_close(writer);
+}
+
 void form_close(struct writer *writer)
 {
 	xml_close(writer);
 }
 
-const char *form_value(struct arena *arena, const struct element *form, const char *var)
+static const struct element *find_field(const struct element *form, const char *var)
 {
 	const struct element *field = element_child(form, "field", NS_DATA);
-	for (; field; field = element_next(field, "field", NS_DATA)) {
-		const char *name = element_get(field, "var");
-		if (name && !strcmp(name, var))
-			return element_child_text(arena, field, "value", NS_DATA);
+	while (field && !text_equal(element_get(field, "var"), var))
+		field = element_next(field, "field", NS_DATA);
+	return field;
+}
+
+const char *form_value(struct arena *arena, const struct element *form, const char *var)
+{
+	return element_child_text(arena, find_field(form, var), "value", NS_DATA);
+}
+
+const char *form_values(struct arena *arena, const struct element *form, const char *var)
+{
+	const struct element *field = find_field(form, var), *value = element_child(field, "value", NS_DATA);
+	const struct element *next = element_next(value, "value", NS_DATA);
+	if (!field || !next)
+		return field ? value ? element_text(arena, value) : "" : NULL;
+	struct str joined = {0};
+	str_adds(&joined, element_text(arena, value));
+	for (; next; next = element_next(next, "value", NS_DATA)) {
+		str_addc(&joined, '\n');
+		str_adds(&joined, element_text(arena, next));
 	}
-	return NULL;
+	const char *text = arena_strndup(arena, joined.data, joined.len);
+	str_fini(&joined);
+	return text;
 }
 
 bool form_true(const char *value)

@@ -57,13 +57,21 @@ enum s2_condition condition_find(const char *name)
 	return S2_UNDEFINED_CONDITION;
 }
 
-void xml_error(struct writer *writer, enum s2_condition condition, const char *text)
+void xml_error_of(struct writer *writer, enum s2_condition condition, const char *name, const char *ns,
+                  const char *text)
 {
 	xml_open(writer, "error", NULL);
 	xml_attr(writer, "type", condition_type(condition));
 	xml_empty(writer, condition_name(condition), NS_STANZA_ERRORS);
 	xml_leaf(writer, "text", NS_STANZA_ERRORS, text);
+	if (name)
+		xml_empty(writer, name, ns);
 	xml_close(writer);
+}
+
+void xml_error(struct writer *writer, enum s2_condition condition, const char *text)
+{
+	xml_error_of(writer, condition, NULL, NULL, text);
 }
 
 enum s2_condition stanza_error(struct arena *arena, const struct element *stanza, const char **text)

@@ -16,6 +16,8 @@ enum s2_condition condition_find(const char *name);
 
 /* <error type='...'><condition/><text>...</text></error> inside of the open stanza; `text` may be NULL. */
 void xml_error(struct writer *, enum s2_condition, const char *text);
+/* The same with the application's own condition beside it. */
+void xml_error_of(struct writer *, enum s2_condition, const char *name, const char *ns, const char *text);
 /* The condition of a stanza of type error, and its text (may be NULL). */
 enum s2_condition stanza_error(struct arena *, const struct element *stanza, const char **text);
 
