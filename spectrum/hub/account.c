@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/xmpp/jid.h"
 #include "spectrum/hub/user.h"
 
 #define LOG_AREA "account"
@@ -13,9 +14,9 @@
 #define PASSWORD_BYTES 4096
 #define QUEUE_MOST 10000 /* jobs of the database that may wait before nobody is registered any more */
 
-static const char no_database[] =
+const char account_no_database[] =
     "This gateway has no database, so nobody can register. Its administrator has to set database.type.";
-static const char database_down[] = "The gateway's database does not work at the moment. Try again later.";
+const char account_database_down[] = "The gateway's database does not work at the moment. Try again later.";
 
 bool account_needs_password(const struct hub *hub)
 {
@@ -26,6 +27,19 @@ bool account_needs_registration(const struct hub *hub)
 {
 	return config_bool(hub->config, "registration.needRegistration") &&
 	       !config_bool(hub->config, "registration.auto_register");
+}
+
+bool account_is_admin(const struct hub *hub, const char *jid)
+{
+	struct arena arena = {0};
+	bool found = false;
+	for (size_t i = 0; !found && i < config_count(hub->config, "service.admin_jid"); i++) {
+		struct jid admin;
+		found = jid_parse(&arena, config_item(hub->config, "service.admin_jid", i), &admin) && *admin.node &&
+		        !strcmp(admin.bare, jid);
+	}
+	arena_fini(&arena);
+	return found;
 }
 
 /* One request on its way through the database. */
@@ -54,24 +68,48 @@ static void request_end(struct request *request, const struct account_info *info
 	free(request);
 }
 
+static void tell_account(struct request *request, const struct store_user *row)
+{
+	struct s2_setting *settings = mem_new(row ? row->setting_count * sizeof *settings : 0);
+	for (size_t i = 0; row && i < row->setting_count; i++)
+		settings[i] = (struct s2_setting){row->settings[i].key, row->settings[i].value};
+	request_end(request,
+	            &(struct account_info){.registered = row,
+	                                   .name = row ? row->name : NULL,
+	                                   .settings = settings,
+	                                   .setting_count = row ? row->setting_count : 0},
+	            S2_DONE, NULL);
+	free(settings);
+}
+
 static void got(void *arg, const struct store_user *row, const char *error)
 {
 	struct request *request = arg;
 	if (error)
-		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, database_down);
+		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, account_database_down);
 	else
-		request_end(request, &(struct account_info){row, row ? row->name : NULL}, S2_DONE, NULL);
+		tell_account(request, row);
+}
+
+/* Who is logged in needs no database. */
+static void answer_user(const struct user *user, account_answer *answer, void *arg)
+{
+	struct s2_setting *settings = mem_new(user->setting_count * sizeof *settings);
+	for (unsigned i = 0; i < user->setting_count; i++)
+		settings[i] = (struct s2_setting){user->settings[i].key, user->settings[i].value};
+	answer(arg, &(struct account_info){true, user->name, settings, user->setting_count}, S2_DONE, NULL);
+	free(settings);
 }
 
 void account_get(struct hub *hub, const char *jid, account_answer *answer, void *arg)
 {
 	struct user *user = hub_user(hub, jid);
 	if (user && user->registered)
-		answer(arg, &(struct account_info){true, user->name}, S2_DONE, NULL);
+		answer_user(user, answer, arg);
 	else if (!hub->store && account_needs_registration(hub))
-		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, no_database);
+		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, account_no_database);
 	else if (!hub->store)
-		answer(arg, &(struct account_info){false, NULL}, S2_DONE, NULL);
+		answer(arg, &(struct account_info){.registered = false}, S2_DONE, NULL);
 	else
 		store_get_user(hub->store, jid, got, request_new(hub, jid, answer, arg));
 }
@@ -141,7 +179,7 @@ static enum s2_condition check(struct hub *hub, const char *jid, const char *nam
 		enum s2_condition condition;
 		const char *text;
 	} rules[] = {
-	    {!hub->store, S2_SERVICE_UNAVAILABLE, no_database},
+	    {!hub->store, S2_SERVICE_UNAVAILABLE, account_no_database},
 	    {config_bool(hub->config, "registration.require_local_account"), S2_NOT_ALLOWED,
 	     "This gateway asks for a local account, which it can't check."},
 	    {!may_register(hub, jid), S2_NOT_ALLOWED, "Users of your server may not register with this gateway."},
@@ -174,7 +212,7 @@ static void registered(void *arg, const struct store_user *row, const char *erro
 	}
 	if (error) {
 		log_error("can't register user=%s error=%s", request->jid, log_quote(error));
-		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, database_down);
+		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, account_database_down);
 		return;
 	}
 	log_info("registered user=%s new=%d", request->jid, !request->was_registered);
@@ -183,14 +221,14 @@ static void registered(void *arg, const struct store_user *row, const char *erro
 		user_restart(user, row->id, row->name, row->password);
 	if (!request->was_registered)
 		hub_tell(hub, registration, request->jid, true);
-	request_end(request, &(struct account_info){true, row->name}, S2_DONE, NULL);
+	request_end(request, &(struct account_info){.registered = true, .name = row->name}, S2_DONE, NULL);
 }
 
 static void known_before(void *arg, const struct store_user *row, const char *error)
 {
 	struct request *request = arg;
 	if (error) {
-		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, database_down);
+		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, account_database_down);
 		return;
 	}
 	request->was_registered = row;
@@ -230,12 +268,12 @@ static void removed(void *arg, const char *error)
 	struct request *request = arg;
 	struct hub *hub = request->hub;
 	if (error) {
-		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, database_down);
+		request_end(request, NULL, S2_INTERNAL_SERVER_ERROR, account_database_down);
 		return;
 	}
 	log_info("unregistered user=%s", request->jid);
 	hub_tell(hub, registration, request->jid, false);
-	request_end(request, &(struct account_info){false, NULL}, S2_DONE, NULL);
+	request_end(request, &(struct account_info){.registered = false}, S2_DONE, NULL);
 }
 
 static void remove_known(void *arg, const struct store_user *row, const char *error)
@@ -244,7 +282,7 @@ static void remove_known(void *arg, const struct store_user *row, const char *er
 	struct hub *hub = request->hub;
 	if (error || !row) {
 		request_end(request, NULL, error ? S2_INTERNAL_SERVER_ERROR : S2_REGISTRATION_REQUIRED,
-		            error ? database_down : "You are not registered with this gateway.");
+		            error ? account_database_down : "You are not registered with this gateway.");
 		return;
 	}
 	/* The contacts have to leave the user's roster: they are collected before they are deleted. */
@@ -264,7 +302,7 @@ static void remove_known(void *arg, const struct store_user *row, const char *er
 void account_unregister(struct hub *hub, const char *jid, account_answer *answer, void *arg)
 {
 	if (!hub->store) {
-		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, no_database);
+		answer(arg, NULL, S2_SERVICE_UNAVAILABLE, account_no_database);
 		return;
 	}
 	store_get_user(hub->store, jid, remove_known, request_new(hub, jid, answer, arg));

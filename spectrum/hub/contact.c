@@ -350,6 +350,22 @@ void contact_subscribe(struct user *user, const char *name)
 	}
 }
 
+bool contact_want(struct user *user, const char *name)
+{
+	bool created;
+	struct buddy *buddy = contact_add(user, name, &created);
+	if (!buddy)
+		return false;
+	if (created)
+		unsaved(user, buddy);
+	tell_network(user, buddy, link_buddy_changed);
+	if (!(buddy->flags & BUDDY_SUBSCRIBED)) {
+		buddy->flags |= BUDDY_ASKED;
+		hub_tell(user->hub, buddy_subscribe, user, buddy);
+	}
+	return true;
+}
+
 void contact_subscribed(struct user *user, const char *name)
 {
 	/* The answer to a question; nobody was asked about a name that is not known. */

@@ -132,6 +132,8 @@ struct s2_presence {
 void user_presence(const struct user *, struct s2_presence *);
 /* The setting send_headlines: headlines stay headlines. */
 bool user_wants_headlines(const struct user *);
+/* Logs out and frees. What waits is refused with `text`. */
+void user_logout(struct user *, const char *text);
 /* Available presence to the gateway: log-in, or news of a resource. */
 void user_available(struct hub *, const char *jid, const char *resource, const struct s2_presence *);
 /* Unavailable to the gateway, or an error that says so. With the last one the user is logged out. `resource` "": none
@@ -168,6 +170,9 @@ unsigned contact_lacks(const struct user *, const struct buddy *);
 void contact_listed(struct user *, const char *name);
 /* The user has given it this name (NULL: no news) and these groups (joined with \n; NULL: no news) in his roster. */
 void contact_arrange(struct user *, const char *name, const char *alias, const char *groups);
+/* The user wants to have this contact: the network is told, and it comes into his roster. False if no address can be
+ * made of the name, or if he has too many. */
+bool contact_want(struct user *, const char *name);
 /* Presences of all contacts to one resource. */
 void contact_present_all(struct user *, const char *resource);
 
@@ -230,6 +235,8 @@ enum account_reply { ACCOUNT_DONE, ACCOUNT_REFUSED };
 struct account_info {
 	bool registered;
 	const char *name;
+	const struct s2_setting *settings; /* that he has made; see setting_value */
+	size_t setting_count;
 };
 /* Answers come on the loop, maybe before the call returns. `info` NULL: see condition and text. */
 typedef void account_answer(void *arg, const struct account_info *info, enum s2_condition, const char *text);
@@ -239,5 +246,21 @@ void account_register(struct hub *, const char *jid, const char *name, const cha
 void account_unregister(struct hub *, const char *jid, account_answer *, void *arg);
 bool account_needs_password(const struct hub *);
 bool account_needs_registration(const struct hub *);
+/* The bare JID is one of service.admin_jid. */
+bool account_is_admin(const struct hub *, const char *jid);
+
+/* ---- What each user may set for himself (setting.c) ---- */
+struct user_setting {
+	struct s2_field field; /* with the value that it has if nobody said anything */
+	const char *config;    /* key that says this value instead, or NULL */
+};
+/* Row `at` of the table of all settings; NULL at its end. */
+const struct user_setting *setting_at(size_t at);
+/* What the setting of this name is for somebody who has made these; NULL if there is no such setting. */
+const char *setting_value(const struct hub *, const struct s2_setting *made, size_t count, const char *name);
+/* Keeps values, which the caller has checked, and lets them take effect. He need not be logged in, and may not be
+ * any more when the answer comes. */
+void setting_change(struct hub *, const char *jid, const struct s2_setting *changes, size_t count, account_answer *,
+                    void *arg);
 
 #endif

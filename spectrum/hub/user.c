@@ -58,7 +58,7 @@ bool user_setting_true(const struct user *user, const char *key)
 		if (!strcmp(user->settings[i].key, key))
 			return !strcmp(user->settings[i].value, "1");
 	}
-	return false;
+	return text_equal(setting_value(user->hub, NULL, 0, key), "1");
 }
 
 /* ---- Resources ---- */
@@ -271,37 +271,53 @@ void user_logout(struct user *user, const char *text)
 	user_free(user);
 }
 
-/* Somebody who can't be let in: everyone who asked for him is told, and he is forgotten. */
-static void user_refuse(struct user *user, enum s2_condition condition, const char *text)
+/* Somebody who can't be let in: whoever asked for him is told, and he is forgotten. */
+static void user_forget(struct user *user, enum s2_condition condition, const char *text)
 {
-	struct hub *hub = user->hub;
 	conversation_refuse(user, condition, text);
-	/* Presence of who never registered may be a broadcast to an old roster entry: no answer to that. */
-	for (struct resource *r = user->resources; r; r = r->next) {
-		if (r->present && condition != S2_REGISTRATION_REQUIRED)
-			hub_tell(hub, refused, user->jid, r->name, NULL, NULL, condition, text);
-	}
 	room_refuse_all(user, condition, text);
 	user_leave_seat(user);
 	user_free(user);
 }
 
-static void copy_settings(struct user *user, const struct store_user *row)
+static void user_refuse(struct user *user, enum s2_condition condition, const char *text)
 {
-	size_t bytes = row->setting_count * sizeof *user->settings;
-	for (size_t i = 0; i < row->setting_count; i++)
-		bytes += strlen(row->settings[i].key) + strlen(row->settings[i].value) + 2;
-	free(user->settings);
-	user->settings = bytes ? mem_new(bytes) : NULL;
-	user->setting_count = (unsigned)row->setting_count;
-	char *at = (char *)(user->settings + row->setting_count);
-	for (size_t i = 0; i < row->setting_count; i++) {
-		user->settings[i].type = row->settings[i].type;
-		user->settings[i].key = at;
-		at = stpcpy(at, row->settings[i].key) + 1;
-		user->settings[i].value = at;
-		at = stpcpy(at, row->settings[i].value) + 1;
+	/* Presence of who never registered may be a broadcast to an old roster entry: no answer to that. */
+	for (struct resource *r = user->resources; r; r = r->next) {
+		if (r->present && condition != S2_REGISTRATION_REQUIRED)
+			hub_tell(user->hub, refused, user->jid, r->name, NULL, NULL, condition, text);
 	}
+	user_forget(user, condition, text);
+}
+
+/* He wants to be left alone: his presence is no mistake, so it is answered with ours. */
+static void user_stay_off(struct user *user)
+{
+	static const char text[] = "You have switched this gateway off. Its command \"login\" switches it on.";
+	for (struct resource *r = user->resources; r; r = r->next) {
+		if (r->present)
+			hub_tell(user->hub, account, user, r->name, ACCOUNT_OFFLINE, text);
+	}
+	user_forget(user, S2_NOT_ALLOWED, text);
+}
+
+void user_set_settings(struct user *user, const struct store_setting *settings, size_t count)
+{
+	size_t bytes = count * sizeof *settings;
+	for (size_t i = 0; i < count; i++)
+		bytes += strlen(settings[i].key) + strlen(settings[i].value) + 2;
+	struct store_setting *copies = bytes ? mem_new(bytes) : NULL;
+	char *at = (char *)(copies + count);
+	for (size_t i = 0; i < count; i++) {
+		copies[i].type = settings[i].type;
+		copies[i].key = at;
+		at = stpcpy(at, settings[i].key) + 1;
+		copies[i].value = at;
+		at = stpcpy(at, settings[i].value) + 1;
+	}
+	free(user->settings);
+	user->settings = copies;
+	user->setting_count = (unsigned)count;
 }
 
 static void user_wait_for_seat(struct user *user, const char *text)
@@ -350,7 +366,7 @@ static bool user_admit(struct user *user, const struct store_user *row)
 	}
 	for (size_t i = 0; i < row->setting_count; i++) {
 		if (!strcmp(row->settings[i].key, "enable_transport") && !strcmp(row->settings[i].value, "0")) {
-			user_refuse(user, S2_NOT_ALLOWED, "You have switched this gateway off in its settings.");
+			user_stay_off(user);
 			return false;
 		}
 	}
@@ -418,7 +434,7 @@ static void user_loaded(void *arg, const struct store_user *row, const char *err
 		mem_replace(&user->name, row->name);
 		mem_free_secret(user->password);
 		user->password = mem_strdup(row->password);
-		copy_settings(user, row);
+		user_set_settings(user, row->settings, row->setting_count);
 		contact_load(user, row->buddies, row->buddy_count);
 		store_set_online(hub->store, user->id, true);
 	} else if (!user->registered && !user_decide_unknown(user)) {

@@ -74,8 +74,8 @@ struct user *user_start(struct hub *, const char *jid, const char *nickname);
 /* Starts his log-in if it has not begun. May refuse and free him. */
 void user_load(struct user *);
 bool user_setting_true(const struct user *, const char *key);
-/* Logs out and frees. What waits is refused with `text`. */
-void user_logout(struct user *, const char *text);
+/* Takes over copies; what he had is forgotten. */
+void user_set_settings(struct user *, const struct store_setting *, size_t count);
 /* The account was made or changed: log in with it, anew if he was. */
 void user_restart(struct user *user, int64_t id, const char *name, const char *password);
 
@@ -107,5 +107,7 @@ void room_interrupt_all(
 void room_refuse_all(struct user *, enum s2_condition, const char *text);
 void room_end_all(struct user *, unsigned codes, const char *text); /* tells everybody in them, and forgets them */
 bool room_has_resource(const struct user *, const struct resource *);
+/* account.c: how a request through the database is refused. */
+extern const char account_no_database[], account_database_down[];
 
 #endif
