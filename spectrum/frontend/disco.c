@@ -25,6 +25,7 @@ struct feature {
 
 /* clang-format off */
 static const struct feature gateway_features[] = {
+    {NS_COMMANDS, NULL, 0},
     {NS_DISCO_INFO, NULL, 0},
     {NS_DISCO_ITEMS, NULL, 0},
     {NS_GATEWAY, NULL, 0},
@@ -300,6 +301,8 @@ static void gateway_info(struct request *request, const char *node)
 {
 	const char *hash = node ? hash_of_node(node, GATEWAY_NODE) : NULL;
 	struct info info;
+	if (node && adhoc_info(request, node))
+		return;
 	if (node && (!hash || strcmp(hash, caps_current(request->frontend)->gateway) != 0)) {
 		refuse_node(request);
 		return;
@@ -414,6 +417,10 @@ static void write_rooms(struct request *request, struct writer *writer)
 void disco_items(struct request *request, const struct element *payload)
 {
 	const char *node = element_get(payload, "node");
+	if (request->target == TARGET_GATEWAY && text_equal(node, NS_COMMANDS)) {
+		adhoc_items(request);
+		return;
+	}
 	struct writer *writer = iq_result_open(request);
 	xml_open(writer, "query", NS_DISCO_ITEMS);
 	xml_attr(writer, "node", node);

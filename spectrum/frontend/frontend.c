@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "spectrum/frontend/carbon.h"
+#include "spectrum/frontend/dialogue.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/privilege.h"
@@ -110,6 +111,7 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->roster = roster_work_new(frontend);
 	frontend->caps = disco_caps_new();
 	frontend->upstream = component_new(loop, config, &upstream_table, frontend);
+	frontend->dialogues = dialogue_table_new(frontend);
 	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
 	if (frontend->hub)
 		hub_start(frontend->hub);
@@ -136,6 +138,7 @@ void frontend_free(struct frontend **at)
 	if (!frontend)
 		return;
 	hub_free(&frontend->hub);
+	dialogue_table_free(&frontend->dialogues);
 	roster_work_free(&frontend->roster);
 	iq_table_free(&frontend->iqs);
 	privilege_table_free(&frontend->privileges);

@@ -20,6 +20,7 @@ struct frontend {
 	struct privilege_table *privileges; /* privilege.h */
 	struct roster_work *roster;
 	struct carbon_memory *carbons; /* carbon.h */
+	struct dialogue_table *dialogues; /* dialogue.h */
 	const char *jid;    /* of the gateway */
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
@@ -54,7 +55,7 @@ void presence_received(struct request *);
 typedef void iq_handler(struct request *, const struct element *payload);
 iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last,
     service_time, service_prompt, service_address, card_get, card_set, muc_admin_get, annotation_moderate,
-    annotation_moderate_old;
+    annotation_moderate_old, adhoc_set;
 
 /* ---- Writing (stanza.c) ---- */
 /* An answer to an IQ, type result, open: write the payload, then stanza_close. */
@@ -125,6 +126,13 @@ void disco_caps_free(struct caps_table **);
 void disco_caps_expire(struct caps_table *);
 void disco_write_caps(struct frontend *, struct writer *, unsigned lacks);
 void disco_write_gateway_caps(struct frontend *, struct writer *);
+/* muc.c: an invitation of the gateway (XEP-0249) to a room's address. */
+void muc_invite(struct frontend *, const char *to, const char *room);
+/* chat.c: words to the gateway itself. */
+void chat_received(struct request *, const char *body);
+/* adhoc.c, for disco.c: the list of commands; what a node is, false if it is none of commands. */
+void adhoc_items(struct request *);
+bool adhoc_info(struct request *, const char *node);
 /* xhtml.c: XHTML-IM through a white list; NULL if nothing of it is left or it is not well-formed. */
 struct element *xhtml_clean(struct arena *, const char *inner);
 /* The inner XML of a cleaned <body/>, as text. */

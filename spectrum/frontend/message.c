@@ -22,6 +22,8 @@ static const char *known_type(const char *type)
 	return type ? NULL : "normal";
 }
 
+static const char no_encryption[] = "This gateway can't read encrypted messages. Switch encryption off.";
+
 /* A message to the gateway itself. */
 static void to_gateway(struct request *request, const struct content *content)
 {
@@ -30,16 +32,10 @@ static void to_gateway(struct request *request, const struct content *content)
 		carbon_granted(request->frontend, request->from.domain);
 		return;
 	}
-	if (!content->body)
-		return;
-	struct writer *writer =
-	    stanza_open(request->frontend, "message", UPSTREAM_KEPT, request->to.full, request->from.full, "chat");
-	xml_leaf(writer, "body", NULL,
-	         request->user
-	             ? "You are logged in to this gateway. Write to your contacts, or join a room."
-	             : "You are not logged in. Register with this gateway in your client's service discovery, then "
-	               "send it presence.");
-	stanza_close(request->frontend);
+	if (content->encrypted)
+		stanza_refuse(request, S2_NOT_ACCEPTABLE, no_encryption);
+	else if (content->body)
+		chat_received(request, content->body);
 }
 
 static void to_room(struct request *request, struct s2_message *message, const struct content *content,
@@ -139,8 +135,7 @@ static enum s2_condition check(const struct request *request, const char *type, 
 		enum s2_condition condition;
 		const char *text;
 	} rules[] = {
-	    {content->encrypted, S2_NOT_ACCEPTABLE,
-	     "This gateway can't read encrypted messages. Switch encryption off."},
+	    {content->encrypted, S2_NOT_ACCEPTABLE, no_encryption},
 	    {content->body && strlen(content->body) > BODY_BYTES, S2_NOT_ACCEPTABLE, "This message is too long."},
 	    {!*request->from.resource, S2_BAD_REQUEST, "A message has to come from a client of yours."},
 	    {groupchat != room, S2_BAD_REQUEST, "Messages of type groupchat go to a room, all others to a person."},

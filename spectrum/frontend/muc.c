@@ -190,3 +190,14 @@ void muc_invitation(void *arg, struct user *user, const char *name, const struct
 	write_delay(frontend, writer, jid, message->time);
 	stanza_close(frontend);
 }
+
+void muc_invite(struct frontend *frontend, const char *to, const char *room)
+{
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, room, to, "normal");
+	content_write_id(writer, NULL);
+	xml_leaf(writer, "body", NULL, arena_printf(&frontend->arena, "Join this room: xmpp:%s?join", room));
+	xml_open(writer, "x", NS_CONFERENCE);
+	xml_attr(writer, "jid", room);
+	xml_close(writer);
+	stanza_close(frontend);
+}

@@ -5,7 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
-#include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/dialogue.h"
 
 #define STATUS_BYTES 4096
 
@@ -178,6 +178,7 @@ void presence_account(void *arg, struct user *user, const char *resource, enum a
 		text = "Connecting";
 	xml_leaf(writer, "status", NULL, text_or_null(text));
 	stanza_close(frontend);
+	dialogue_login_state(frontend, user_jid(user), state, text);
 }
 
 void presence_refused(void *arg, const char *jid, const char *resource, const char *node, const char *nickname,
@@ -193,6 +194,8 @@ void presence_refused(void *arg, const char *jid, const char *resource, const ch
 		xml_empty(writer, "x", NS_MUC);
 	xml_error(writer, condition, text);
 	stanza_close(frontend);
+	if (!node)
+		dialogue_login_state(frontend, jid, ACCOUNT_OFFLINE, text);
 }
 
 /* XEP-0319. */

@@ -29,6 +29,7 @@ static const struct iq_route {
     {"set", "query", NS_GATEWAY, TARGET_GATEWAY, service_address},
     {"get", "query", NS_REGISTER, TARGET_GATEWAY, register_get},
     {"set", "query", NS_REGISTER, TARGET_GATEWAY, register_set},
+    {"set", "command", NS_COMMANDS, TARGET_GATEWAY, adhoc_set},
     {"get", "query", NS_MUC_ADMIN, TARGET_ROOM, muc_admin_get},
     {"set", "moderate", NS_MODERATE, TARGET_ROOM, annotation_moderate},
     {"set", "apply-to", NS_FASTEN, TARGET_ROOM, annotation_moderate_old},

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands by chat with the gateway's own JID, for clients that have no window for ad-hoc commands: a word begins one,
+ * then comes one question after the other. Everything is said in stanzas of our own; none of what a user writes is
+ * logged. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "spectrum/frontend/command.h"
+
+#define BLANKS " \t\r\n"
+
+/* ---- Out ---- */
+
+static void say(struct frontend *frontend, const char *to, const char *text)
+{
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, frontend->jid, to, "chat");
+	content_write_id(writer, NULL);
+	xml_leaf(writer, "body", NULL, text);
+	stanza_close(frontend);
+}
+
+/* To the owner of a dialogue; the text is freed. */
+static void say_all(struct dialogue *dialogue, struct str *text)
+{
+	struct arena arena = {0};
+	const char *to =
+	    dialogue->client ? arena_printf(&arena, "%s/%s", dialogue->jid, dialogue->client) : dialogue->jid;
+	say(dialogue->frontend, to, str_text(text));
+	str_fini(text);
+	arena_fini(&arena);
+}
+
+static const char *label_of(const struct s2_field *field)
+{
+	return text_empty(field->label) ? field->name : field->label;
+}
+
+/* What a value means to people: options by their label. */
+static const char *shown(const struct s2_field *field, const char *value)
+{
+	if (field->type == S2_FIELD_BOOLEAN)
+		return text_equal(value, "1") ? "yes" : "no";
+	for (size_t i = 0; i < field->option_count; i++) {
+		if (text_equal(field->options[i].value, value) && !text_empty(field->options[i].label))
+			return field->options[i].label;
+	}
+	return value;
+}
+
+static void add_question(struct str *out, const struct s2_field *field)
+{
+	str_addf(out, "%s", label_of(field));
+	if (field->type == S2_FIELD_BOOLEAN)
+		str_adds(out, " (yes or no)");
+	if (field->type == S2_FIELD_JIDS || field->type == S2_FIELD_LINES)
+		str_adds(out, " (one or more lines)");
+	for (size_t i = 0; i < field->option_count; i++)
+		str_addf(out, "\n%zu: %s", i + 1, shown(field, field->options[i].value));
+	str_adds(out, out->len && out->data[out->len - 1] == ':' ? "" : "?");
+	if (!text_empty(field->value))
+		str_addf(out, "\nNow: %s. Write - to leave it so.", shown(field, field->value));
+	else if (!field->required)
+		str_adds(out, "\nWrite - to leave it empty.");
+	if (field->type == S2_FIELD_PRIVATE)
+		str_adds(out, "\nMind that clients and servers keep what you write here. Remove the message later, or "
+		              "use a client that shows the gateway's commands.");
+}
+
+static void add_introduction(struct str *out, const struct s2_request *form)
+{
+	str_addf(out, "%s\n", form->title ? form->title : "");
+	if (!text_empty(form->text))
+		str_addf(out, "%s\n", form->text);
+	if (!text_empty(form->url))
+		str_addf(out, "%s\n", form->url);
+}
+
+static void ask_field(struct dialogue *dialogue, const char *note)
+{
+	struct str text = {0};
+	if (note)
+		str_addf(&text, "%s\n", note);
+	if (dialogue->asked_field == 0)
+		add_introduction(&text, &dialogue->form);
+	add_question(&text, &dialogue->form.fields[dialogue->asked_field]);
+	if (dialogue->asked_field == 0 && !note)
+		str_adds(&text, "\n(\"cancel\" ends this.)");
+	say_all(dialogue, &text);
+}
+
+/* ---- Answers ---- */
+
+/* The option that he means by number, label or value; else his own words. */
+static const char *meant(const struct s2_field *field, const char *said)
+{
+	char *end;
+	unsigned long number = strtoul(said, &end, 10);
+	for (size_t i = 0; i < field->option_count; i++) {
+		if (!strcasecmp(said, field->options[i].value) ||
+		    !strcasecmp(said, shown(field, field->options[i].value)))
+			return field->options[i].value;
+	}
+	return *said && !*end && number >= 1 && number <= field->option_count ? field->options[number - 1].value : said;
+}
+
+/* NULL, or what is wrong with the answer. */
+static const char *take_answer(struct dialogue *dialogue, struct arena *arena, const struct s2_field *field,
+                               const char *said)
+{
+	const char *value = strcmp(said, "-") ? meant(field, said) : field->value;
+	return dialogue_fill(dialogue, arena, field, value ? arena_strdup(arena, value) : NULL);
+}
+
+/* On to the next question; the last one may end it. */
+static void advance(struct dialogue *dialogue)
+{
+	if (++dialogue->asked_field < dialogue->form.field_count)
+		ask_field(dialogue, NULL);
+	else
+		dialogue_next(dialogue);
+}
+
+/* "stay_connected yes" behind a command sets this one and leaves all others: false if it begins with no field's name.
+ */
+static bool take_named(struct dialogue *dialogue, struct arena *arena, const char *argument, const char **wrong)
+{
+	size_t len = strcspn(argument, BLANKS "=");
+	const char *value = argument + len + strspn(argument + len, BLANKS "=");
+	const struct s2_field *named = NULL;
+	for (size_t i = 0; i < dialogue->form.field_count; i++) {
+		const struct s2_field *field = &dialogue->form.fields[i];
+		if (strlen(field->name) == len && !strncasecmp(field->name, argument, len))
+			named = field;
+	}
+	if (!named || !*value)
+		return false;
+	*wrong = take_answer(dialogue, arena, named, value);
+	for (size_t i = 0; !*wrong && i < dialogue->form.field_count; i++) {
+		const struct s2_field *field = &dialogue->form.fields[i];
+		if (field != named)
+			*wrong = take_answer(dialogue, arena, field, "-");
+	}
+	return true;
+}
+
+static void chat_ask(struct dialogue *dialogue, const char *note)
+{
+	char *argument = dialogue->argument;
+	if (!argument) {
+		ask_field(dialogue, note);
+		return;
+	}
+	struct arena arena = {0};
+	const char *wrong = NULL;
+	dialogue->argument = NULL;
+	if (take_named(dialogue, &arena, argument, &wrong)) {
+		if (wrong)
+			ask_field(dialogue, wrong);
+		else
+			dialogue_next(dialogue);
+	} else if ((wrong = take_answer(dialogue, &arena, &dialogue->form.fields[0], argument)) != NULL) {
+		ask_field(dialogue, wrong);
+	} else {
+		advance(dialogue);
+	}
+	mem_free_secret(argument);
+	arena_fini(&arena);
+}
+
+static void chat_done(struct dialogue *dialogue, enum dialogue_note note, const char *text)
+{
+	struct str out = {0};
+	str_adds(&out, text);
+	for (const struct dialogue_row *row = dialogue->rows; row; row = row->next) {
+		for (unsigned i = 0; i < dialogue->column_count; i++)
+			str_addf(&out, "%s%s", i ? " | " : "\n", row->cells[i]);
+	}
+	say_all(dialogue, &out);
+}
+
+static void chat_refuse(struct dialogue *dialogue, enum s2_condition condition, const char *text)
+{
+	struct str out = {0};
+	str_adds(&out, text);
+	say_all(dialogue, &out);
+}
+
+static void chat_expired(struct dialogue *dialogue)
+{
+	struct str out = {0};
+	str_addf(&out, "\"%s\" is cancelled, as you did not answer.", dialogue->command->title);
+	say_all(dialogue, &out);
+}
+
+static const struct dialogue_front chat_front = {
+    .ask = chat_ask, .done = chat_done, .refuse = chat_refuse, .expired = chat_expired};
+
+/* ---- In ---- */
+
+static void cancel(struct dialogue *dialogue)
+{
+	struct str out = {0};
+	str_addf(&out, "\"%s\" is cancelled.", dialogue->command->title);
+	say_all(dialogue, &out);
+	dialogue_end(dialogue);
+}
+
+static void go_on(struct request *request, struct dialogue *dialogue, const char *said)
+{
+	mem_replace(&dialogue->client, request->from.resource);
+	if (!strcasecmp(said, "cancel")) {
+		cancel(dialogue);
+		return;
+	}
+	if (dialogue->state != DIALOGUE_ASKING) {
+		say(request->frontend, request->from.full,
+		    "The last command is still being worked on. \"cancel\" ends it.");
+		return;
+	}
+	dialogue_touch(dialogue);
+	const struct s2_field *field = &dialogue->form.fields[dialogue->asked_field];
+	const char *wrong = take_answer(dialogue, request->arena, field, said);
+	if (wrong)
+		ask_field(dialogue, wrong);
+	else
+		advance(dialogue);
+}
+
+static void begin(struct request *request, const char *said)
+{
+	size_t len = strcspn(said, BLANKS);
+	const char *argument = said + len + strspn(said + len, BLANKS);
+	const struct command *command = command_of_word(said, len);
+	if (!command) {
+		say(request->frontend, request->from.full,
+		    "This is a gateway to another network. Write \"help\" to see what it can do.");
+		return;
+	}
+	struct dialogue *dialogue = dialogue_new(request, &chat_front, command, NULL);
+	if (!dialogue) {
+		say(request->frontend, request->from.full, "Too many commands are being given. Try again later.");
+		return;
+	}
+	dialogue->argument = mem_strdup(text_or_null(argument));
+	dialogue_start(dialogue);
+}
+
+/* Without the blanks around it. */
+static const char *trimmed(struct arena *arena, const char *body)
+{
+	body += strspn(body, BLANKS);
+	size_t len = strlen(body);
+	while (len && strchr(BLANKS, body[len - 1]))
+		len--;
+	return arena_strndup(arena, body, len);
+}
+
+void chat_received(struct request *request, const char *body)
+{
+	const char *said = trimmed(request->arena, body);
+	/* Only people are answered: another gateway might answer the answer, for ever. */
+	if (!*request->from.node || !*said)
+		return;
+	struct dialogue *dialogue = dialogue_of_chat(request->frontend->dialogues, request->from.bare, &chat_front);
+	if (dialogue)
+		go_on(request, dialogue, said);
+	else
+		begin(request, said);
+}
