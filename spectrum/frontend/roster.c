@@ -35,30 +35,21 @@ struct host {
 	char name[];
 };
 
-/* One contact on its way. */
-struct entry {
-	struct list node;
-	enum { ENTRY_WAITS, ENTRY_SENT, ENTRY_AGAIN } state; /* AGAIN: sent, and changed since */
-	char name[];
-};
-
 /* Somebody whose roster may be too long for the link. */
 struct breaker {
 	unsigned times;
 	char jid[];
 };
 
-/* A user with contacts on their way. */
+/* A user with contacts on their way. Which ones those are is written on the contacts themselves (BUDDY_LISTING,
+ * BUDDY_SENT), so that thousands of them cost nothing. */
 struct task {
 	struct host *host;
-	struct map entries; /* by name */
-	struct list waiting, sent;
-	unsigned sent_count;
 	unsigned exchanges;   /* without an answer */
 	unsigned misfits;     /* that the roster refused one by one */
 	bool exchanged;       /* a client took it */
 	bool refused;         /* sets fail for this user */
-	uint64_t first, last; /* ms, when entries came */
+	uint64_t first, last; /* ms, when contacts came; first 0: none is on its way */
 	uint64_t look_at;     /* 0: no look at the roster is due */
 	bool looking;         /* nothing is written until it was read */
 	char jid[];
@@ -192,9 +183,6 @@ static void ask(struct frontend *frontend, struct user *user, const struct buddy
 static void task_free(struct roster_work *work, struct task *task)
 {
 	map_remove(&work->tasks, task->jid);
-	MAP_EACH (&task->entries, struct entry, entry)
-		free(entry);
-	map_fini(&task->entries);
 	free(task);
 }
 
@@ -208,57 +196,61 @@ static struct task *task_of(struct roster_work *work, const char *jid)
 	task = mem_new(sizeof *task + strlen(jid) + 1);
 	strcpy(task->jid, jid);
 	task->host = host_find(work, jid);
-	list_init(&task->waiting);
-	list_init(&task->sent);
 	map_put(&work->tasks, task->jid, task);
 	if (!timer_running(work->tick))
 		timer_start(work->tick, TICK_MS, TICK_MS);
 	return task;
 }
 
-static void entry_wait(struct task *task, struct entry *entry)
+/* A contact is on its way, and nobody has it yet. */
+static bool waits(const struct buddy *buddy)
 {
-	if (entry->state != ENTRY_WAITS)
-		task->sent_count--;
-	list_remove(&entry->node);
-	entry->state = ENTRY_WAITS;
-	list_append(&task->waiting, &entry->node);
+	return (buddy->flags & (BUDDY_LISTING | BUDDY_SENT)) == BUDDY_LISTING;
 }
 
-static void entry_sent(struct task *task, struct entry *entry)
+/* The first contact from *at on that waits; *at moves behind it. NULL: there is none. */
+static const struct buddy *next_waiting(const struct user *user, unsigned *at)
 {
-	list_remove(&entry->node);
-	entry->state = ENTRY_SENT;
-	list_append(&task->sent, &entry->node);
-	task->sent_count++;
+	const struct buddy *buddy;
+	while ((buddy = contact_at(user, (*at)++))) {
+		if (waits(buddy))
+			return buddy;
+	}
+	return NULL;
 }
 
-static void entry_drop(struct task *task, struct entry *entry)
+static unsigned count_flag(const struct user *user, unsigned flag)
 {
-	if (entry->state != ENTRY_WAITS)
-		task->sent_count--;
-	list_remove(&entry->node);
-	map_remove(&task->entries, entry->name);
-	free(entry);
+	const struct buddy *buddy;
+	unsigned count = 0;
+	for (unsigned at = 0; (buddy = contact_at(user, at)); at++)
+		count += !!(buddy->flags & flag);
+	return count;
+}
+
+static void wait_again(struct user *user, const char *name)
+{
+	contact_mark(user, name, BUDDY_SENT, BUDDY_LISTING);
+}
+
+static void mark_sent(struct user *user, const struct buddy *buddy)
+{
+	contact_mark(user, buddy_text(buddy, BUDDY_NAME), BUDDY_LISTING, BUDDY_SENT);
+}
+
+/* It has arrived, or there is no way for it. */
+static void forget(struct user *user, const char *name)
+{
+	contact_mark(user, name, BUDDY_LISTING | BUDDY_SENT, 0);
 }
 
 static void task_add(struct roster_work *work, struct user *user, const struct buddy *buddy)
 {
 	struct task *task = task_of(work, user_jid(user));
-	const char *name = buddy_text(buddy, BUDDY_NAME);
-	struct entry *entry = map_get(&task->entries, name);
-	if (entry && entry->state == ENTRY_SENT)
-		entry->state = ENTRY_AGAIN;
 	task->last = loop_now(work->frontend->loop);
-	if (entry)
-		return;
-	if (!task->entries.count)
+	if (!task->first)
 		task->first = task->last;
-	entry = mem_new(sizeof *entry + strlen(name) + 1);
-	strcpy(entry->name, name);
-	list_init(&entry->node);
-	map_put(&task->entries, entry->name, entry);
-	list_append(&task->waiting, &entry->node);
+	contact_mark(user, buddy_text(buddy, BUDDY_NAME), 0, BUDDY_LISTING);
 }
 
 /* ---- The roster as it is ---- */
@@ -316,7 +308,6 @@ static void compare_item(struct roster_work *work, struct arena *arena, struct u
                          const char *node)
 {
 	const struct buddy *buddy = contact_find(user, contact_name(arena, user, node));
-	const struct task *task = map_get(&work->tasks, user_jid(user));
 	if (!buddy)
 		return;
 	const char *subscription = element_get(item, "subscription"), *name = element_get(item, "name");
@@ -327,7 +318,7 @@ static void compare_item(struct roster_work *work, struct arena *arena, struct u
 		return;
 	const char *new_name = !text_empty(name) && strcmp(name, shown_name(buddy)) != 0 ? name : NULL;
 	const char *new_groups = *groups && strcmp(groups, known_groups) != 0 ? groups : NULL;
-	if (task && map_get(&task->entries, known)) {
+	if (buddy->flags & (BUDDY_LISTING | BUDDY_SENT)) {
 		if (new_name && !*buddy_text(buddy, BUDDY_ALIAS))
 			contact_arrange(user, known, new_name, NULL);
 		return;
@@ -435,28 +426,27 @@ static void set_answered(const struct iq *iq)
 	struct roster_work *work = iq->frontend->roster;
 	struct user *user = hub_user(iq->frontend->hub, iq->to);
 	struct task *task = map_get(&work->tasks, iq->to);
-	struct entry *entry = task ? map_get(&task->entries, iq->subject) : NULL;
-	if (!user || !entry || entry->state == ENTRY_WAITS)
+	const struct buddy *buddy = user && task ? contact_find(user, iq->subject) : NULL;
+	if (!buddy || !(buddy->flags & BUDDY_SENT))
 		return;
 	if (iq->end == IQ_RESULT) {
 		if (task->host)
 			task->host->proved = true;
-		if (entry->state == ENTRY_AGAIN)
-			entry_wait(task, entry);
+		if (buddy->flags & BUDDY_LISTING)
+			wait_again(user, iq->subject);
 		else
-			entry_drop(task, entry);
+			forget(user, iq->subject);
 		contact_listed(user, iq->subject);
 	} else if (iq->end == IQ_LOST) {
-		entry_wait(task, entry);
+		wait_again(user, iq->subject);
 	} else if (set_failed(iq, task->host)) {
 		task->refused = true;
-		entry_wait(task, entry);
+		wait_again(user, iq->subject);
 	} else {
-		const struct buddy *buddy = contact_find(user, iq->subject);
 		log_info("contact refused by the roster user=%s name=%s", iq->to, log_quote(iq->subject));
-		if (buddy && !(buddy->flags & BUDDY_SUBSCRIBED) && task->misfits++ < MISFITS_MOST)
+		if (!(buddy->flags & BUDDY_SUBSCRIBED) && task->misfits++ < MISFITS_MOST)
 			ask(iq->frontend, user, buddy);
-		entry_drop(task, entry);
+		forget(user, iq->subject);
 	}
 }
 
@@ -477,17 +467,15 @@ static bool send_set(struct roster_work *work, struct user *user, const struct b
 	return true;
 }
 
-static void send_sets(struct roster_work *work, struct task *task, struct user *user)
+static void send_sets(struct roster_work *work, struct user *user)
 {
-	while (!list_empty(&task->waiting) && task->sent_count < WINDOW) {
-		struct entry *entry = LIST_ITEM(task->waiting.next, struct entry, node);
-		const struct buddy *buddy = contact_find(user, entry->name);
-		if (!buddy)
-			entry_drop(task, entry);
-		else if (send_set(work, user, buddy))
-			entry_sent(task, entry);
-		else
+	const struct buddy *buddy;
+	unsigned at = 0, sent = count_flag(user, BUDDY_SENT);
+	while (sent < WINDOW && (buddy = next_waiting(user, &at))) {
+		if (!send_set(work, user, buddy))
 			return; /* too many requests wait: at the next tick */
+		mark_sent(user, buddy);
+		sent++;
 	}
 }
 
@@ -552,24 +540,26 @@ static void exchange_answered(const struct iq *iq)
 		client_set_mark(user, slash + 1, MARK_PLAIN);
 	if (--task->exchanges)
 		return;
-	LIST_EACH (&task->sent, node) {
-		struct entry *entry = LIST_ITEM(node, struct entry, node);
-		if (task->exchanged && entry->state == ENTRY_SENT)
-			entry_drop(task, entry);
+	const struct buddy *buddy;
+	for (unsigned at = 0; (buddy = contact_at(user, at)); at++) {
+		if (!(buddy->flags & BUDDY_SENT))
+			continue;
+		if (task->exchanged && !(buddy->flags & BUDDY_LISTING))
+			forget(user, buddy_text(buddy, BUDDY_NAME));
 		else
-			entry_wait(task, entry);
+			wait_again(user, buddy_text(buddy, BUDDY_NAME));
 	}
 	task->exchanged = false;
 }
 
-static void write_exchange(struct frontend *frontend, struct writer *writer, struct task *task, struct user *user)
+static void write_exchange(struct frontend *frontend, struct writer *writer, struct user *user)
 {
+	const struct buddy *buddy;
 	unsigned count = 0;
 	xml_open(writer, "x", NS_ROSTER_EXCHANGE);
-	LIST_EACH (&task->waiting, node) {
-		const struct buddy *buddy = contact_find(user, LIST_ITEM(node, struct entry, node)->name);
-		const char *jid = buddy ? contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL) : NULL;
-		if (!jid || count++ == EXCHANGE_ITEMS)
+	for (unsigned at = 0; count < EXCHANGE_ITEMS && (buddy = next_waiting(user, &at)); count++) {
+		const char *jid = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
+		if (!jid)
 			continue;
 		xml_open(writer, "item", NULL);
 		xml_attr(writer, "action", buddy->flags & BUDDY_SUBSCRIBED ? "modify" : "add");
@@ -591,28 +581,27 @@ static void send_exchanges(struct roster_work *work, struct task *task, struct u
 		                                EXCHANGE_WAIT_MS, exchange_answered, NULL);
 		if (!writer)
 			continue;
-		write_exchange(frontend, writer, task, user);
+		write_exchange(frontend, writer, user);
 		stanza_close(frontend);
 		task->exchanges++;
 	}
-	unsigned count = 0;
-	LIST_EACH (&task->waiting, node) {
-		if (task->exchanges && count++ < EXCHANGE_ITEMS)
-			entry_sent(task, LIST_ITEM(node, struct entry, node));
-	}
+	const struct buddy *buddy;
+	unsigned at = 0;
+	for (unsigned count = 0; task->exchanges && count < EXCHANGE_ITEMS && (buddy = next_waiting(user, &at));
+	     count++)
+		mark_sent(user, buddy);
 }
 
 /* ---- Way 3: questions ---- */
 
-static void ask_next(struct roster_work *work, struct task *task, struct user *user)
+static void ask_next(struct roster_work *work, struct user *user)
 {
-	while (!list_empty(&task->waiting)) {
-		struct entry *entry = LIST_ITEM(task->waiting.next, struct entry, node);
-		const struct buddy *buddy = contact_find(user, entry->name);
-		bool new = buddy && !(buddy->flags & BUDDY_SUBSCRIBED);
+	const struct buddy *buddy;
+	for (unsigned at = 0; (buddy = next_waiting(user, &at));) {
+		bool new = !(buddy->flags & BUDDY_SUBSCRIBED);
 		if (new)
 			ask(work->frontend, user, buddy);
-		entry_drop(task, entry);
+		forget(user, buddy_text(buddy, BUDDY_NAME));
 		if (new)
 			return;
 	}
@@ -623,11 +612,11 @@ static void ask_next(struct roster_work *work, struct task *task, struct user *u
 static void without_sets(struct roster_work *work, struct task *task, struct user *user)
 {
 	uint64_t now = loop_now(work->frontend->loop);
-	unsigned able;
-	if (list_empty(&task->waiting) || task->exchanges || !ask_clients(work, user, &able))
+	unsigned able, at = 0;
+	if (!next_waiting(user, &at) || task->exchanges || !ask_clients(work, user, &able))
 		return;
 	if (!able)
-		ask_next(work, task, user);
+		ask_next(work, user);
 	else if (now - task->last >= EXCHANGE_QUIET_MS || now - task->first >= EXCHANGE_LATE_MS)
 		send_exchanges(work, task, user);
 }
@@ -648,10 +637,10 @@ static void task_advance(struct roster_work *work, struct task *task)
 	if (task->look_at || task->looking)
 		return;
 	if (user && way == WAY_SET)
-		send_sets(work, task, user);
+		send_sets(work, user);
 	else if (user && way == WAY_EXCHANGE)
 		without_sets(work, task, user);
-	if (!user || !task->entries.count)
+	if (!user || !count_flag(user, BUDDY_LISTING | BUDDY_SENT))
 		task_free(work, task);
 }
 
@@ -783,11 +772,7 @@ static void take_out(struct frontend *frontend, const char *jid, const char *use
 void roster_buddy_removed(void *arg, struct user *user, const struct buddy *buddy)
 {
 	struct frontend *frontend = arg;
-	struct task *task = map_get(&frontend->roster->tasks, user_jid(user));
-	const char *name = buddy_text(buddy, BUDDY_NAME), *jid = contact_jid(frontend, user, name, NULL);
-	struct entry *entry = task ? map_get(&task->entries, name) : NULL;
-	if (entry)
-		entry_drop(task, entry);
+	const char *jid = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
 	if (jid)
 		take_out(frontend, jid, user_jid(user));
 }

@@ -18,6 +18,8 @@ enum buddy_flag {
 	BUDDY_BLOCKED = 8,    /* the number is the database's */
 	BUDDY_ASKED = 16,     /* the question was sent in this session */
 	BUDDY_UNSAVED = 32,
+	BUDDY_LISTING = 64, /* the frontend's (contact_mark): on its way into the user's roster ... */
+	BUDDY_SENT = 128,   /* ... and sent there; with BUDDY_LISTING: and changed since */
 };
 
 struct buddy {

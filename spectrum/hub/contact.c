@@ -53,6 +53,13 @@ const struct buddy *contact_at(const struct user *user, unsigned at)
 	return at < user->roster.count ? user->roster.items[at] : NULL;
 }
 
+void contact_mark(struct user *user, const char *name, unsigned take, unsigned give)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (buddy)
+		buddy->flags = (uint8_t)((buddy->flags & ~take) | give);
+}
+
 /* ---- Database ---- */
 
 /* Of the flags. */

@@ -166,6 +166,8 @@ const struct buddy *contact_find(const struct user *, const char *name);
 const struct buddy *contact_at(const struct user *, unsigned at);
 /* What the network can do, but not with this contact (s2_feature). */
 unsigned contact_lacks(const struct user *, const struct buddy *);
+/* Takes flags from a contact and gives it others: BUDDY_LISTING and BUDDY_SENT. */
+void contact_mark(struct user *, const char *name, unsigned take, unsigned give);
 /* It is in the roster now, and the user need not be asked. */
 void contact_listed(struct user *, const char *name);
 /* The user has given it this name (NULL: no news) and these groups (joined with \n; NULL: no news) in his roster. */
