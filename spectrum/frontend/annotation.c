@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "spectrum/frontend/carbon.h"
-#include "spectrum/frontend/content.h"
 
 #define NS_MODERATE_0 "urn:xmpp:message-moderate:0"
 
@@ -85,55 +84,12 @@ void annotation_moderate_old(struct request *request, const struct element *payl
 
 /* ---- Out ---- */
 
-static void write_fallback(struct writer *writer, const char *ns, const char *body)
-{
-	xml_leaf(writer, "body", NULL, body);
-	xml_open(writer, "fallback", NS_FALLBACK);
-	xml_attr(writer, "for", ns);
-	xml_close(writer);
-}
-
-static void write_reactions(struct writer *writer, const struct s2_annotation *annotation)
-{
-	xml_open(writer, "reactions", NS_REACTIONS);
-	xml_attr(writer, "id", annotation->target);
-	for (size_t i = 0; i < annotation->reaction_count; i++)
-		xml_leaf(writer, "reaction", NULL, annotation->reactions[i]);
-	xml_close(writer);
-}
-
-static void write_retraction(struct frontend *frontend, struct writer *writer, const struct room *room,
-                             const struct s2_annotation *annotation)
-{
-	bool moderated = room && (annotation->moderated || !text_empty(annotation->actor));
-	xml_open(writer, "retract", NS_RETRACT);
-	xml_attr(writer, "id", annotation->target);
-	if (moderated) {
-		xml_open(writer, "moderated", NS_MODERATE);
-		if (!text_empty(annotation->actor))
-			xml_attr(writer, "by", room_jid(frontend, room, annotation->actor));
-		xml_close(writer);
-	}
-	xml_leaf(writer, "reason", NULL, text_or_null(annotation->reason));
-	xml_close(writer);
-	write_fallback(writer, NS_RETRACT,
-	               moderated ? "(A moderator has removed an earlier message.)"
-	                         : "(An earlier message was taken back.)");
-}
-
 static void write_annotation(struct frontend *frontend, struct writer *writer, const struct room *room,
                              const struct s2_annotation *annotation)
 {
-	if (annotation->kind == S2_REACTION) {
-		write_reactions(writer, annotation);
-	} else if (annotation->kind == S2_RETRACTION) {
-		write_retraction(frontend, writer, room, annotation);
-	} else {
-		xml_open(writer, "displayed", NS_MARKERS);
-		xml_attr(writer, "id", annotation->target);
-		xml_close(writer);
-	}
-	xml_empty(writer, "store", NS_HINTS);
+	bool named = room && !text_empty(annotation->actor);
+	content_write_annotation(writer, annotation, room && (annotation->moderated || named),
+	                         named ? room_jid(frontend, room, annotation->actor) : NULL);
 }
 
 /* The user himself has said it, in another client of the network. */

@@ -3,6 +3,7 @@
 #ifndef SPECTRUM_FRONTEND_INSIDE_H
 #define SPECTRUM_FRONTEND_INSIDE_H
 
+#include "lib/xmpp/content.h"
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/stanza.h"
@@ -112,11 +113,11 @@ void muc_invitation(void *arg, struct user *, const char *room, const struct s2_
 void register_changed(void *arg, const char *jid, bool registered);
 void disco_forget_caps(void *arg); /* a backend has told what it can do */
 
-struct content;
 /* annotation.c: a message that content_is_annotation; `id`: for its result. */
 void annotation_received(struct request *, const char *type, const struct content *, const char *id);
-/* content.c: the id of the open stanza, made up if it has none. */
-void content_write_id(struct writer *, const char *id);
+/* message.c: content_part and content_write (lib/xmpp/content.h) as the configuration wants them. */
+bool message_part(struct frontend *, const struct s2_message *, unsigned part, struct s2_message *piece);
+void message_write(struct frontend *, struct writer *, const struct s2_message *, const char *reply_jid);
 /* muc.c: <presence/> with <x xmlns='.../muc'/> to a room. */
 void muc_join(struct request *, const struct element *x);
 /* disco.c: entity capabilities (XEP-0115), for available presence only: of a contact that lacks these of the network's
@@ -133,9 +134,5 @@ void chat_received(struct request *, const char *body);
 /* adhoc.c, for disco.c: the list of commands; what a node is, false if it is none of commands. */
 void adhoc_items(struct request *);
 bool adhoc_info(struct request *, const char *node);
-/* xhtml.c: XHTML-IM through a white list; NULL if nothing of it is left or it is not well-formed. */
-struct element *xhtml_clean(struct arena *, const char *inner);
-/* The inner XML of a cleaned <body/>, as text. */
-const char *xhtml_inner(struct arena *, const struct element *body);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "lib/base/random.h"
 #include "spectrum/frontend/carbon.h"
-#include "spectrum/frontend/content.h"
 #include "spectrum/frontend/privilege.h"
 
 #define BODY_BYTES 65536
@@ -170,6 +169,13 @@ static void pass_on(struct request *request, const char *type, const struct cont
 		message_send(request, type, content, id);
 }
 
+static unsigned content_options(const struct frontend *frontend)
+{
+	return (config_bool(frontend->config, "service.enable_xhtml") ? CONTENT_XHTML : 0) |
+	       (hub_can(frontend->hub, HUB_REPLIES) ? CONTENT_REPLIES : 0) |
+	       (hub_can(frontend->hub, HUB_ATTACHMENTS) ? CONTENT_FILES : 0);
+}
+
 void message_received(struct request *request)
 {
 	if (text_equal(request->type, "error")) {
@@ -180,7 +186,7 @@ void message_received(struct request *request)
 		return;
 	const char *type = known_type(request->type);
 	struct content content;
-	content_read(request, &content);
+	content_read(&content, request->arena, request->stanza, content_options(request->frontend));
 	if (!type)
 		stanza_refuse(request, S2_BAD_REQUEST, "There is no such type of message.");
 	else if (request->target == TARGET_GATEWAY)
@@ -193,6 +199,20 @@ void message_received(struct request *request)
 }
 
 /* ---- Out ---- */
+
+bool message_part(struct frontend *frontend, const struct s2_message *message, unsigned part, struct s2_message *piece)
+{
+	bool together = !config_bool(frontend->config, "service.oob_split") &&
+	                !config_bool(frontend->config, "service.oob_replace_body");
+	return content_part(&frontend->arena, message, part, together, piece);
+}
+
+void message_write(struct frontend *frontend, struct writer *writer, const struct s2_message *message,
+                   const char *reply_jid)
+{
+	content_write(writer, &frontend->arena, message, reply_jid,
+	              config_bool(frontend->config, "service.enable_xhtml"));
+}
 
 /* Who a message is from: a contact, or an occupant. */
 static const char *sender(struct frontend *frontend, struct user *user, const struct room *room, const char *peer,
@@ -217,7 +237,7 @@ static void write_carbon(struct frontend *frontend, struct user *user, const str
 	struct writer *writer = peer ? carbon_open(frontend, user, peer, piece->id) : NULL;
 	if (!writer)
 		return;
-	content_write(frontend, writer, piece, author_jid(frontend, user, NULL, piece->reply_author));
+	message_write(frontend, writer, piece, author_jid(frontend, user, NULL, piece->reply_author));
 	write_delay(frontend, writer, frontend->jid, piece->time);
 	carbon_close(frontend, writer);
 }
@@ -229,7 +249,7 @@ static void write_message(struct frontend *frontend, struct user *user, const ch
 	struct writer *writer =
 	    stanza_open(frontend, "message", UPSTREAM_KEPT, from, user_address(frontend, user, resource), type);
 	content_write_id(writer, piece->id);
-	content_write(frontend, writer, piece, author_jid(frontend, user, room, piece->reply_author));
+	message_write(frontend, writer, piece, author_jid(frontend, user, room, piece->reply_author));
 	xml_empty(writer, "active", NS_CHATSTATES);
 	if (room)
 		xml_empty(writer, "x", NS_MUC_USER);
@@ -243,7 +263,7 @@ void message_arrived(void *arg, struct user *user, const char *resource, const s
 	struct frontend *frontend = arg;
 	const char *from = sender(frontend, user, room, message->peer, message->nickname);
 	struct s2_message piece;
-	for (unsigned part = 0; from && content_part(frontend, message, part, &piece); part++) {
+	for (unsigned part = 0; from && message_part(frontend, message, part, &piece); part++) {
 		if (message->carbon && !room)
 			write_carbon(frontend, user, &piece);
 		else

@@ -3,7 +3,7 @@
  * subject, errors. */
 #include <string.h>
 
-#include "spectrum/frontend/content.h"
+#include "spectrum/frontend/inside.h"
 #include "spectrum/hub/address.h"
 
 #define NS_CONFERENCE "jabber:x:conference" /* XEP-0249 */
@@ -140,11 +140,11 @@ void muc_message(void *arg, struct user *user, const char *resource, const struc
 	struct frontend *frontend = arg;
 	const char *bare = room_jid(frontend, room, NULL);
 	struct s2_message piece;
-	for (unsigned part = 0; content_part(frontend, message, part, &piece); part++) {
+	for (unsigned part = 0; message_part(frontend, message, part, &piece); part++) {
 		struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, piece.nickname),
 		                                       user_address(frontend, user, resource),
 		                                       text_empty(piece.own_id) ? piece.id : piece.own_id);
-		content_write(frontend, writer, &piece,
+		message_write(frontend, writer, &piece,
 		              text_empty(piece.reply_author) ? NULL : room_jid(frontend, room, piece.reply_author));
 		write_delay(frontend, writer, bare, piece.time);
 		stanza_close(frontend);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/utf8.h"
+#include "lib/xmpp/xhtml.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/hub/address.h"
 #include "tests/unit/test.h"

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "spectrum/frontend/content.h"
+#include "lib/xmpp/content.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/encode.h"
 #include "lib/base/random.h"
+#include "lib/base/str.h"
 #include "lib/base/utf8.h"
+#include "lib/xmpp/ns.h"
+#include "lib/xmpp/xhtml.h"
 
 #define NS_FILE "urn:xmpp:file:metadata:0"
 #define NS_HASHES "urn:xmpp:hashes:2"
@@ -106,9 +109,8 @@ static void read_file_sharing(struct arena *arena, const struct element *sharing
 	at->height = (uint32_t)read_count(arena, file, "height", UINT32_MAX);
 }
 
-static void read_child(struct request *request, const struct element *child, struct content *content)
+static void read_child(struct arena *arena, const struct element *child, struct content *content)
 {
-	struct arena *arena = request->arena;
 	if (!strcmp(child->ns, NS_CHATSTATES))
 		read_chat_state(child, content);
 	else if (element_is(child, "request", NS_RECEIPTS))
@@ -136,8 +138,7 @@ static void read_child(struct request *request, const struct element *child, str
 		content->attention = child;
 	else if (element_is(child, "encryption", NS_EME))
 		content->encrypted = true;
-	else if (element_is(child, "html", NS_XHTML_IM) &&
-	         config_bool(request->frontend->config, "service.enable_xhtml"))
+	else if (element_is(child, "html", NS_XHTML_IM))
 		content->xhtml = text_or_null(xhtml_inner(arena, element_child(child, "body", NS_XHTML)));
 }
 
@@ -176,9 +177,10 @@ static const char *unquote(struct arena *arena, const char *quote, size_t len)
 }
 
 /* Takes what stands in the body for clients that don't know `ns` out of it; returns what that was. */
-static const char *cut_fallback(struct request *request, struct content *content, const char *ns)
+static const char *cut_fallback(struct arena *arena, const struct element *stanza, struct content *content,
+                                const char *ns)
 {
-	const struct element *fallback = element_child(request->stanza, "fallback", NS_FALLBACK);
+	const struct element *fallback = element_child(stanza, "fallback", NS_FALLBACK);
 	while (fallback && !text_equal(element_get(fallback, "for"), ns))
 		fallback = element_next(fallback, "fallback", NS_FALLBACK);
 	if (!fallback || !content->body)
@@ -189,42 +191,42 @@ static const char *cut_fallback(struct request *request, struct content *content
 	size_t to = offset_of(content->body, len, element_get(range, "end"), len);
 	if (from > to)
 		return NULL;
-	const char *cut = unquote(request->arena, content->body + from, to - from);
-	content->body =
-	    text_or_null(arena_printf(request->arena, "%.*s%s", (int)from, content->body, content->body + to));
+	const char *cut = unquote(arena, content->body + from, to - from);
+	content->body = text_or_null(arena_printf(arena, "%.*s%s", (int)from, content->body, content->body + to));
 	content->xhtml = NULL;
 	return cut;
 }
 
 /* The link that is all of the body belongs to the file. */
-static void cut_links(struct request *request, struct content *content)
+static void cut_links(struct arena *arena, const struct element *stanza, struct content *content)
 {
-	cut_fallback(request, content, NS_SFS);
-	cut_fallback(request, content, NS_OOB);
+	cut_fallback(arena, stanza, content, NS_SFS);
+	cut_fallback(arena, stanza, content, NS_OOB);
 	for (size_t i = 0; i < content->attachment_count; i++) {
 		if (text_equal(content->body, content->attachments[i].url))
 			content->body = NULL;
 	}
 }
 
-void content_read(struct request *request, struct content *content)
+void content_read(struct content *content, struct arena *arena, const struct element *stanza, unsigned options)
 {
-	const struct hub *hub = request->frontend->hub;
 	*content = (struct content){
-	    .body = text_or_null(element_child_text(request->arena, request->stanza, "body", NULL)),
-	    .subject = element_child_text(request->arena, request->stanza, "subject", NULL),
+	    .body = text_or_null(element_child_text(arena, stanza, "body", NULL)),
+	    .subject = element_child_text(arena, stanza, "subject", NULL),
 	    .typing = -1,
 	};
-	for (const struct element *child = request->stanza->children; child; child = child->next) {
-		if (child->name && child->ns && strcmp(child->ns, request->stanza->ns) != 0)
-			read_child(request, child, content);
+	for (const struct element *child = stanza->children; child; child = child->next) {
+		if (child->name && child->ns && strcmp(child->ns, stanza->ns) != 0)
+			read_child(arena, child, content);
 	}
-	if (content->reply_to && hub_can(hub, HUB_REPLIES))
-		content->reply_text = cut_fallback(request, content, NS_REPLY);
+	if (!(options & CONTENT_XHTML))
+		content->xhtml = NULL;
+	if (content->reply_to && options & CONTENT_REPLIES)
+		content->reply_text = cut_fallback(arena, stanza, content, NS_REPLY);
 	if (content->reacted)
-		cut_fallback(request, content, NS_REACTIONS);
-	if (content->attachment_count && hub_can(hub, HUB_ATTACHMENTS))
-		cut_links(request, content);
+		cut_fallback(arena, stanza, content, NS_REACTIONS);
+	if (content->attachment_count && options & CONTENT_FILES)
+		cut_links(arena, stanza, content);
 	else if (content->attachment_count && !content->body)
 		content->body = content->attachments[0].url;
 }
@@ -244,21 +246,19 @@ void content_write_id(struct writer *writer, const char *id)
 	xml_attr(writer, "id", text_empty(id) ? made : id);
 }
 
-static bool is_whole(const struct frontend *frontend, const struct s2_message *message)
+static bool is_whole(const struct s2_message *message, bool together)
 {
 	if (!message->attachment_count)
 		return true;
 	bool text = !text_empty(message->body) && !text_equal(message->body, message->attachments[0].url);
-	if (!config_bool(frontend->config, "service.oob_split") &&
-	    !config_bool(frontend->config, "service.oob_replace_body"))
-		return text || message->attachment_count > 1;
-	return false;
+	return together && (text || message->attachment_count > 1);
 }
 
-bool content_part(struct frontend *frontend, const struct s2_message *message, unsigned part, struct s2_message *piece)
+bool content_part(struct arena *arena, const struct s2_message *message, unsigned part, bool together,
+                  struct s2_message *piece)
 {
 	*piece = *message;
-	if (is_whole(frontend, message))
+	if (is_whole(message, together))
 		return part == 0;
 	bool text = !text_empty(message->body) && !text_equal(message->body, message->attachments[0].url);
 	if (text && part == 0) {
@@ -273,7 +273,7 @@ bool content_part(struct frontend *frontend, const struct s2_message *message, u
 	piece->body = message->attachments[number].url;
 	piece->xhtml = NULL;
 	if (part && !text_empty(message->id))
-		piece->id = arena_printf(&frontend->arena, "%s.%u", message->id, part);
+		piece->id = arena_printf(arena, "%s.%u", message->id, part);
 	if (part)
 		piece->own_id = piece->replaces = piece->reply_to = NULL;
 	return true;
@@ -369,20 +369,18 @@ static void write_reply(struct writer *writer, const struct s2_message *message,
 	str_fini(&body);
 }
 
-void content_write(struct frontend *frontend, struct writer *writer, const struct s2_message *message,
-                   const char *reply_jid)
+void content_write(struct writer *writer, struct arena *arena, const struct s2_message *message, const char *reply_jid,
+                   bool xhtml)
 {
+	struct element *body = xhtml && !text_empty(message->xhtml) ? xhtml_clean(arena, message->xhtml) : NULL;
 	if (!text_empty(message->reply_to))
 		write_reply(writer, message, reply_jid);
 	else
 		xml_leaf(writer, "body", NULL, message->body ? message->body : "");
-	if (!text_empty(message->xhtml) && config_bool(frontend->config, "service.enable_xhtml")) {
-		struct element *body = xhtml_clean(&frontend->arena, message->xhtml);
-		if (body) {
-			xml_open(writer, "html", NS_XHTML_IM);
-			xml_element(writer, body);
-			xml_close(writer);
-		}
+	if (body) {
+		xml_open(writer, "html", NS_XHTML_IM);
+		xml_element(writer, body);
+		xml_close(writer);
 	}
 	for (size_t i = 0; i < message->attachment_count; i++)
 		write_attachment(writer, &message->attachments[i]);
@@ -393,4 +391,55 @@ void content_write(struct frontend *frontend, struct writer *writer, const struc
 	}
 	if (message->want_marker)
 		xml_empty(writer, "markable", NS_MARKERS);
+}
+
+/* ---- Annotations ---- */
+
+static void write_fallback(struct writer *writer, const char *ns, const char *body)
+{
+	xml_leaf(writer, "body", NULL, body);
+	xml_open(writer, "fallback", NS_FALLBACK);
+	xml_attr(writer, "for", ns);
+	xml_close(writer);
+}
+
+static void write_reactions(struct writer *writer, const struct s2_annotation *annotation)
+{
+	xml_open(writer, "reactions", NS_REACTIONS);
+	xml_attr(writer, "id", annotation->target);
+	for (size_t i = 0; i < annotation->reaction_count; i++)
+		xml_leaf(writer, "reaction", NULL, annotation->reactions[i]);
+	xml_close(writer);
+}
+
+static void write_retraction(struct writer *writer, const struct s2_annotation *annotation, bool moderated,
+                             const char *by)
+{
+	xml_open(writer, "retract", NS_RETRACT);
+	xml_attr(writer, "id", annotation->target);
+	if (moderated) {
+		xml_open(writer, "moderated", NS_MODERATE);
+		xml_attr(writer, "by", by);
+		xml_close(writer);
+	}
+	xml_leaf(writer, "reason", NULL, text_or_null(annotation->reason));
+	xml_close(writer);
+	write_fallback(writer, NS_RETRACT,
+	               moderated ? "(A moderator has removed an earlier message.)"
+	                         : "(An earlier message was taken back.)");
+}
+
+void content_write_annotation(struct writer *writer, const struct s2_annotation *annotation, bool moderated,
+                              const char *by)
+{
+	if (annotation->kind == S2_REACTION) {
+		write_reactions(writer, annotation);
+	} else if (annotation->kind == S2_RETRACTION) {
+		write_retraction(writer, annotation, moderated, by);
+	} else {
+		xml_open(writer, "displayed", NS_MARKERS);
+		xml_attr(writer, "id", annotation->target);
+		xml_close(writer);
+	}
+	xml_empty(writer, "store", NS_HINTS);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* XHTML-IM (XEP-0071) through a white list, both ways: what comes from a network is parsed, cleaned and written anew,
  * never copied into a stream. */
+#include "lib/xmpp/xhtml.h"
+
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/str.h"
+#include "lib/xmpp/ns.h"
 #include "lib/xmpp/parser.h"
-#include "spectrum/frontend/inside.h"
+#include "lib/xmpp/writer.h"
 
 static const char *const elements[] = {"a",  "blockquote", "br", "cite", "code", "em",     "img",
                                        "li", "ol",         "p",  "pre",  "span", "strong", "ul"};
