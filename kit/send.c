@@ -272,6 +272,12 @@ void s2_room_error(struct s2_user *user, const char *room, const char *nickname,
 	kit_line_write(&frame);
 }
 
+void s2_room_info(struct s2_user *user, const struct s2_room_info *info)
+{
+	if (kit.extended)
+		kit_line_write(&(struct wire_frame){.type = WIRE_ROOM_INFO, .user = user->jid, .room_info = *info});
+}
+
 void s2_room_subject(struct s2_user *user, const struct s2_message *message)
 {
 	send_message(user, WIRE_ROOM_SUBJECT_CHANGED, message);

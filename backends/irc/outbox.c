@@ -73,7 +73,7 @@ static void complete(struct network *network, struct outgoing *one)
 		    .peer = channel->room,
 		    .nickname = network->nick,
 		    .body = one->body,
-		    .id = one->id,
+		    .own_id = one->id,
 		};
 		s2_message(network->user->s2, &message);
 	}

@@ -158,7 +158,13 @@ enum s2_participant_flag {
 	S2_PARTICIPANT_ME = 16,
 	S2_PARTICIPANT_KICKED = 32,
 	S2_PARTICIPANT_ROOM_NOT_FOUND = 64,
+	/* Why he is no longer in the room; only for peers that know our extensions. */
+	S2_PARTICIPANT_NOT_MEMBER = 128,   /* he is no member any more, and only members may be there */
+	S2_PARTICIPANT_MEMBERS_ONLY = 256, /* the room takes only members from now on */
+	S2_PARTICIPANT_FAULT = 512,        /* a fault of the network */
+	S2_PARTICIPANT_CREATED = 1024,     /* with ME: this join has made the room */
 };
+#define S2_PARTICIPANT_OLD_FLAGS 127u
 
 /* XEP-0045 section 5; the first value means "derive it from the flags". Numbers go over the wire. */
 enum s2_affiliation {
@@ -170,6 +176,12 @@ enum s2_affiliation {
 	S2_AFFILIATION_OUTCAST,
 };
 enum s2_role { S2_ROLE_UNSET, S2_ROLE_NONE, S2_ROLE_VISITOR, S2_ROLE_PARTICIPANT, S2_ROLE_MODERATOR };
+
+/* A rank that XEP-0045 has no word for (XEP-0317). */
+struct s2_hat {
+	const char *uri; /* the same for all who have it */
+	const char *title;
+};
 
 struct s2_participant {
 	const char *room;
@@ -184,6 +196,32 @@ struct s2_participant {
 	enum s2_role role;
 	const char *real_name; /* legacy name of the person behind the nickname, where the network tells */
 	const char *actor;     /* nickname of who kicked or banned */
+	const char *person;    /* what the network knows him by, whatever he calls himself: an account, a number */
+	const struct s2_hat *hats;
+	size_t hat_count;
+};
+
+/* What is true of a room. Numbers go over the wire: append only. */
+enum s2_room_flag {
+	S2_ROOM_MEMBERS_ONLY = 1,
+	S2_ROOM_PASSWORD = 2,
+	S2_ROOM_MODERATED = 4, /* only who has a voice is heard */
+	S2_ROOM_HIDDEN = 8,    /* it is in no list */
+	S2_ROOM_PERSISTENT = 16,
+	S2_ROOM_SEMIANONYMOUS = 32, /* only moderators see who is behind a nickname */
+	S2_ROOM_LOGGED = 64,        /* what is said there can be read in public */
+	S2_ROOM_SUBJECT = 128,      /* everybody may change the subject */
+	S2_ROOM_MEMBER = 256,       /* the network counts the user among its members, whether he has joined or not */
+};
+
+struct s2_room_info {
+	const char *name;
+	const char *title; /* for people */
+	const char *description;
+	const char *language;
+	const char *icon_hash; /* SHA-1 of the room's picture in hexadecimal */
+	unsigned flags;        /* s2_room_flag */
+	unsigned most;         /* how many it takes, 0 = any number */
 };
 
 struct s2_room_listing {

@@ -193,6 +193,15 @@ void wire_decode_room_list(struct wire_decoder *d, const union wire_message *mes
 	out->list.count = count;
 }
 
+static void decode_hats(struct wire_decoder *d, const Pbnetwork__Participant *in, struct s2_participant *out)
+{
+	struct s2_hat *hats = arena_alloc(d->arena, in->n_hat * sizeof *hats);
+	for (size_t i = 0; i < in->n_hat; i++)
+		hats[i] = (struct s2_hat){required(d, in->hat[i]->uri), optional(d, in->hat[i]->title)};
+	out->hats = hats;
+	out->hat_count = in->n_hat;
+}
+
 void wire_decode_participant(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
 {
 	const Pbnetwork__Participant *in = &message->participant;
@@ -212,6 +221,24 @@ void wire_decode_participant(struct wire_decoder *d, const union wire_message *m
 		out->role = (enum s2_role)in->role;
 	out->real_name = optional(d, in->realname);
 	out->actor = optional(d, in->actor);
+	out->person = optional(d, in->person);
+	if (in->n_hat)
+		decode_hats(d, in, out);
+}
+
+void wire_decode_room_info(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
+{
+	const Pbnetwork__RoomInfo *in = &message->room_info;
+	frame->user = required(d, in->user);
+	frame->room_info = (struct s2_room_info){
+	    .name = required(d, in->room),
+	    .title = optional(d, in->title),
+	    .description = optional(d, in->description),
+	    .language = optional(d, in->language),
+	    .icon_hash = optional(d, in->iconhash),
+	    .flags = in->flags,
+	    .most = in->most,
+	};
 }
 
 void wire_decode_card(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)

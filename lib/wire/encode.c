@@ -240,6 +240,19 @@ void wire_encode_room_list(struct wire_encoder *e, const struct wire_frame *in, 
 	}
 }
 
+static void encode_hats(struct wire_encoder *e, const struct s2_participant *in, Pbnetwork__Participant *out)
+{
+	Pbnetwork__Hat *items = arena_alloc(&e->arena, in->hat_count * sizeof *items);
+	out->hat = arena_alloc(&e->arena, in->hat_count * sizeof *out->hat);
+	out->n_hat = in->hat_count;
+	for (size_t i = 0; i < in->hat_count; i++) {
+		pbnetwork__hat__init(&items[i]);
+		items[i].uri = required(e, in->hats[i].uri);
+		items[i].title = optional(e, in->hats[i].title);
+		out->hat[i] = &items[i];
+	}
+}
+
 void wire_encode_participant(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
 {
 	const struct s2_participant *in = &frame->participant;
@@ -248,7 +261,7 @@ void wire_encode_participant(struct wire_encoder *e, const struct wire_frame *fr
 	out->username = required(e, frame->user);
 	out->room = required(e, in->room);
 	out->nickname = required(e, in->nickname);
-	out->flag = (int32_t)in->flags;
+	out->flag = (int32_t)(e->extended ? in->flags : in->flags & S2_PARTICIPANT_OLD_FLAGS);
 	out->status = (Pbnetwork__StatusType)in->status;
 	out->statusmessage = optional(e, in->status_text);
 	out->newname = optional(e, in->new_nickname);
@@ -262,6 +275,25 @@ void wire_encode_participant(struct wire_encoder *e, const struct wire_frame *fr
 	out->role = (int32_t)in->role;
 	out->realname = optional(e, in->real_name);
 	out->actor = optional(e, in->actor);
+	out->person = optional(e, in->person);
+	if (in->hat_count)
+		encode_hats(e, in, out);
+}
+
+void wire_encode_room_info(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
+{
+	const struct s2_room_info *in = &frame->room_info;
+	Pbnetwork__RoomInfo *out = &message->room_info;
+	pbnetwork__room_info__init(out);
+	out->user = required(e, frame->user);
+	out->room = required(e, in->name);
+	out->title = optional(e, in->title);
+	out->description = optional(e, in->description);
+	out->language = optional(e, in->language);
+	out->iconhash = optional(e, in->icon_hash);
+	out->has_flags = out->has_most = true;
+	out->flags = in->flags;
+	out->most = in->most;
 }
 
 void wire_encode_card(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)

@@ -49,6 +49,7 @@ enum wire_type {
 	WIRE_MESSAGE_RESULT = 101, /* B->M: a message or subject change is done, or refused with a condition */
 	WIRE_ROOM_ERROR = 102,     /* B->M: a join failed, or the room was lost, with a condition */
 	WIRE_ANNOTATION = 103,     /* about an earlier message, both ways; confirmed like a message */
+	WIRE_ROOM_INFO = 132,      /* B->M: what is true of a room */
 };
 
 /* One frame, decoded. Which member counts follows from `type`. */
@@ -68,6 +69,7 @@ struct wire_frame {
 		struct s2_message message; /* CONV_MESSAGE*, ROOM_SUBJECT_CHANGED, ATTENTION */
 		struct s2_room room;       /* JOIN_ROOM, LEAVE_ROOM, ROOM_NICKNAME_CHANGED */
 		struct s2_participant participant;
+		struct s2_room_info room_info;
 		struct { /* VCARD */
 			struct s2_card card;
 			uint32_t request;

@@ -33,6 +33,8 @@
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"
 #define NS_MUC_ADMIN "http://jabber.org/protocol/muc#admin"
 #define NS_MUC_OWNER "http://jabber.org/protocol/muc#owner"
+#define NS_OCCUPANT_ID "urn:xmpp:occupant-id:0"               /* XEP-0421 */
+#define NS_HATS "urn:xmpp:hats:0"                             /* XEP-0317 */
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"   /* XEP-0085 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                         /* XEP-0184 */
 #define NS_DELAY "urn:xmpp:delay"                               /* XEP-0203 */

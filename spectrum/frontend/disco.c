@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spectrum/frontend/info.h"
-#include "spectrum/frontend/inside.h"
+#include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
 #include "spectrum2/backend.h"
 
@@ -77,18 +76,6 @@ static const struct feature network_room_features[] = {
 #define NS_RESTRICTIONS NS_REACTIONS ":restrictions"
 #define EMOJI_MOST 60
 
-static const char *const room_features[] = {NS_DISCO_INFO,
-                                            NS_DISCO_ITEMS,
-                                            NS_MUC,
-                                            "muc_hidden",
-                                            "muc_open",
-                                            "muc_temporary",
-                                            "muc_unmoderated",
-                                            "muc_unsecured",
-                                            "muc_nonanonymous",
-                                            NS_PING,
-                                            "http://jabber.org/protocol/muc#stable_id",
-                                            "http://jabber.org/protocol/muc#self-ping-optimization"};
 static const char *const occupant_features[] = {NS_DISCO_INFO, NS_PING, NS_VCARD};
 
 static const char *identity_name(const struct frontend *frontend)
@@ -344,9 +331,7 @@ static void room_info(struct request *request, const char *node)
 		refuse_node(request);
 		return;
 	}
-	info_add_identity(&info, "conference", "text", address_name(request->arena, request->to.node));
-	for (size_t i = 0; i < COUNT(room_features); i++)
-		info_add_feature(&info, room_features[i]);
+	roominfo_collect(request, &info);
 	for (size_t i = 0; i < COUNT(network_room_features); i++) {
 		if (is_on(request->frontend, &network_room_features[i]))
 			info_add_feature(&info, network_room_features[i].ns);

@@ -91,6 +91,7 @@ static const struct hub_events hub_table = {
     .bounce = message_bounced,
     .occupant = muc_occupant,
     .room_message = muc_message,
+    .room_changed = muc_changed,
     .room_subject = muc_subject,
     .room_error = muc_error,
     .room_invitation = muc_invitation,

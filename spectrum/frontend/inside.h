@@ -103,9 +103,9 @@ void annotation_arrived(void *arg, struct user *, const char *resource, const st
 void message_delivered(void *arg, struct user *, const char *resource, const char *peer, const char *id);
 void message_bounced(void *arg, const struct ticket *, enum s2_condition, const char *text);
 void card_arrived(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
-void muc_occupant(void *arg, struct user *, const char *resource, const struct room *, const struct s2_participant *,
-                  unsigned codes);
-void muc_message(void *arg, struct user *, const char *resource, const struct room *, const struct s2_message *);
+void muc_occupant(void *arg, struct user *, const char *resource, const struct room *, const struct room_presence *);
+void muc_message(void *arg, struct user *, const char *resource, const struct room *, const struct room_line *);
+void muc_changed(void *arg, struct user *, const char *resource, const struct room *, unsigned codes);
 void muc_subject(void *arg, struct user *, const char *resource, const struct room *);
 void muc_error(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
                enum s2_condition, const char *text);

@@ -6,6 +6,7 @@
 #include "spectrum/frontend/inside.h"
 #include "spectrum/hub/address.h"
 
+#define ROOM_REMOVED (ROOM_KICKED | ROOM_BANNED | ROOM_NOT_MEMBER | ROOM_MEMBERS_ONLY)
 #define NS_CONFERENCE "jabber:x:conference" /* XEP-0249 */
 
 /* ---- In ---- */
@@ -17,8 +18,9 @@ void muc_join(struct request *request, const struct element *x)
 		stanza_refuse(request, S2_JID_MALFORMED, "Join a room under a nickname: room@gateway/nickname.");
 		return;
 	}
-	room_join(request->frontend->hub, request->from.bare, request->from.resource, request->to.node,
-	          request->to.resource, text_or_null(password));
+	struct room_entry entry = {
+	    .node = request->to.node, .nickname = request->to.resource, .password = text_or_null(password)};
+	room_join(request->frontend->hub, request->from.bare, request->from.resource, &entry);
 }
 
 /* Networks without lists of affiliations have empty ones: clients show buttons by this answer. */
@@ -72,7 +74,7 @@ static void write_item(struct frontend *frontend, struct writer *writer, const s
 	xml_attr(writer, "jid", real_jid);
 	if (codes & ROOM_RENAMED)
 		xml_attr(writer, "nick", value->new_nickname);
-	if (codes & (ROOM_KICKED | ROOM_BANNED)) {
+	if (codes & ROOM_REMOVED) {
 		if (!text_empty(value->actor)) {
 			xml_open(writer, "actor", NULL);
 			xml_attr(writer, "nick", value->actor);
@@ -88,9 +90,11 @@ static void write_codes(struct writer *writer, unsigned codes)
 	static const struct {
 		unsigned code;
 		const char *number;
-	} numbers[] = {{ROOM_NONANONYMOUS, "100"}, {ROOM_SELF, "110"},    {ROOM_NICK_ASSIGNED, "210"},
-	               {ROOM_BANNED, "301"},       {ROOM_RENAMED, "303"}, {ROOM_KICKED, "307"},
-	               {ROOM_SHUTDOWN, "332"},     {ROOM_LOST, "333"}};
+	} numbers[] = {
+	    {ROOM_NONANONYMOUS, "100"},  {ROOM_CONFIGURED, "104"},   {ROOM_SELF, "110"},        {ROOM_LOGGED, "170"},
+	    {ROOM_NOT_LOGGED, "171"},    {ROOM_BECAME_OPEN, "172"},  {ROOM_BECAME_SEMI, "173"}, {ROOM_CREATED, "201"},
+	    {ROOM_NICK_ASSIGNED, "210"}, {ROOM_BANNED, "301"},       {ROOM_RENAMED, "303"},     {ROOM_KICKED, "307"},
+	    {ROOM_NOT_MEMBER, "321"},    {ROOM_MEMBERS_ONLY, "322"}, {ROOM_SHUTDOWN, "332"},    {ROOM_LOST, "333"}};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		if (!(codes & numbers[i].code))
 			continue;
@@ -100,10 +104,35 @@ static void write_codes(struct writer *writer, unsigned codes)
 	}
 }
 
+static void write_occupant_id(struct writer *writer, const char *id)
+{
+	if (text_empty(id))
+		return;
+	xml_open(writer, "occupant-id", NS_OCCUPANT_ID);
+	xml_attr(writer, "id", id);
+	xml_close(writer);
+}
+
+static void write_hats(struct writer *writer, const struct s2_participant *value)
+{
+	if (!value->hat_count)
+		return;
+	xml_open(writer, "hats", NS_HATS);
+	for (size_t i = 0; i < value->hat_count; i++) {
+		xml_open(writer, "hat", NULL);
+		xml_attr(writer, "uri", value->hats[i].uri);
+		xml_attr(writer, "title", text_or_null(value->hats[i].title));
+		xml_close(writer);
+	}
+	xml_close(writer);
+}
+
 void muc_occupant(void *arg, struct user *user, const char *resource, const struct room *room,
-                  const struct s2_participant *value, unsigned codes)
+                  const struct room_presence *presence)
 {
 	struct frontend *frontend = arg;
+	const struct s2_participant *value = presence->value;
+	unsigned codes = presence->codes;
 	bool gone = value->status == S2_STATUS_NONE;
 	const char *from = room_jid(frontend, room, text_empty(value->alias) ? value->nickname : value->alias);
 	const char *to = user_address(frontend, user, resource);
@@ -113,7 +142,7 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	    stanza_open(frontend, "presence", UPSTREAM_PASSING, from, to, gone ? "unavailable" : NULL);
 	if (!gone)
 		write_show(writer, value->status);
-	if (!(codes & (ROOM_KICKED | ROOM_BANNED | ROOM_RENAMED)))
+	if (!(codes & (ROOM_REMOVED | ROOM_RENAMED)))
 		xml_leaf(writer, "status", NULL, text_or_null(value->status_text));
 	if (!gone && !text_empty(value->icon_hash)) {
 		xml_open(writer, "x", NS_VCARD_UPDATE);
@@ -122,6 +151,21 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	}
 	xml_open(writer, "x", NS_MUC_USER);
 	write_item(frontend, writer, value, real_jid, codes);
+	write_codes(writer, codes);
+	xml_close(writer);
+	write_occupant_id(writer, presence->occupant_id);
+	if (!gone)
+		write_hats(writer, value);
+	stanza_close(frontend);
+}
+
+void muc_changed(void *arg, struct user *user, const char *resource, const struct room *room, unsigned codes)
+{
+	struct frontend *frontend = arg;
+	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_PASSING, room_jid(frontend, room, NULL),
+	                                    user_address(frontend, user, resource), "groupchat");
+	content_write_id(writer, NULL);
+	xml_open(writer, "x", NS_MUC_USER);
 	write_codes(writer, codes);
 	xml_close(writer);
 	stanza_close(frontend);
@@ -134,10 +178,19 @@ static struct writer *groupchat_open(struct frontend *frontend, const char *from
 	return writer;
 }
 
+static void write_stanza_id(struct writer *writer, const char *by, const char *id)
+{
+	xml_open(writer, "stanza-id", NS_STANZA_ID);
+	xml_attr(writer, "by", by);
+	xml_attr(writer, "id", id);
+	xml_close(writer);
+}
+
 void muc_message(void *arg, struct user *user, const char *resource, const struct room *room,
-                 const struct s2_message *message)
+                 const struct room_line *line)
 {
 	struct frontend *frontend = arg;
+	const struct s2_message *message = line->message;
 	const char *bare = room_jid(frontend, room, NULL);
 	struct s2_message piece;
 	for (unsigned part = 0; message_part(frontend, message, part, &piece); part++) {
@@ -146,6 +199,9 @@ void muc_message(void *arg, struct user *user, const char *resource, const struc
 		                                       text_empty(piece.own_id) ? piece.id : piece.own_id);
 		message_write(frontend, writer, &piece,
 		              text_empty(piece.reply_author) ? NULL : room_jid(frontend, room, piece.reply_author));
+		write_occupant_id(writer, line->occupant_id);
+		if (line->id && !part)
+			write_stanza_id(writer, bare, line->id);
 		write_delay(frontend, writer, bare, piece.time);
 		stanza_close(frontend);
 	}

@@ -8,10 +8,14 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/random.h"
 #include "spectrum/hub/user.h"
 
 #define LOG_AREA "hub"
 #define JOURNAL_HALF_BYTES (2u << 20)
+/* Joins of one user: so many at once, as a client that starts joins all of its rooms; then one each so often. */
+#define JOIN_BURST 600
+#define JOIN_INTERVAL_MS 50
 #define STOP_GRACE_MS 700 /* for backends to say goodbye to their networks */
 
 void hub_end(struct hub *hub, struct ticket *ticket, enum s2_condition condition, const char *text)
@@ -50,8 +54,9 @@ static void tick(void *arg)
 	room_subject_due(hub, now);
 	conversation_waiting_due(hub, now);
 	conversation_card_due(hub, now);
-	if (list_empty(&hub->retrying) && list_empty(&hub->unsaved) && list_empty(&hub->waiting) &&
-	    list_empty(&hub->joining) && list_empty(&hub->cards))
+	pace_clean(&hub->joins, now);
+	if (pace_empty(&hub->joins) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
+	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->cards))
 		timer_stop(hub->tick);
 }
 
@@ -91,8 +96,16 @@ static const struct link_events link_table = {
     .room_subject = room_subject_changed,
     .room_error = room_failed,
     .room_list = room_listed,
+    .room_info = room_informed,
     .configured = configured,
 };
+
+uint64_t hub_next_number(struct hub *hub)
+{
+	uint64_t now = (uint64_t)clock_wall_ms() * 1000;
+	hub->last_number = now > hub->last_number ? now : hub->last_number + 1;
+	return hub->last_number;
+}
 
 static void kept(void *arg, uint64_t sequence, const char *stanza, size_t len)
 {
@@ -117,11 +130,16 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->waiting);
 	list_init(&hub->joining);
 	list_init(&hub->cards);
+	hub->joins = (struct pace){.burst = JOIN_BURST, .interval_ms = JOIN_INTERVAL_MS};
 	hub->store = store_open(loop, config, error);
 	if (*error) {
 		free(hub);
 		return NULL;
 	}
+	if (hub->store)
+		memcpy(hub->occupant_key, store_occupant_key(hub->store), sizeof hub->occupant_key);
+	else
+		random_bytes(hub->occupant_key, sizeof hub->occupant_key);
 	hub->tick = timer_new(loop, tick, hub);
 	hub->link = link_new(loop, config, argc, argv, &link_table, hub);
 	return hub;
@@ -157,6 +175,8 @@ void hub_free(struct hub **at)
 	journal_close(&hub->journal);
 	timer_free(&hub->tick);
 	map_fini(&hub->users);
+	map_fini(&hub->venues);
+	pace_fini(&hub->joins);
 	free(hub->rooms);
 	free(hub);
 	*at = NULL;
@@ -177,7 +197,7 @@ static void was_in_room(void *arg, const struct store_occupancy *was)
 	if (!slash)
 		return;
 	char *jid = mem_strndup(was->client, (size_t)(slash - was->client));
-	room_join(hub, jid, slash + 1, was->node, was->nickname, NULL);
+	room_join(hub, jid, slash + 1, &(struct room_entry){.node = was->node, .nickname = was->nickname});
 	free(jid);
 }
 

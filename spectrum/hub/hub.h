@@ -17,6 +17,8 @@ struct user;
 struct resource;
 struct room;
 struct occupant;
+struct room_presence;
+struct room_line;
 
 /* How the user's own connection to the network stands: what the presence of the gateway's JID says. */
 enum account_state { ACCOUNT_OFFLINE, ACCOUNT_CONNECTING, ACCOUNT_ONLINE };
@@ -60,9 +62,11 @@ struct hub_events {
 
 	/* Rooms: to one resource that is in the room. */
 	void (*occupant)(void *arg, struct user *, const char *resource, const struct room *,
-	                 const struct s2_participant *, unsigned codes);
+	                 const struct room_presence *);
 	void (*room_message)(void *arg, struct user *, const char *resource, const struct room *,
-	                     const struct s2_message *);
+	                     const struct room_line *);
+	/* Something of room_get_info has changed; the codes say what clients ask about. */
+	void (*room_changed)(void *arg, struct user *, const char *resource, const struct room *, unsigned codes);
 	void (*room_subject)(void *arg, struct user *, const char *resource, const struct room *);
 	void (*room_error)(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
 	                   enum s2_condition, const char *text);
@@ -82,14 +86,37 @@ struct hub_events {
 
 /* Status codes of XEP-0045 section 15.6.2 that go with an occupant's presence. */
 enum room_code {
-	ROOM_SELF = 1,          /* 110 */
-	ROOM_NONANONYMOUS = 2,  /* 100 */
-	ROOM_NICK_ASSIGNED = 4, /* 210 */
-	ROOM_RENAMED = 8,       /* 303 */
-	ROOM_KICKED = 16,       /* 307 */
-	ROOM_BANNED = 32,       /* 301 */
-	ROOM_SHUTDOWN = 64,     /* 332 */
-	ROOM_LOST = 128,        /* 333 */
+	ROOM_SELF = 1,            /* 110 */
+	ROOM_NONANONYMOUS = 2,    /* 100 */
+	ROOM_NICK_ASSIGNED = 4,   /* 210 */
+	ROOM_RENAMED = 8,         /* 303 */
+	ROOM_KICKED = 16,         /* 307 */
+	ROOM_BANNED = 32,         /* 301 */
+	ROOM_SHUTDOWN = 64,       /* 332 */
+	ROOM_LOST = 128,          /* 333 */
+	ROOM_LOGGED = 256,        /* 170 */
+	ROOM_CREATED = 512,       /* 201 */
+	ROOM_NOT_MEMBER = 1024,   /* 321 */
+	ROOM_MEMBERS_ONLY = 2048, /* 322 */
+	ROOM_CONFIGURED = 4096,   /* 104 */
+	ROOM_NOT_LOGGED = 8192,   /* 171 */
+	ROOM_BECAME_OPEN = 16384, /* 172, no longer anonymous */
+	ROOM_BECAME_SEMI = 32768, /* 173, semi-anonymous now */
+};
+
+/* An occupant as he is now, or as he leaves. */
+struct room_presence {
+	const struct s2_participant *value;
+	const char *occupant_id; /* XEP-0421; NULL if he has none */
+	unsigned codes;
+};
+
+/* A line that was said in a room. */
+#define ROOM_LINE_ID_BYTES 20
+struct room_line {
+	const struct s2_message *message;
+	const char *id;          /* XEP-0359: of the line in this room; NULL: it is a notice of the room */
+	const char *occupant_id; /* of who said it */
 };
 
 /* Opens the database and starts the first backend. NULL with *error (owned by the caller) if that can't be. */
@@ -219,8 +246,15 @@ struct room_subject {
 	int64_t time;
 };
 void room_get_subject(const struct room *, struct room_subject *);
-void room_join(struct hub *, const char *jid, const char *resource, const char *node, const char *nickname,
-               const char *password);
+/* Whether everybody there can see who is behind a nickname. */
+bool room_is_nonanonymous(const struct room *);
+/* What the network has told; `name` is NULL if it has told nothing. */
+const struct s2_room_info *room_get_info(const struct room *);
+struct room_entry {
+	const char *node, *nickname;
+	const char *password; /* may be NULL */
+};
+void room_join(struct hub *, const char *jid, const char *resource, const struct room_entry *);
 void room_leave(struct user *, const char *resource, const char *node);
 void room_send(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,
                struct ticket *);

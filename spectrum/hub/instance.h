@@ -7,6 +7,7 @@
 #include "lib/base/map.h"
 #include "spectrum/hub/hub.h"
 #include "spectrum/hub/journal.h"
+#include "spectrum/hub/pace.h"
 #include "spectrum/link/link.h"
 #include "spectrum/store/store.h"
 
@@ -22,7 +23,11 @@ struct hub {
 	struct store *store;     /* NULL: database.type=none */
 	const struct hub_events *events;
 	void *arg;
-	struct map users;     /* by bare JID */
+	struct map users;  /* by bare JID */
+	struct map venues; /* by folded name */
+	unsigned char occupant_key[32];
+	uint64_t last_number; /* of a line in a room */
+	struct pace joins;    /* of rooms, per user */
 	struct list retrying; /* users that wait for their next log-in */
 	struct list unsaved;  /* users with contacts that are to be stored */
 	struct list waiting;  /* users with messages that wait for their log-in */
@@ -45,6 +50,8 @@ struct hub {
 
 /* Ends a ticket with an error (S2_DONE: without), and frees it. */
 void hub_end(struct hub *, struct ticket *, enum s2_condition, const char *text);
+/* A number that no other line has had, and greater than all of them: microseconds since 1970, about. */
+uint64_t hub_next_number(struct hub *);
 /* There is something in one of the lists. */
 void hub_tick_start(struct hub *);
 
@@ -70,6 +77,7 @@ void room_participant(void *arg, struct seat *, const struct s2_participant *);
 void room_renamed(void *arg, struct seat *, const struct s2_room *);
 void room_subject_changed(void *arg, struct seat *, const struct s2_message *);
 void room_failed(void *arg, struct seat *, const char *room, const char *nickname, enum s2_condition, const char *text);
+void room_informed(void *arg, struct seat *, const struct s2_room_info *);
 void room_listed(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
 
 /* The tick's parts. `now` is loop_now. */

@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The occupants of a room: one block of memory each, its texts packed behind it, in an array sorted by nickname. */
+/* The occupants of a room as one user sees them: an array, sorted by nickname, of pointers to what the venue keeps once
+ * for all. The lowest bit of an entry says that it is doubtful: from before the network was away. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/utf8.h"
 #include "spectrum/hub/room.h"
 
 #define OCCUPANTS_MOST 50000            /* of one room */
 #define OCCUPANT_BYTES_MOST (32u << 20) /* of all rooms of one user */
-static const size_t text_bytes[OCCUPANT_TEXTS] = {1023, 1024, 1023, 1023, 64};
+#define NICKNAME_BYTES 1023
 
-const char *occupant_text(const struct occupant *occupant, enum occupant_text which)
+#define DOUBTFUL ((uintptr_t)1)
+
+struct occupant *occupant_at(const struct room *room, unsigned at)
 {
-	size_t start = which ? occupant->end[which - 1] : 0;
-	return start == occupant->end[which] ? "" : occupant->texts + start;
+	return (struct occupant *)(room->occupants[at] & ~DOUBTFUL);
 }
 
-static size_t occupant_bytes(const struct occupant *occupant)
+bool occupant_is_doubtful(const struct room *room, unsigned at)
 {
-	return sizeof *occupant + occupant->end[OCCUPANT_TEXTS - 1];
+	return room->occupants[at] & DOUBTFUL;
+}
+
+void occupant_doubt_all(struct room *room)
+{
+	for (unsigned i = 0; i < room->count; i++)
+		room->occupants[i] |= DOUBTFUL;
 }
 
 static unsigned place(const struct room *room, const char *nickname, bool *found)
@@ -27,7 +34,7 @@ static unsigned place(const struct room *room, const char *nickname, bool *found
 	*found = false;
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
-		int order = strcmp(occupant_text(room->occupants[middle], OCCUPANT_NICKNAME), nickname);
+		int order = strcmp(occupant_text(occupant_at(room, middle), OCCUPANT_NICKNAME), nickname);
 		if (!order) {
 			*found = true;
 			return middle;
@@ -44,59 +51,27 @@ struct occupant *occupant_find(const struct room *room, const char *nickname)
 {
 	bool found;
 	unsigned at = place(room, nickname, &found);
-	return found ? room->occupants[at] : NULL;
+	return found ? occupant_at(room, at) : NULL;
 }
 
-static struct occupant *occupant_new(const struct s2_participant *in)
-{
-	const char *const texts[OCCUPANT_TEXTS] = {in->nickname, in->status_text, in->real_name, in->alias,
-	                                           in->icon_hash};
-	size_t len[OCCUPANT_TEXTS], total = 0;
-	for (int i = 0; i < OCCUPANT_TEXTS; i++) {
-		len[i] = texts[i] ? strlen(texts[i]) : 0;
-		if (len[i] > text_bytes[i])
-			len[i] = utf8_cut(texts[i], len[i], text_bytes[i]);
-		total += len[i] ? len[i] + 1 : 0;
-	}
-	struct occupant *occupant = mem_new(sizeof *occupant + total);
-	char *at = occupant->texts;
-	for (int i = 0; i < OCCUPANT_TEXTS; i++) {
-		if (len[i]) {
-			memcpy(at, texts[i], len[i]);
-			at += len[i] + 1;
-		}
-		occupant->end[i] = (uint16_t)(at - occupant->texts);
-	}
-	occupant->affiliation = (uint8_t)in->affiliation;
-	occupant->role = (uint8_t)in->role;
-	occupant->status = (uint8_t)in->status;
-	occupant->moderator = in->flags & S2_PARTICIPANT_MODERATOR;
-	return occupant;
-}
-
-static bool shows_the_same(const struct occupant *a, const struct occupant *b)
-{
-	size_t bytes = a->end[OCCUPANT_TEXTS - 1];
-	return a->affiliation == b->affiliation && a->role == b->role && a->status == b->status &&
-	       a->moderator == b->moderator && !memcmp(a->end, b->end, sizeof a->end) &&
-	       !memcmp(a->texts, b->texts, bytes);
-}
-
-struct occupant *occupant_put(struct room *room, const struct s2_participant *in, bool *changed)
+struct occupant *occupant_put(struct room *room, const struct s2_participant *in, const char *id, bool *changed)
 {
 	*changed = false;
-	if (text_empty(in->nickname) || strlen(in->nickname) > text_bytes[OCCUPANT_NICKNAME])
+	if (text_empty(in->nickname) || strlen(in->nickname) > NICKNAME_BYTES)
 		return NULL;
 	bool found;
 	unsigned at = place(room, in->nickname, &found);
 	if (!found && (room->count >= OCCUPANTS_MOST || room->user->occupant_bytes >= OCCUPANT_BYTES_MOST))
 		return NULL;
-	struct occupant *occupant = occupant_new(in);
-	*changed = !found || !shows_the_same(occupant, room->occupants[at]);
+	struct occupant *before = found ? occupant_at(room, at) : NULL;
+	if (before && !id && text_empty(in->person))
+		id = occupant_text(before, OCCUPANT_ID);
+	struct occupant *occupant = venue_occupant(room->venue, in, id);
+	*changed = occupant != before;
 	room->user->occupant_bytes += occupant_bytes(occupant);
-	if (found) {
-		room->user->occupant_bytes -= occupant_bytes(room->occupants[at]);
-		free(room->occupants[at]);
+	if (before) {
+		room->user->occupant_bytes -= occupant_bytes(before);
+		venue_release(room->venue, before);
 	} else {
 		if (room->count == room->room) {
 			room->room = room->room ? room->room * 3 / 2 + 1 : 4;
@@ -105,7 +80,7 @@ struct occupant *occupant_put(struct room *room, const struct s2_participant *in
 		memmove(room->occupants + at + 1, room->occupants + at, (room->count - at) * sizeof *room->occupants);
 		room->count++;
 	}
-	room->occupants[at] = occupant;
+	room->occupants[at] = (uintptr_t)occupant;
 	return occupant;
 }
 
@@ -116,23 +91,35 @@ void occupant_remove(struct room *room, struct occupant *occupant)
 	room->count--;
 	room->user->occupant_bytes -= occupant_bytes(occupant);
 	memmove(room->occupants + at, room->occupants + at + 1, (room->count - at) * sizeof *room->occupants);
-	free(occupant);
+	venue_release(room->venue, occupant);
 }
 
 void occupant_remove_all(struct room *room)
 {
 	for (unsigned i = 0; i < room->count; i++) {
-		room->user->occupant_bytes -= occupant_bytes(room->occupants[i]);
-		free(room->occupants[i]);
+		room->user->occupant_bytes -= occupant_bytes(occupant_at(room, i));
+		venue_release(room->venue, occupant_at(room, i));
 	}
 	free(room->occupants);
 	room->occupants = NULL;
 	room->count = room->room = 0;
 }
 
-struct s2_participant occupant_value(const struct room *room, const struct occupant *occupant)
+static size_t get_hats(const struct occupant *occupant, struct s2_hat hats[OCCUPANT_HATS_MOST])
 {
-	return (struct s2_participant){
+	const char *at = occupant_text(occupant, OCCUPANT_HATS), *end = occupant->texts + occupant->end[OCCUPANT_HATS];
+	size_t count = 0;
+	for (; *at && at < end && count < OCCUPANT_HATS_MOST; count++) {
+		hats[count].uri = at;
+		hats[count].title = at += strlen(at) + 1;
+		at += strlen(at) + 1;
+	}
+	return count;
+}
+
+void occupant_get(const struct room *room, const struct occupant *occupant, struct occupant_value *out)
+{
+	out->value = (struct s2_participant){
 	    .room = room->name,
 	    .nickname = occupant_text(occupant, OCCUPANT_NICKNAME),
 	    .flags = occupant->moderator ? S2_PARTICIPANT_MODERATOR : 0,
@@ -143,5 +130,7 @@ struct s2_participant occupant_value(const struct room *room, const struct occup
 	    .icon_hash = occupant_text(occupant, OCCUPANT_ICON),
 	    .affiliation = occupant->affiliation,
 	    .role = occupant->role,
+	    .hats = out->hats,
+	    .hat_count = get_hats(occupant, out->hats),
 	};
 }

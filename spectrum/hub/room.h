@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "spectrum/hub/user.h"
+#include "spectrum/hub/venue.h"
 
 enum room_state {
 	ROOM_JOINING, /* occupants are collected until the user himself is among them */
@@ -13,40 +14,49 @@ enum room_state {
 	ROOM_REJOINING, /* the network was away; the clients never left */
 };
 
-enum occupant_text {
-	OCCUPANT_NICKNAME,
-	OCCUPANT_STATUS,
-	OCCUPANT_REAL_NAME,
-	OCCUPANT_ALIAS,
-	OCCUPANT_ICON,
-	OCCUPANT_TEXTS
-};
-
-struct occupant {
-	uint8_t affiliation, role, status;
-	bool moderator;
-	bool doubtful; /* known from before the network was away */
-	uint16_t end[OCCUPANT_TEXTS];
-	char texts[];
-};
-
+/* One user's view of a room. */
 struct room {
 	struct room *next;
 	struct user *user;
-	char *name, *node, *folded; /* the network's name, the address's, the name for comparing */
-	char *nickname;             /* the user's own, as the network has it */
+	struct venue *venue;
+	struct hearing hearing;
+	char *name, *node; /* the network's name, the address's */
+	char *nickname;    /* the user's own, as the network has it */
 	char *password;
-	struct occupant **occupants; /* sorted by nickname */
+	uintptr_t *occupants; /* occupant.c: sorted by nickname */
 	unsigned count, room;
 	uint64_t attendees; /* bit number-1 of each resource that is in */
 	char *subject, *subject_author;
 	int64_t subject_time;
 	bool has_subject;
+	bool created; /* by this join */
 	uint8_t state;
+	struct s2_room_info info; /* roominfo.c; its texts are the room's */
 	struct list joining_node; /* while its subject is awaited */
 	uint64_t subject_due;
 };
 
+/* ---- room.c ---- */
+static inline uint64_t room_bit(const struct resource *resource)
+{
+	return (uint64_t)1 << (resource->number - 1);
+}
+/* Runs the body for each client of the user that is in the room. */
+#define EACH_ATTENDEE(room, resource)                                                                  \
+	for (struct resource *resource = (room)->user->resources; resource; resource = resource->next) \
+		if ((room)->attendees & room_bit(resource))
+
+bool room_is_self(const struct room *, const char *nickname);
+void room_tell_occupant(struct room *, const struct s2_participant *, const char *occupant_id, unsigned codes);
+/* The whole room to one client that joined under `requested`. */
+void room_replay(struct room *, const char *resource, const char *requested);
+/* The network has let the user go: nobody is in it any more. May free the user. */
+void room_over(struct room *);
+
+/* ---- roominfo.c ---- */
+void room_forget_info(struct s2_room_info *);
+
+/* ---- speech.c ---- */
 /* A message from a room, or from an occupant of one; false if it is not from a room. */
 bool room_message_arrived(struct user *, const struct s2_message *);
 void room_annotated(struct room *, const struct s2_annotation *);
@@ -56,14 +66,22 @@ struct room *room_find_by_name(const struct user *, const char *name);
 struct room *room_of_sender(struct hub *, const char *jid, const char *resource, const char *node, struct ticket *);
 
 /* ---- occupant.c: the sorted array ---- */
-const char *occupant_text(const struct occupant *, enum occupant_text);
+struct occupant *occupant_at(const struct room *, unsigned at);
 struct occupant *occupant_find(const struct room *, const char *nickname);
-/* Adds or replaces. NULL if the nickname is impossible or the room is too large. *changed says whether anything that
- * shows is new. */
-struct occupant *occupant_put(struct room *, const struct s2_participant *, bool *changed);
+/* Adds or replaces; `id` as in venue_occupant. NULL if the nickname is impossible or the room is too large. *changed
+ * says whether anything that shows is new. */
+struct occupant *occupant_put(struct room *, const struct s2_participant *, const char *id, bool *changed);
 void occupant_remove(struct room *, struct occupant *);
 void occupant_remove_all(struct room *);
-/* The occupant as a value; texts borrowed. */
-struct s2_participant occupant_value(const struct room *, const struct occupant *);
+/* Whether he is known from before the network was away only. */
+bool occupant_is_doubtful(const struct room *, unsigned at);
+void occupant_doubt_all(struct room *);
+
+/* An occupant as a value; its texts are borrowed. */
+struct occupant_value {
+	struct s2_participant value;
+	struct s2_hat hats[OCCUPANT_HATS_MOST];
+};
+void occupant_get(const struct room *, const struct occupant *, struct occupant_value *);
 
 #endif

@@ -256,7 +256,7 @@ void user_logout(struct user *user, const char *text)
 {
 	struct hub *hub = user->hub;
 	bool seated = user->state == USER_CONNECTING || user->state == USER_ONLINE;
-	unsigned codes = hub->stopping ? ROOM_SHUTDOWN : 0;
+	unsigned codes = hub->stopping ? ROOM_SHUTDOWN : text ? ROOM_LOST : 0;
 	conversation_refuse(user, S2_RECIPIENT_UNAVAILABLE, text ? text : "You have logged out.");
 	room_end_all(user, codes, text);
 	contact_offline(user, NULL);

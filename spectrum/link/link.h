@@ -60,6 +60,7 @@ struct link_events {
 	void (*room_subject)(void *arg, struct seat *, const struct s2_message *);
 	void (*room_error)(void *arg, struct seat *, const char *room, const char *nickname, enum s2_condition,
 	                   const char *text);
+	void (*room_info)(void *arg, struct seat *, const struct s2_room_info *);
 	/* `seat` NULL: for everybody. */
 	void (*room_list)(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
 	/* A backend sent BACKEND_CONFIG: config_offer was done, abilities may have changed. */

@@ -94,6 +94,11 @@ static void on_room_error(struct backend *b, struct seat *seat, const struct wir
 	     frame->result.text);
 }
 
+static void on_room_info(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	TELL(b, room_info, seat, &frame->room_info);
+}
+
 static void on_vcard(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, card, seat, frame->request, &frame->card);
@@ -223,6 +228,7 @@ static const struct {
     [WIRE_MESSAGE_RESULT] = {on_message_result, true},
     [WIRE_ROOM_ERROR] = {on_room_error, false},
     [WIRE_ANNOTATION] = {on_annotation, false},
+    [WIRE_ROOM_INFO] = {on_room_info, false},
 };
 
 /* What still counts when the backends were told to end: messages and their confirmations. */

@@ -28,7 +28,7 @@
 struct secret {
 	EVP_CIPHER *cipher;
 	EVP_CIPHER_CTX *context;
-	unsigned char key[SECRET_KEY_BYTES];
+	unsigned char key[SECRET_KEY_BYTES], occupants[SECRET_KEY_BYTES];
 	char id[2 * ID_BYTES + 1];
 };
 
@@ -101,6 +101,7 @@ static struct secret *secret_new(const unsigned char master[SECRET_KEY_BYTES])
 	secret->context = EVP_CIPHER_CTX_new();
 	if (!secret->cipher || !secret->context ||
 	    !derive(master, "spectrum2 store key", secret->key, sizeof secret->key) ||
+	    !derive(master, "spectrum2 occupant ids", secret->occupants, sizeof secret->occupants) ||
 	    !derive(master, "spectrum2 store key id", id, sizeof id)) {
 		secret_free(&secret);
 		return NULL;
@@ -145,6 +146,11 @@ void secret_free(struct secret **secret)
 	explicit_bzero(*secret, sizeof **secret);
 	free(*secret);
 	*secret = NULL;
+}
+
+const unsigned char *secret_occupants(const struct secret *secret)
+{
+	return secret->occupants;
 }
 
 /* Key, nonce and what the text is bound to: owner NUL column. */

@@ -18,6 +18,10 @@ struct secret;
 struct secret *secret_open(const char *key_file, bool *created, char **error);
 void secret_free(struct secret **);
 
+/* SECRET_KEY_BYTES that are the same at each start, for what has to look random and stay as it is: the ids of occupants
+ * of rooms. May be called on any thread. */
+const unsigned char *secret_occupants(const struct secret *);
+
 /* Adds the sealed form of `plain` to `out`; "" stays "". */
 void secret_seal(struct secret *, const char *owner, const char *column, const char *plain, struct str *out);
 

@@ -239,6 +239,11 @@ void store_each_occupancy(struct store *store, store_occupancy_answer *answer, v
 	submit(store, &(struct job){.kind = JOB_EACH_OCCUPANCY, .answer.occupancy = answer, .arg = arg});
 }
 
+const unsigned char *store_occupant_key(const struct store *store)
+{
+	return secret_occupants(store->secret);
+}
+
 size_t store_queue_length(const struct store *store)
 {
 	return queue_length(store->queue);

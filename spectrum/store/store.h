@@ -101,6 +101,9 @@ void store_remove_occupancy(struct store *, const char *client, const char *node
 typedef void store_occupancy_answer(void *arg, const struct store_occupancy *);
 void store_each_occupancy(struct store *, store_occupancy_answer *, void *arg);
 
+/* 32 bytes that are the same at each start: what the ids of occupants of rooms are made with. */
+const unsigned char *store_occupant_key(const struct store *);
+
 /* Jobs in the queue: refuse new registrations above a bound. */
 size_t store_queue_length(const struct store *);
 

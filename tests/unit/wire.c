@@ -106,6 +106,22 @@ static void dump_participant(struct str *out, const struct s2_participant *parti
 	dump_number(out, "role", participant->role);
 	dump_text(out, "real_name", participant->real_name);
 	dump_text(out, "actor", participant->actor);
+	dump_text(out, "person", participant->person);
+	for (size_t i = 0; i < participant->hat_count; i++) {
+		dump_text(out, "uri", participant->hats[i].uri);
+		dump_text(out, "title", participant->hats[i].title);
+	}
+}
+
+static void dump_room_info(struct str *out, const struct s2_room_info *info)
+{
+	dump_text(out, "name", info->name);
+	dump_text(out, "title", info->title);
+	dump_text(out, "description", info->description);
+	dump_text(out, "language", info->language);
+	dump_text(out, "icon_hash", info->icon_hash);
+	dump_number(out, "flags", info->flags);
+	dump_number(out, "most", info->most);
 }
 
 static void dump_values(struct str *out, const struct wire_frame *frame)
@@ -162,6 +178,9 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		break;
 	case WIRE_ANNOTATION:
 		dump_annotation(out, &frame->annotation);
+		break;
+	case WIRE_ROOM_INFO:
+		dump_room_info(out, &frame->room_info);
 		break;
 	case WIRE_BUDDIES:
 		for (size_t i = 0; i < frame->buddies.count; i++)
@@ -380,6 +399,10 @@ static const struct {
      {.type = WIRE_ROOM_ERROR,
       .user = "a@b",
       .result = {.peer = "#c", .nickname = "al", .condition = S2_CONFLICT, .text = "taken"}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_ROOM_INFO,
+      .user = "a@b",
+      .room_info = {"#c", "The room", "What for", "de", "ab", S2_ROOM_HIDDEN | S2_ROOM_MEMBER, 12}}},
 };
 
 static char *there_and_back(enum wire_direction direction, bool extended, const struct wire_frame *frame)
@@ -436,6 +459,27 @@ static void check_way(enum wire_direction direction, bool extended, const struct
 	char *text = there_and_back(direction, extended, frame);
 	assert_string_equal(text, expected);
 	free(text);
+}
+
+static void occupants_have_more_for_new_peers(void **state)
+{
+	static const struct s2_hat hats[] = {{"urn:dj", "DJ"}, {"urn:vip", NULL}};
+	const struct wire_frame frame = {.type = WIRE_PARTICIPANT_CHANGED,
+	                                 .user = "a@b",
+	                                 .participant = {.room = "#c",
+	                                                 .nickname = "al",
+	                                                 .flags = S2_PARTICIPANT_ME | S2_PARTICIPANT_FAULT,
+	                                                 .affiliation = S2_AFFILIATION_OWNER,
+	                                                 .role = S2_ROLE_MODERATOR,
+	                                                 .real_name = "Al",
+	                                                 .actor = "op",
+	                                                 .person = "+49 1",
+	                                                 .hats = hats,
+	                                                 .hat_count = 2}};
+	check_way(WIRE_TO_MAIN, true, &frame,
+	          "13 user=a@b room=#c nickname=al flags=528 affiliation=4 role=4 real_name=Al actor=op person=+49 1 "
+	          "uri=urn:dj title=DJ uri=urn:vip");
+	check_way(WIRE_TO_MAIN, false, &frame, "13 user=a@b room=#c nickname=al flags=16");
 }
 
 static void old_peers_get_old_fields_only(void **state)
@@ -655,6 +699,7 @@ static void frames_that_are_too_long_are_not_written(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(known_bytes_are_read_and_written),
     cmocka_unit_test(every_type_survives_the_way),
+    cmocka_unit_test(occupants_have_more_for_new_peers),
     cmocka_unit_test(old_peers_get_old_fields_only),
     cmocka_unit_test(W_13_CR_3_times_are_read_in_every_form),
     cmocka_unit_test(bad_frames_are_told_apart),
