@@ -231,7 +231,7 @@ async def test_words_pass_both_ways_and_come_back_once(alice, room):
     id = alice.say(room.name, "Hello & good day, gr\u00fc\u00dfe!")
     await room.bob.heard(room.channel, "Hello & good day, gr\u00fc\u00dfe!", room.nick)
     own = await alice.expect(said(room.name, "Hello & good day, gr\u00fc\u00dfe!"))
-    assert own["nickname"] == room.nick and own["id"] == id
+    assert own["nickname"] == room.nick and own["ownId"] == id
     await alice.expect(result(id, peer=room.name))
     room.bob.say(room.channel, "And <you>?")
     answer = await alice.expect(said(room.name, "And <you>?", nickname=room.bob.nick))
@@ -243,7 +243,7 @@ async def test_words_pass_both_ways_and_come_back_once(alice, room):
 async def test_actions(alice, room):
     id = alice.say(room.name, "/me waves")
     await room.bob.heard(room.channel, "\x01ACTION waves\x01", room.nick)
-    await alice.expect(said(room.name, "/me waves", id=id))
+    await alice.expect(said(room.name, "/me waves", ownId=id))
     room.bob.say(room.channel, "\x01ACTION bows\x01")
     await alice.expect(said(room.name, "/me bows"))
     room.bob.say(room.nick, "\x01ACTION whispers\x01")
@@ -290,7 +290,7 @@ async def test_text_commands(alice, room):
     id = alice.say(room.name, f"/invite {bob.nick}")
     await bob.expect(line("INVITE", bob.nick, room.channel))
     id = alice.say(room.name, "//slash")
-    await alice.expect(said(room.name, "/slash", id=id))
+    await alice.expect(said(room.name, "/slash", ownId=id))
     new = fresh("alfred")
     id = alice.say(room.name, f"/nick {new}")
     await alice.expect(participant(room.name, room.nick, newname=new))
@@ -310,7 +310,7 @@ async def test_long_texts_lose_nothing(alice, room):
         heard += got_line.args[1].split()  # ngIRCd drops blanks at the end of a line
         assert len(got_line.text.encode()) <= 510
     assert heard == text.split()
-    assert (await alice.expect(said(room.name, text)))["id"] == id
+    assert (await alice.expect(said(room.name, text)))["ownId"] == id
     await alice.expect(result(id))
     id = alice.say(alice.full(room.bob.nick), "x" * 1000)
     heard = ""
@@ -326,7 +326,7 @@ async def test_many_lines(alice, room):
     while heard[-1:] != ["four"]:
         heard.append((await room.bob.expect(line("PRIVMSG", room.channel, nick=room.nick))).args[1])
     assert [text for text in heard if text.strip()] == ["one", "three", "four"]  # ngIRCd drops the blank
-    await alice.expect(said(room.name, lambda m: m.startswith("one\n\nthree"), id=id))
+    await alice.expect(said(room.name, lambda m: m.startswith("one\n\nthree"), ownId=id))
     await alice.expect(result(id))
     assert not alice.take(got("CONV_MESSAGE"))
 
@@ -391,14 +391,14 @@ async def test_a_moderated_channel_refuses(alice, room):
     await alice.expect(said(room.name, lambda m: "-m" in m))
     id = alice.say(room.name, "thank you")
     await alice.expect(result(id))
-    await alice.expect(said(room.name, "thank you", id=id))
+    await alice.expect(said(room.name, "thank you", ownId=id))
 
 
 async def test_many_messages_in_a_row_keep_their_order(alice, room):
     ids = [alice.say(room.name, f"number {n}") for n in range(40)]
     for n, id in enumerate(ids):
         await room.bob.heard(room.channel, f"number {n}", room.nick)
-        assert (await alice.expect(got("CONV_MESSAGE")))["id"] == id
+        assert (await alice.expect(got("CONV_MESSAGE")))["ownId"] == id
         assert (await alice.expect(got("MESSAGE_RESULT")))["id"] == id
 
 
@@ -1046,7 +1046,7 @@ async def test_echoes_confirm(backends, fake, caps):
     user = await User(await backends(), at(server)).login()
     room, _, _ = await user.join("#room", "al")
     id = user.say(room, "one\ntwo")
-    await user.expect(said(room, "one\ntwo", id=id, nickname="al"))
+    await user.expect(said(room, "one\ntwo", ownId=id, nickname="al"))
     await user.expect(result(id))
     held = []
     server.on["PRIVMSG"] = lambda link, args: held.append((dict(link.tags), args)) or True
@@ -1060,11 +1060,11 @@ async def test_echoes_confirm(backends, fake, caps):
         server.link.send("@label={label} BATCH +ref labeled-response".format(**held[0][0]))
         server.link.send(f"@batch=ref :{server.link.source} PRIVMSG #room :held")
         server.link.send("BATCH -ref")
-        await user.expect(said(room, "held", id=first))
+        await user.expect(said(room, "held", ownId=first))
         await user.expect(result(first))
     else:
         server.link.send(f":{server.link.source} PRIVMSG #room :held")
-        await user.expect(said(room, "held", id=first))
+        await user.expect(said(room, "held", ownId=first))
         await user.expect(result(first))
         server.link.send(":irc.test 404 al #room :Cannot send")
         await user.expect(result(second, "forbidden"))

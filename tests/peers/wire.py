@@ -24,7 +24,7 @@ ATTACHMENT = {1: ("url", str), 2: ("mimeType", str), 3: ("description", str)}
 CONVERSATION = {1: ("userName", str), 2: ("buddyName", str), 3: ("message", str), 4: ("nickname", str),
                 5: ("xhtml", str), 6: ("timestamp", str), 7: ("headline", int), 8: ("id", str), 9: ("pm", int),
                 10: ("carbon", int), 11: ("attachment", [ATTACHMENT]), 101: ("wantReceipt", int),
-                102: ("timeMs", int)}
+                102: ("timeMs", int), 103: ("ownId", str)}
 ROOM = {1: ("userName", str), 2: ("nickname", str), 3: ("room", str), 4: ("password", str)}
 CONFIG = {1: ("config", str)}
 SETTING = {1: ("key", str), 2: ("value", str)}
@@ -37,7 +37,7 @@ MESSAGES = {
     "PARTICIPANT_CHANGED": {1: ("userName", str), 2: ("room", str), 3: ("nickname", str), 4: ("flag", int),
                             5: ("status", int), 6: ("statusMessage", str), 7: ("newname", str), 8: ("iconHash", str),
                             9: ("alias", str), 101: ("affiliation", int), 102: ("role", int),
-                            103: ("realName", str), 104: ("actor", str)},
+                            103: ("realName", str), 104: ("actor", str), 120: ("person", str)},
     "VCARD": {1: ("userName", str), 2: ("buddyName", str), 3: ("id", int), 4: ("fullname", str),
               5: ("nickname", str), 6: ("photo", bytes)},
     "STATUS_CHANGED": {1: ("userName", str), 3: ("status", int), 4: ("statusMessage", str)},
