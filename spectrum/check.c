@@ -112,7 +112,7 @@ static void check_cert(const struct check *check)
 	if (!server_mode(check))
 		return;
 	if (!*check->value)
-		complain(check, check->warnings, "not given, so clients cannot use TLS; give a PKCS#12 file");
+		complain(check, check->warnings, "not given, so clients get a certificate that is signed by nobody; give a PEM or PKCS#12 file");
 	check_readable(check);
 }
 

@@ -35,6 +35,7 @@ static void on_hangup(void *arg, int signal)
 {
 	struct instance *instance = arg;
 	daemon_reopen_log(instance->config);
+	frontend_reload(instance->frontend);
 }
 
 static void run(struct instance *instance)

@@ -504,6 +504,11 @@ void conn_start_tls(struct conn *conn, struct tls *tls, const char *name)
 	loop_defer(conn->loop, &conn->later, conn_catch_up, conn);
 }
 
+void conn_accept_tls(struct conn *conn, struct tls *tls)
+{
+	conn_start_tls(conn, tls, NULL);
+}
+
 /* ---- Finishing ---- */
 
 static void finish_timed_out(void *arg)

@@ -89,6 +89,8 @@ void conn_resume(struct conn *);
 /* Begins TLS as client; what was buffered before goes out in the clear first. `name` is what the certificate is checked
  * against and the SNI. */
 void conn_start_tls(struct conn *, struct tls *, const char *name);
+/* Begins TLS as server, likewise: what comes from the peer next belongs to its handshake. */
+void conn_accept_tls(struct conn *, struct tls *);
 /* The protocol that is then asked for (ALPN, RFC 7301), such as "xmpp-client"; a literal. To be called before. */
 void conn_set_alpn(struct conn *, const char *protocol);
 /* 32 bytes that both ends of this TLS connection can compute and nobody else (RFC 9266, tls-exporter), to bind a log-in

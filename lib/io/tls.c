@@ -73,5 +73,6 @@ void tls_free(struct tls **at)
 	list_remove(&tls->node);
 	SSL_CTX_free(tls->context);
 	free(tls->ca_file);
+	free(tls->protocol);
 	free(tls);
 }

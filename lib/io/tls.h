@@ -13,6 +13,15 @@ struct tls;
  * the CAs it is large), until as many tls_free have followed. NULL on failure, with the reason in *error (static or
  * borrowed until the next call). */
 struct tls *tls_client_new(const char *ca_file, bool verify, const char **error);
+
+/* For connections that come to us. `file` holds certificate, chain and key, as PEM or PKCS#12; `password` (may be NULL)
+ * opens it. Clients that speak ALPN have to offer `protocol`. NULL on failure, as above. Connections keep what they
+ * began with, so a new one can be made from a changed file at any time. */
+struct tls *tls_server_new(const char *file, const char *password, const char *protocol, const char **error);
+/* Makes a certificate for this name that is signed by itself, with a new key, and writes both to `file` (PEM, mode
+ * 0600). False with *error as above. */
+bool tls_write_self_signed(const char *file, const char *name, const char **error);
+
 void tls_free(struct tls **);
 
 #endif

@@ -12,6 +12,7 @@ struct tls {
 	struct list node;
 	SSL_CTX *context;
 	char *ca_file;
+	char *protocol; /* of a server: ALPN */
 	size_t users;
 	bool verify;
 };

@@ -202,10 +202,14 @@ struct tls_stream *tls_stream_new(struct tls *tls, const char *name, const char 
 	BIO_set_init(bio, 1);
 	SSL_set_bio(stream->ssl, bio, bio);
 	SSL_set_app_data(stream->ssl, stream);
-	SSL_set_connect_state(stream->ssl);
-	stream_expect(stream, name);
-	if (alpn)
-		stream_offer(stream, alpn);
+	if (name) {
+		SSL_set_connect_state(stream->ssl);
+		stream_expect(stream, name);
+		if (alpn)
+			stream_offer(stream, alpn);
+	} else {
+		SSL_set_accept_state(stream->ssl);
+	}
 	return stream;
 }
 

@@ -12,7 +12,8 @@
 
 struct tls_stream;
 
-/* A client's side. What it has to send is appended to `wire`; call tls_stream_read to begin. `alpn` may be NULL. */
+/* A client's side, or with name NULL a server's. What it has to send is appended to `wire`; call tls_stream_read to
+ * begin. `alpn` may be NULL. */
 struct tls_stream *tls_stream_new(struct tls *, const char *name, const char *alpn, struct str *wire);
 void tls_stream_free(struct tls_stream **);
 

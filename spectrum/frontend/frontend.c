@@ -10,6 +10,7 @@
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/privilege.h"
+#include "spectrum/server/server.h"
 #include "spectrum/upstream/component.h"
 
 #define LOG_AREA "frontend"
@@ -73,6 +74,13 @@ static void hub_kept(void *arg, uint64_t sequence, const char *stanza, size_t le
 		upstream_start(frontend->upstream);
 }
 
+static void logged_out(void *arg, const char *jid, const char *text, const enum s2_connection_error *error)
+{
+	struct frontend *frontend = arg;
+	if (frontend->serves)
+		server_logged_out(frontend->upstream, jid, text, error);
+}
+
 static const struct hub_events hub_table = {
     .account = presence_account,
     .notice = message_notice,
@@ -96,6 +104,7 @@ static const struct hub_events hub_table = {
     .room_error = muc_error,
     .room_invitation = muc_invitation,
     .probe = presence_probe,
+    .logged_out = logged_out,
     .registration = register_changed,
     .configured = disco_forget_caps,
     .kept = hub_kept,
@@ -111,13 +120,20 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->privileges = privilege_table_new();
 	frontend->roster = roster_work_new(frontend);
 	frontend->caps = disco_caps_new();
-	frontend->upstream = component_new(loop, config, &upstream_table, frontend);
 	frontend->dialogues = dialogue_table_new(frontend);
-	frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
-	if (frontend->hub)
-		hub_start(frontend->hub);
-	else
+	frontend->serves = config_bool(config, "service.server_mode");
+	*error = NULL;
+	frontend->upstream = frontend->serves ? server_new(loop, config, &upstream_table, frontend, error)
+	                                      : component_new(loop, config, &upstream_table, frontend);
+	if (frontend->upstream)
+		frontend->hub = hub_new(loop, config, argc, argv, &hub_table, frontend, error);
+	if (!frontend->hub) {
 		frontend_free(&frontend);
+		return NULL;
+	}
+	if (frontend->serves)
+		server_attach(frontend->upstream, frontend->hub);
+	hub_start(frontend->hub);
 	return frontend;
 }
 
@@ -125,6 +141,12 @@ static void stopped(void *arg)
 {
 	struct frontend *frontend = arg;
 	loop_stop(frontend->loop);
+}
+
+void frontend_reload(struct frontend *frontend)
+{
+	if (frontend->serves)
+		server_reload(frontend->upstream);
 }
 
 void frontend_stop(struct frontend *frontend)
@@ -138,6 +160,8 @@ void frontend_free(struct frontend **at)
 	struct frontend *frontend = *at;
 	if (!frontend)
 		return;
+	if (frontend->serves) /* its streams hold users of the hub */
+		upstream_free(&frontend->upstream);
 	hub_free(&frontend->hub);
 	dialogue_table_free(&frontend->dialogues);
 	roster_work_free(&frontend->roster);

@@ -11,6 +11,8 @@ struct frontend;
 /* Opens the database, starts the first backend, connects to the XMPP server. NULL with *error (owned by the caller) if
  * the instance can't be started. */
 struct frontend *frontend_new(struct loop *, struct config *, int argc, char **argv, char **error);
+/* Reads the certificate again (server mode). */
+void frontend_reload(struct frontend *);
 /* Tells everybody, ends the backends, sees the last messages off (at most 0.8 s); then stops the loop. */
 void frontend_stop(struct frontend *);
 void frontend_free(struct frontend **);

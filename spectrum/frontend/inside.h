@@ -17,6 +17,7 @@ struct frontend {
 	struct config *config;
 	struct hub *hub;
 	struct upstream *upstream;          /* where stanzas come from and go to */
+	bool serves;                        /* server mode: the upstream is a server (spectrum/server) */
 	struct iq_table *iqs;               /* iq.h */
 	struct privilege_table *privileges; /* privilege.h */
 	struct roster_work *roster;

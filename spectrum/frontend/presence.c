@@ -145,7 +145,7 @@ void presence_received(struct request *request)
 	    {"error", error},
 	};
 	/* A host that shows us all presence of its users' contacts (XEP-0356) shows us our own, too. */
-	if (!strcmp(request->from.domain, request->frontend->jid))
+	if (!request->frontend->serves && !strcmp(request->from.domain, request->frontend->jid))
 		return;
 	if (!request->type) {
 		available(request);

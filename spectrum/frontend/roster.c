@@ -9,6 +9,7 @@
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/privilege.h"
+#include "spectrum/server/server.h"
 
 #define LOG_AREA "roster"
 #define TICK_MS 100     /* and one subscription request per user and tick */
@@ -700,6 +701,8 @@ void roster_link_down(struct roster_work *work)
 void roster_online(void *arg, struct user *user)
 {
 	struct frontend *frontend = arg;
+	if (frontend->serves)
+		return;
 	struct host *host = host_find(frontend->roster, user_jid(user));
 	if (!is_settled(frontend->roster, host))
 		roster_look(frontend->roster, user);
@@ -712,7 +715,9 @@ void roster_online(void *arg, struct user *user)
 void roster_buddy_subscribe(void *arg, struct user *user, const struct buddy *buddy)
 {
 	struct frontend *frontend = arg;
-	if (buddy->flags & (BUDDY_REQUEST | BUDDY_SUBSCRIBED))
+	if (frontend->serves)
+		server_contact_new(frontend->upstream, user, buddy);
+	else if (buddy->flags & (BUDDY_REQUEST | BUDDY_SUBSCRIBED))
 		ask(frontend, user, buddy);
 	else
 		task_add(frontend->roster, user, buddy);
@@ -721,12 +726,16 @@ void roster_buddy_subscribe(void *arg, struct user *user, const struct buddy *bu
 void roster_buddy_changed(void *arg, struct user *user, const struct buddy *buddy)
 {
 	struct frontend *frontend = arg;
-	if (!(buddy->flags & BUDDY_REQUEST))
+	if (frontend->serves)
+		server_contact_changed(frontend->upstream, user, buddy);
+	else if (!(buddy->flags & BUDDY_REQUEST))
 		task_add(frontend->roster, user, buddy);
 }
 
 void roster_look(struct roster_work *work, const struct user *user)
 {
+	if (work->frontend->serves)
+		return;
 	struct task *task = task_of(work, user_jid(user));
 	task->look_at = loop_now(work->frontend->loop) + LOOK_MS;
 }
@@ -772,6 +781,10 @@ static void take_out(struct frontend *frontend, const char *jid, const char *use
 void roster_buddy_removed(void *arg, struct user *user, const struct buddy *buddy)
 {
 	struct frontend *frontend = arg;
+	if (frontend->serves) {
+		server_contact_removed(frontend->upstream, user, buddy);
+		return;
+	}
 	const char *jid = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), NULL);
 	if (jid)
 		take_out(frontend, jid, user_jid(user));
@@ -804,6 +817,8 @@ void roster_add_gateway(struct roster_work *work, const char *jid)
 {
 	struct frontend *frontend = work->frontend;
 	struct writer *writer = NULL;
+	if (frontend->serves)
+		return;
 	if (host_way(work, host_find(work, jid)) == WAY_SET)
 		writer = iq_open(frontend->iqs, "set", jid, SET_WAIT_MS, gateway_answered, NULL);
 	if (!writer) {
@@ -819,5 +834,6 @@ void roster_add_gateway(struct roster_work *work, const char *jid)
 
 void roster_remove_gateway(struct roster_work *work, const char *jid)
 {
-	take_out(work->frontend, work->frontend->jid, jid);
+	if (!work->frontend->serves)
+		take_out(work->frontend, work->frontend->jid, jid);
 }

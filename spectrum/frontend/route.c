@@ -81,7 +81,8 @@ void route(struct frontend *frontend, struct arena *arena, const struct element 
 	                          .id = element_get(stanza, "id")};
 	const char *from = element_get(stanza, "from"), *to = element_get(stanza, "to");
 	if (!from || !to || !jid_parse(arena, from, &request.from) || !jid_parse(arena, to, &request.to) ||
-	    strcmp(request.to.domain, frontend->jid) != 0 || !strcmp(request.from.domain, frontend->jid)) {
+	    strcmp(request.to.domain, frontend->jid) != 0 ||
+	    (!frontend->serves && !strcmp(request.from.domain, frontend->jid))) {
 		log_debug("stanza with wrong addresses name=%s from=%s to=%s", stanza->name, log_quote(from),
 		          log_quote(to));
 		return;

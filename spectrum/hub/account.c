@@ -25,6 +25,10 @@ bool account_needs_password(const struct hub *hub)
 
 bool account_needs_registration(const struct hub *hub)
 {
+	/* In server mode people come with a password and no account of ours, unless a backend wants it otherwise. */
+	if (config_bool(hub->config, "service.server_mode") &&
+	    !config_is_set(hub->config, "registration.needRegistration"))
+		return false;
 	return config_bool(hub->config, "registration.needRegistration") &&
 	       !config_bool(hub->config, "registration.auto_register");
 }
@@ -144,7 +148,7 @@ static char *masked(const struct hub *hub, const char *name)
 }
 
 /* registration.allowed_usernames matches the whole name. */
-static bool name_allowed(const struct hub *hub, const char *name)
+bool account_name_allowed(const struct hub *hub, const char *name)
 {
 	const char *pattern = config_text(hub->config, "registration.allowed_usernames");
 	if (text_empty(pattern))
@@ -156,7 +160,7 @@ static bool name_allowed(const struct hub *hub, const char *name)
 		allowed = regexec(&regex, name, 0, NULL, 0) == 0;
 		regfree(&regex);
 	} else {
-		log_error("registration.allowed_usernames is no regular expression: nobody can register");
+		log_error("registration.allowed_usernames is no regular expression: nobody can register or log in");
 	}
 	free(whole);
 	return allowed;
@@ -255,7 +259,7 @@ void account_register(struct hub *hub, const char *jid, const char *name, const 
 	request->name = masked(hub, trimmed);
 	free(trimmed);
 	request->password = mem_strdup(password);
-	if (!name_allowed(hub, request->name))
+	if (!account_name_allowed(hub, request->name))
 		request_end(request, NULL, S2_NOT_ACCEPTABLE, "This gateway does not accept this name.");
 	else
 		store_get_user(hub->store, jid, known_before, request);

@@ -407,6 +407,33 @@ void contact_arrange(struct user *user, const char *name, const char *alias, con
 	tell_network(user, buddy, link_buddy_changed);
 }
 
+bool contact_put(struct user *user, const char *name, const char *alias, const char *groups)
+{
+	bool created;
+	if (user->state != USER_ONLINE || text_equal(name, user->name))
+		return false;
+	struct buddy *buddy = contact_add(user, name, &created);
+	if (!buddy)
+		return false;
+	buddy->flags |= BUDDY_SUBSCRIBED | BUDDY_ASKED;
+	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	buddy = roster_set(&user->roster, buddy, BUDDY_ALIAS, alias);
+	buddy = roster_set(&user->roster, buddy, BUDDY_GROUPS, groups);
+	unsaved(user, buddy);
+	tell_network(user, buddy, link_buddy_changed);
+	return true;
+}
+
+void contact_remove(struct user *user, const char *name)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (!buddy)
+		return;
+	tell_network(user, buddy, link_buddy_removed);
+	hub_tell(user->hub, buddy, user, NULL, buddy, true);
+	contact_drop(user, buddy);
+}
+
 void contact_unsubscribe(struct user *user, const char *name, bool unsubscribed)
 {
 	struct buddy *buddy = roster_find(&user->roster, name);

@@ -54,9 +54,11 @@ static void tick(void *arg)
 	room_subject_due(hub, now);
 	conversation_waiting_due(hub, now);
 	conversation_card_due(hub, now);
+	proof_due(hub, now);
 	pace_clean(&hub->joins, now);
 	if (pace_empty(&hub->joins) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
-	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->cards))
+	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->cards) &&
+	    list_empty(&hub->proofs))
 		timer_stop(hub->tick);
 }
 
@@ -131,6 +133,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->joining);
 	list_init(&hub->cards);
 	hub->joins = (struct pace){.burst = JOIN_BURST, .interval_ms = JOIN_INTERVAL_MS};
+	list_init(&hub->proofs);
 	hub->store = store_open(loop, config, error);
 	if (*error) {
 		free(hub);

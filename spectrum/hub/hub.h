@@ -76,6 +76,9 @@ struct hub_events {
 
 	/* After a start: find out whether he is still there. */
 	void (*probe)(void *arg, const char *jid);
+	/* The user's session on the network has ended, or can't begin: his clients have to go (server mode). `error` is
+	 * NULL or why the network ended it. */
+	void (*logged_out)(void *arg, const char *jid, const char *text, const enum s2_connection_error *error);
 	/* Somebody registered or unregistered: tell whom the configuration names. */
 	void (*registration)(void *arg, const char *jid, bool registered);
 	/* A backend has told what its network can do (hub_can). */
@@ -176,6 +179,22 @@ bool client_set_mark(struct user *, const char *name, uint8_t mark);
 /* Answers a probe to the gateway (name NULL) or to a contact; false if that is not known. */
 bool user_probe(struct hub *, const char *jid, const char *resource, const char *name);
 
+/* ---- Log-in with a password (proof.c), for server mode ---- */
+/* S2_DONE: the network has let him in, or had before with the same password; call user_hold now, or he is logged out
+ * again. S2_NOT_AUTHORIZED: wrong name or password. Anything else: this can't be known now. `text` is for people. The
+ * login is still to be freed, then or later. */
+typedef void proof_answer(void *arg, enum s2_condition, const char *text);
+struct proof;
+/* `name` is the one on the network. Answered from the loop, never before this returns. */
+struct proof *proof_new(struct hub *, const char *jid, const char *name, const char *password, unsigned wait_ms,
+                        proof_answer *, void *arg);
+/* Also cancels. */
+void proof_free(struct proof **);
+/* The user stays logged in while somebody holds him, even without a client that has sent presence. */
+void user_hold(struct user *);
+/* May log him out, and free him. */
+void user_release(struct user *);
+
 /* ---- Contacts (contact.c) ---- */
 /* The name behind a contact's node, as the network spells it. */
 const char *contact_name(struct arena *, const struct user *, const char *node);
@@ -202,6 +221,10 @@ void contact_arrange(struct user *, const char *name, const char *alias, const c
 /* The user wants to have this contact: the network is told, and it comes into his roster. False if no address can be
  * made of the name, or if he has too many. */
 bool contact_want(struct user *, const char *name);
+/* The user has put it into his roster, perhaps anew; the network is told. False if that can't be now. */
+bool contact_put(struct user *, const char *name, const char *alias, const char *groups);
+/* He has removed it, and the network is told. */
+void contact_remove(struct user *, const char *name);
 /* Presences of all contacts to one resource. */
 void contact_present_all(struct user *, const char *resource);
 

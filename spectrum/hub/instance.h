@@ -33,6 +33,7 @@ struct hub {
 	struct list waiting;  /* users with messages that wait for their log-in */
 	struct list joining;  /* rooms whose join waits for its subject */
 	struct list cards;    /* vCard requests without an answer yet */
+	struct list proofs;   /* attempts that wait for the network */
 	uint32_t next_card;
 	unsigned card_count;
 	struct timer *tick;            /* runs while one of the lists is not empty */
@@ -86,5 +87,6 @@ void contact_save_due(struct hub *, uint64_t now);
 void room_subject_due(struct hub *, uint64_t now);
 void conversation_waiting_due(struct hub *, uint64_t now);
 void conversation_card_due(struct hub *, uint64_t now);
+void proof_due(struct hub *, uint64_t now);
 
 #endif

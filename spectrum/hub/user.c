@@ -198,7 +198,8 @@ static void unlink_resource(struct user *user, struct resource *resource)
 void user_resource_drop(struct user *user, struct resource *resource)
 {
 	room_leave_all(user, resource);
-	if (!resource->next && user->resources == resource && !user_setting_true(user, "stay_connected")) {
+	bool last = !resource->next && user->resources == resource;
+	if (last && !user->holds && !user_setting_true(user, "stay_connected")) {
 		user_logout(user, NULL);
 		return;
 	}
@@ -257,6 +258,7 @@ void user_logout(struct user *user, const char *text)
 	struct hub *hub = user->hub;
 	bool seated = user->state == USER_CONNECTING || user->state == USER_ONLINE;
 	unsigned codes = hub->stopping ? ROOM_SHUTDOWN : text ? ROOM_LOST : 0;
+	user->ending = true;
 	conversation_refuse(user, S2_RECIPIENT_UNAVAILABLE, text ? text : "You have logged out.");
 	room_end_all(user, codes, text);
 	contact_offline(user, NULL);
@@ -268,15 +270,21 @@ void user_logout(struct user *user, const char *text)
 	if (seated && user->seat.backend)
 		link_logout(&user->seat, user->name);
 	user_leave_seat(user);
+	proof_failed(user, S2_REMOTE_SERVER_TIMEOUT, text ? text : "The log-in was given up.");
+	hub_tell(hub, logged_out, user->jid, text, user->cause);
 	user_free(user);
 }
 
 /* Somebody who can't be let in: whoever asked for him is told, and he is forgotten. */
 static void user_forget(struct user *user, enum s2_condition condition, const char *text)
 {
+	struct hub *hub = user->hub;
+	user->ending = true;
 	conversation_refuse(user, condition, text);
 	room_refuse_all(user, condition, text);
 	user_leave_seat(user);
+	proof_failed(user, condition, text);
+	hub_tell(hub, logged_out, user->jid, text, user->cause);
 	user_free(user);
 }
 
@@ -354,17 +362,18 @@ static struct loading *loading_new(struct user *user)
 	return loading;
 }
 
+/* `row` NULL: not registered. */
 static bool user_admit(struct user *user, const struct store_user *row)
 {
 	const struct config *config = user->hub->config;
-	if (config_bool(config, "service.vip_only") && !row->vip) {
+	if (config_bool(config, "service.vip_only") && (!row || !row->vip)) {
 		const char *message = text_or_null(config_text(config, "service.vip_message"));
-		if (message)
+		if (message && !user->proving)
 			hub_tell(user->hub, notice, user->jid, message, NULL);
 		user_refuse(user, S2_NOT_ALLOWED, message ? message : "Only VIP users may use this gateway.");
 		return false;
 	}
-	for (size_t i = 0; i < row->setting_count; i++) {
+	for (size_t i = 0; row && i < row->setting_count; i++) {
 		if (!strcmp(row->settings[i].key, "enable_transport") && !strcmp(row->settings[i].value, "0")) {
 			user_stay_off(user);
 			return false;
@@ -426,14 +435,16 @@ static void user_loaded(void *arg, const struct store_user *row, const char *err
 		user_refuse(user, S2_INTERNAL_SERVER_ERROR, "The gateway's database does not work at the moment.");
 		return;
 	}
+	if ((row || user->proving) && !user_admit(user, row))
+		return;
 	if (row) {
-		if (!user_admit(user, row))
-			return;
 		user->id = row->id;
 		user->registered = true;
-		mem_replace(&user->name, row->name);
-		mem_free_secret(user->password);
-		user->password = mem_strdup(row->password);
+		if (!user->proving) {
+			mem_replace(&user->name, row->name);
+			mem_free_secret(user->password);
+			user->password = mem_strdup(row->password);
+		}
 		user_set_settings(user, row->settings, row->setting_count);
 		contact_load(user, row->buddies, row->buddy_count);
 		store_set_online(hub->store, user->id, true);
@@ -488,6 +499,8 @@ void user_connected(void *arg, struct seat *seat)
 	hub_tell(user->hub, online, user);
 	room_rejoin_all(user);
 	conversation_flush(user);
+	proof_succeeded(user);
+	user_settle(user);
 }
 
 /* Logs in again after a while; until then the contacts are offline. */
@@ -519,6 +532,13 @@ void user_retry_due(struct hub *hub, uint64_t now)
 	}
 }
 
+/* Whether it is the user's fault, for who waits for the first log-in. */
+static enum s2_condition login_condition(enum s2_connection_error error)
+{
+	bool wrong = error == S2_ERROR_INVALID_USERNAME || error == S2_ERROR_AUTHENTICATION_FAILED;
+	return wrong ? S2_NOT_AUTHORIZED : S2_REMOTE_SERVER_TIMEOUT;
+}
+
 void user_disconnected(void *arg, struct seat *seat, enum s2_connection_error error, const char *text)
 {
 	struct hub *hub = arg;
@@ -527,12 +547,20 @@ void user_disconnected(void *arg, struct seat *seat, enum s2_connection_error er
 		return;
 	link_logout(seat, user->name);
 	link_unseat(hub->link, seat);
+	if (user->proving) {
+		log_info("refused by the network user=%s error=%d text=%s", user->jid, (int)error, log_quote(text));
+		user->ending = true;
+		proof_failed(user, login_condition(error), text_empty(text) ? "The network refused the log-in." : text);
+		user_logout(user, text);
+		return;
+	}
 	if (error == S2_ERROR_NETWORK || (error == S2_ERROR_OTHER && user->attempts < RETRIES_UNKNOWN)) {
 		user_retry(user, backoff_ms(user->attempts, RETRY_BASE_MS, RETRY_CAP_MS), text);
 		return;
 	}
 	log_info("refused by the network user=%s error=%d text=%s", user->jid, (int)error, log_quote(text));
 	hub_tell(hub, notice, user->jid, text_empty(text) ? "The network refused the log-in." : text, &error);
+	user->cause = &error;
 	user_logout(user, text);
 }
 

@@ -53,7 +53,11 @@ struct user {
 	uint8_t state; /* user_state */
 	uint8_t attempts;
 	bool registered;
-	bool asked; /* the database, for him */
+	bool asked;   /* the database, for him */
+	bool proving; /* the network has not said yet whether his password is right (proof.c) */
+	bool ending;
+	const enum s2_connection_error *cause; /* of its end; valid while it ends */
+	unsigned holds;                        /* user_hold */
 };
 
 static inline struct user *user_of_seat(struct seat *seat)
@@ -79,6 +83,14 @@ void user_set_settings(struct user *, const struct store_setting *, size_t count
 /* The account was made or changed: log in with it, anew if he was. */
 void user_restart(struct user *user, int64_t id, const char *name, const char *password);
 
+/* account.c: registration.allowed_usernames, against the whole name. */
+bool account_name_allowed(const struct hub *, const char *name);
+/* proof.c */
+/* The network has let the user in; or it will not. */
+void proof_succeeded(struct user *);
+void proof_failed(struct user *, enum s2_condition, const char *text);
+/* Logs out, and frees, who is here for nobody any more. */
+void user_settle(struct user *);
 /* conversation.c */
 /* Gives a message to the backend, or lets it wait for the log-in, or refuses it. */
 void conversation_hand_over(struct user *, void (*verb)(struct seat *, const struct s2_message *, struct ticket *),

@@ -18,6 +18,7 @@ from hosts import Ejabberd, Prosody
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
 from person import RawUser
+from server import Server, Wire
 from user import User
 
 
@@ -129,12 +130,12 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest_asyncio.fixture
-async def people(prosody):
+async def people(request):
     """Connects people: `await people("romeo")`; keywords: host, kind=RawUser, name (an account that is there)."""
     present = []
 
     async def connect(name="user", host=None, kind=User, account=None, resource="test", initial_presence=True):
-        host = host or prosody
+        host = host or request.getfixturevalue("prosody")
         one = kind(host, account or host.account(name), resource)
         present.append(one)
         return await one.connect(initial_presence)
@@ -146,6 +147,40 @@ async def people(prosody):
     for task in rest:  # slixmpp leaves its filter task behind
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def servers(directories, request):
+    """Starts spectrum2 in server mode: `await servers(backend=ECHO, **{"service.key": value})`."""
+    started = []
+
+    async def start(backend=program.ECHO, jid="chat.localhost", up=True, **settings):
+        settings = {key.replace("__", "."): value for key, value in settings.items()}
+        one = Server(directories("srv"), jid, backend, settings)
+        started.append(one)
+        return await one.up() if up else one.start()
+
+    yield start
+    failed = getattr(request.node, "failed", False)
+    for one in started:
+        if failed:
+            print(f"--- log of {one.jid}, the last lines\n{one.log()[-6000:]}\n{one.reports()}")
+        await one.close()
+
+
+@pytest_asyncio.fixture
+async def wires():
+    """Opens bare connections: `await wires(server)`."""
+    opened = []
+
+    async def connect(server, port=None, context=None):
+        one = Wire(server, port)
+        opened.append(one)
+        return await one.connect(context)
+
+    yield connect
+    for one in opened:
+        await one.close()
 
 
 @pytest_asyncio.fixture

@@ -16,6 +16,8 @@ BUILD = pathlib.Path(os.environ.get("SPECTRUM2_BUILD", ROOT / "build")).resolve(
 MAIN = BUILD / "spectrum/spectrum2"
 ECHO = BUILD / "backends/echo/spectrum2_echo_backend"
 IRC = BUILD / "backends/irc/spectrum2_irc_backend"
+# A network on which the users of one instance see and reach each other; see there.
+VILLAGE = f"/usr/bin/python3 {ROOT}/tests/peers/village.py --extended"
 # Does what message bodies tell it; see there.
 SCRIPTED = f"/usr/bin/python3 {ROOT}/tests/peers/backend.py"
 

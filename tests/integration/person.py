@@ -20,7 +20,8 @@ class Person:
         self.host = host
         self.user = name
         self.password = f"pass-{name}"
-        self.jid = f"{name}@localhost"
+        self.domain = getattr(host, "domain", "localhost")
+        self.jid = f"{name}@{self.domain}"
         self.full = f"{self.jid}/{resource}"
         self.resource = resource
         self.inbox = Inbox(self.full)
@@ -114,9 +115,6 @@ class Person:
 class RawUser(Person):
     """PLAIN, bind, then whatever the test writes. Nothing is answered or repaired."""
 
-    STREAM = ("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' "
-              "version='1.0'>")
-
     async def connect(self, initial_presence=True):
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.host.port, limit=1 << 24)
         self._feed = asyncio.create_task(self._read())
@@ -137,7 +135,8 @@ class RawUser(Person):
     def _open(self):
         self._parser = ET.XMLPullParser(("start", "end"))
         self._depth = 0
-        self.send(self.STREAM)
+        self.send("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+                  f"to='{self.domain}' version='1.0'>")
 
     async def _read(self):
         while piece := await self.reader.read(65536):

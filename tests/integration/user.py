@@ -18,7 +18,8 @@ class User(Person):
     async def connect(self, initial_presence=True):
         client = self.client = slixmpp.ClientXMPP(self.full, self.password, sasl_mech="PLAIN")
         client.loop = asyncio.get_running_loop()
-        client["feature_mechanisms"].unencrypted_plain = True
+        tls = getattr(self.host, "tls", False)
+        client["feature_mechanisms"].unencrypted_plain = not tls
         client.ssl_context.check_hostname = False
         client.ssl_context.verify_mode = ssl.CERT_NONE
         client.auto_authorize = client.auto_subscribe = None  # contact requests are the test's to answer
@@ -27,7 +28,7 @@ class User(Person):
         client.add_filter("in", self._received)
         started = asyncio.Event()
         client.add_event_handler("session_start", lambda _: started.set())
-        client.connect(("127.0.0.1", self.host.port), disable_starttls=True, force_starttls=False)
+        client.connect(("127.0.0.1", self.host.port), disable_starttls=not tls, force_starttls=tls)
         await asyncio.wait_for(started.wait(), LIMIT)
         self.full = client.boundjid.full
         if initial_presence:

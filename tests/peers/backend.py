@@ -537,4 +537,5 @@ def main():
     backend.run()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What clients send, apart from presence: IQs to their own account are answered here, as their own server would;
+ * everything else goes to the frontend (RFC 6120 section 10, RFC 6121 section 8). */
+#include <string.h>
+
+#include "spectrum/server/inside.h"
+
+#define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"
+
+void inbound_forward(struct server *server, struct arena *arena, const struct element *stanza)
+{
+	server->events->stanza(server->arg, arena, stanza);
+}
+
+/* Who answers: the account of who asks, unless he asked somebody else. */
+static const char *answerer(const struct session *session, const struct element *stanza)
+{
+	const char *to = element_get(stanza, "to");
+	return to ? to : session->account->jid;
+}
+
+struct writer *inbound_result(struct session *session, const struct element *iq)
+{
+	struct writer *writer =
+	    server_write(session->account->server, "iq", answerer(session, iq), session->full, "result");
+	xml_attr(writer, "id", element_get(iq, "id"));
+	return writer;
+}
+
+void inbound_result_empty(struct session *session, const struct element *iq)
+{
+	inbound_result(session, iq);
+	server_write_end(session);
+}
+
+void inbound_refuse(struct session *session, const struct element *stanza, enum s2_condition condition,
+                    const char *text)
+{
+	const char *type = element_get(stanza, "type");
+	if (text_equal(type, "error") || text_equal(type, "result"))
+		return;
+	struct writer *writer =
+	    server_write(session->account->server, stanza->name, answerer(session, stanza), session->full, "error");
+	xml_attr(writer, "id", element_get(stanza, "id"));
+	xml_error(writer, condition, text);
+	server_write_end(session);
+}
+
+/* ---- IQs to the own account ---- */
+
+static void done(struct session *session, struct arena *arena, const struct element *iq, const struct element *payload)
+{
+	inbound_result_empty(session, iq);
+}
+
+static const struct {
+	const char *type, *name, *ns;
+	void (*handler)(struct session *, struct arena *, const struct element *iq, const struct element *payload);
+} own_iqs[] = {
+    {"get", "query", NS_ROSTER, roster_iq_get},
+    {"set", "query", NS_ROSTER, roster_iq_set},
+    {"get", "ping", NS_PING, done},
+    {"set", "session", NS_SESSION, done}, /* means nothing any more */
+};
+
+static void to_own_account(struct session *session, struct arena *arena, const struct element *iq)
+{
+	const char *type = element_get(iq, "type");
+	const struct element *payload = element_child(iq, NULL, NULL);
+	for (size_t i = 0; i < sizeof own_iqs / sizeof *own_iqs; i++) {
+		if (text_equal(type, own_iqs[i].type) && element_is(payload, own_iqs[i].name, own_iqs[i].ns)) {
+			own_iqs[i].handler(session, arena, iq, payload);
+			return;
+		}
+	}
+	inbound_refuse(session, iq, S2_SERVICE_UNAVAILABLE, NULL);
+}
+
+/* RFC 6120 section 8.2.3. */
+static const char *iq_fault(const struct element *iq)
+{
+	const char *type = element_get(iq, "type");
+	const struct element *payload = element_child(iq, NULL, NULL);
+	bool request = text_equal(type, "get") || text_equal(type, "set");
+	if (!element_get(iq, "id"))
+		return "An IQ needs an id.";
+	if (!request && !text_equal(type, "result") && !text_equal(type, "error"))
+		return "An IQ is of type get, set, result or error.";
+	if (request && (!payload || element_next(payload, NULL, NULL)))
+		return "An IQ request has exactly one payload.";
+	return NULL;
+}
+
+/* To another client of the same user, as it is. */
+static void to_sibling(struct session *session, const char *resource, const struct element *stanza)
+{
+	struct server *server = session->account->server;
+	struct session *other = account_session(session->account, resource);
+	if (!other) {
+		inbound_refuse(session, stanza, S2_SERVICE_UNAVAILABLE, "This client of yours is not connected.");
+		return;
+	}
+	server_write_copy(server, stanza);
+	server_write_end(other);
+}
+
+static bool is_own(const struct session *session, const struct jid *to)
+{
+	return !strcmp(to->bare, session->account->jid);
+}
+
+void inbound_iq(struct session *session, struct arena *arena, const struct element *iq)
+{
+	struct server *server = session->account->server;
+	const char *to = element_get(iq, "to"), *fault = iq_fault(iq);
+	struct jid jid = {0};
+	if (fault)
+		inbound_refuse(session, iq, S2_BAD_REQUEST, fault);
+	else if (!to || (jid_parse(arena, to, &jid) && is_own(session, &jid) && !*jid.resource))
+		to_own_account(session, arena, iq);
+	else if (is_own(session, &jid))
+		to_sibling(session, jid.resource, iq);
+	else if (strcmp(jid.domain, server->jid) != 0)
+		inbound_refuse(session, iq, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
+	else
+		inbound_forward(server, arena, iq);
+}
+
+/* ---- Messages ---- */
+
+void inbound_message(struct session *session, struct arena *arena, const struct element *message)
+{
+	struct server *server = session->account->server;
+	const char *to = element_get(message, "to");
+	struct jid jid;
+	/* RFC 6121 section 8.1.1: without "to" it is for the own account. */
+	if (!to || (jid_parse(arena, to, &jid) && is_own(session, &jid)))
+		outbound_deliver(session->account, to && *jid.resource ? jid.resource : NULL, message);
+	else if (strcmp(jid.domain, server->jid) != 0)
+		inbound_refuse(session, message, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
+	else
+		inbound_forward(server, arena, message);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this folder share.
+ *
+ *	channel   the bytes of one connection
+ *	stream    one client on it: negotiation, log-in, errors
+ *	session   one client of a user after it was bound to a resource; outlives its stream for a while
+ *	account   one user with his sessions */
+#ifndef SPECTRUM_SERVER_INSIDE_H
+#define SPECTRUM_SERVER_INSIDE_H
+
+#include "lib/base/list.h"
+#include "lib/base/map.h"
+#include "lib/io/listener.h"
+#include "lib/xmpp/jid.h"
+#include "lib/xmpp/ns.h"
+#include "lib/xmpp/parser.h"
+#include "lib/xmpp/sasl_server.h"
+#include "lib/xmpp/stanza.h"
+#include "spectrum/server/attempts.h"
+#include "spectrum/server/channel.h"
+#include "spectrum/server/server.h"
+
+struct server {
+	struct upstream upstream;
+	struct loop *loop;
+	const struct config *config;
+	const struct upstream_events *events;
+	void *arg;
+	struct hub *hub;
+	const char *jid; /* the domain, prepared */
+	struct tls *tls;
+	bool tls_required;
+	struct listener *listener, *direct_listener;
+	struct map accounts;   /* by bare JID */
+	struct list strangers; /* streams that are not bound yet */
+	struct list bound;
+	unsigned stranger_count;
+	struct timer *tick; /* runs while there are strangers */
+	struct attempts *attempts;
+	bool started, stopping;
+	void (*stopped)(void *arg);
+	struct deferred stop_later;
+
+	struct writer own_writer; /* what this folder writes */
+	struct str own, framed;
+	/* The stanza that the frontend is writing. */
+	struct writer writer;
+	struct str scratch;
+	const char *out_name, *out_from, *out_to, *out_type;
+	struct account *out_account;
+	const char *out_resource; /* NULL: to the bare address */
+	bool open;
+	struct parser *reader; /* makes a tree of it where one is needed */
+	struct str returned;   /* stanzas that go back to the frontend */
+	struct deferred returning;
+	struct arena arena; /* for what is made on the way; reset at the end of a turn */
+	struct deferred cleaning;
+};
+
+/* ---- stream.c: one stream ---- */
+enum stream_state {
+	STREAM_HEADER,   /* waits for a stream header */
+	STREAM_OPEN,     /* features were sent, nobody is logged in */
+	STREAM_SECURING, /* TLS handshake */
+	STREAM_SASL,     /* an exchange is under way */
+	STREAM_LOGIN,    /* the network is asked */
+	STREAM_READY,    /* logged in; a resource is to be bound */
+	STREAM_BOUND,
+	STREAM_ENDED,
+};
+
+struct stream {
+	struct list node; /* of strangers or bound */
+	struct server *server;
+	struct channel *channel;
+	struct parser *parser;
+	struct session *session; /* once bound */
+	struct account *account; /* once logged in */
+	struct sasl_server *sasl;
+	struct proof *proof;
+	struct deferred ending;
+	uint64_t due; /* ms: of a stranger */
+	uint8_t state;
+	uint8_t failures; /* of log-ins */
+	bool header_sent;
+	bool farewell;     /* our end of the stream was sent */
+	bool counted;      /* among the strangers */
+	bool said_goodbye; /* the client has ended its stream: nobody comes back */
+	bool admin;        /* tries to log in as one */
+	char *jid;         /* bare, that is tried or logged in */
+};
+
+void stream_new(struct server *, struct channel *);
+/* Ends the stream: error (NULL: none), text (may be NULL), end tag; the connection closes when all is sent. */
+void stream_end(struct stream *, const char *condition, const char *text);
+/* All connections are dropped, without a word. */
+void stream_drop_all(struct server *);
+/* Sends what is buffered: before the process ends. */
+void stream_flush(struct stream *);
+/* A stream-level element (no stanza), to be closed with stream_close. */
+struct writer *stream_open(struct stream *, const char *name, const char *ns);
+void stream_close(struct stream *);
+/* A stanza, serialized as a child of a jabber:client stream. */
+void stream_send(struct stream *, const char *bytes, size_t len);
+void stream_move(struct stream *, enum stream_state);
+/* From now on the client has this time until it has to be logged in. */
+void stream_set_due(struct stream *);
+/* The account is known now: the next stream header, or bind. */
+void stream_logged_in(struct stream *);
+void stream_bound(struct stream *, struct session *);
+
+/* ---- auth.c: SASL ---- */
+bool auth_is_offered(const struct stream *);
+void auth_write_features(struct stream *, struct writer *);
+/* <auth/>, <response/>, <abort/> in the states that allow them; false if it is none of them. */
+bool auth_received(struct stream *, struct arena *, const struct element *);
+void auth_end(struct stream *);
+
+/* ---- session.c ---- */
+struct session {
+	struct list node; /* of the account */
+	struct account *account;
+	struct stream *stream; /* NULL: the connection is gone, the session may be resumed */
+	char *full;            /* user@domain/resource */
+	const char *resource;  /* within it */
+	char *presence;        /* the last available one, serialized; NULL: unavailable */
+	int8_t priority;
+	bool interested; /* has asked for the roster */
+	bool directed;   /* has sent presence to somebody, perhaps a room */
+};
+
+/* Binds; a session of the same resource has to go. */
+struct session *session_new(struct account *, struct stream *, const char *resource);
+/* The session is over: its presence becomes unavailable, and nothing can come back to it. */
+void session_end(struct session *);
+/* session_end, and its stream ends with this error. */
+void session_expel(struct session *, const char *condition, const char *text);
+/* Its connection is gone. */
+void session_lost(struct session *);
+/* A stanza for this client, serialized. */
+void session_send(struct session *, const char *bytes, size_t len);
+/* A stanza from it. */
+void session_received(struct session *, struct arena *, const struct element *);
+
+/* ---- account.c ---- */
+struct account {
+	struct server *server;
+	char *jid;
+	struct list sessions; /* newest first */
+	unsigned session_count;
+	unsigned logins; /* clients that are logged in and not bound */
+	bool admin;      /* of the configuration, not of the network */
+	bool held;       /* user_hold */
+	struct deferred expelling;
+	const char *expel_condition;
+	char *expel_text;
+};
+
+struct account *account_find(const struct server *, const char *jid);
+/* Known from now on, for one client more. */
+struct account *account_take(struct server *, const char *jid, bool admin);
+/* One client less that is not bound. May free it. */
+void account_leave(struct account *);
+/* Frees it if nobody is left. */
+void account_settle(struct account *);
+struct session *account_session(const struct account *, const char *resource);
+/* The network's side of the user; NULL for an admin. */
+struct user *account_user(const struct account *);
+/* To all sessions that have sent presence. */
+void account_broadcast(struct account *, const char *bytes, size_t len);
+
+/* ---- inbound.c: what clients send ---- */
+void inbound_iq(struct session *, struct arena *, const struct element *);
+void inbound_message(struct session *, struct arena *, const struct element *);
+/* Gives a stanza to the frontend. May end the session. */
+void inbound_forward(struct server *, struct arena *, const struct element *);
+/* An answer to an IQ of the session's  stream; then server_write_end. */
+struct writer *inbound_result(struct session *, const struct element *iq);
+void inbound_result_empty(struct session *, const struct element *iq);
+void inbound_refuse(struct session *, const struct element *stanza, enum s2_condition, const char *text);
+
+/* ---- presence.c ---- */
+void presence_from(struct session *, struct arena *, const struct element *);
+/* The session is gone. */
+void presence_lost(struct session *);
+
+/* ---- outbound.c: what the frontend writes ---- */
+struct writer *outbound_open(struct upstream *, const char *name, enum upstream_care, const char *from, const char *to,
+                             const char *type);
+void outbound_close(struct upstream *);
+/* A message to one of the user's clients, or (NULL) to all of them as the rules have it. */
+void outbound_deliver(struct account *, const char *resource, const struct element *message);
+/* Gives a stanza to the frontend when the stack is unwound: error of `type` to a stanza that could not be delivered. */
+void outbound_bounce(struct server *, const struct element *stanza, enum s2_condition);
+void outbound_fini(struct server *);
+
+/* ---- roster.c ---- */
+void roster_iq_get(struct session *, struct arena *, const struct element *iq, const struct element *query);
+void roster_iq_set(struct session *, struct arena *, const struct element *iq, const struct element *query);
+/* A stanza about the subscription to the contact of this node, for the frontend; what becomes of it is pushed. */
+void roster_subscription(struct session *, struct arena *, const struct element *presence, const char *node);
+/* Questions of contacts that are not answered yet, to a client that has come. */
+void roster_remind(struct session *);
+
+/* ---- server.c ---- */
+/* A stanza to one session, open for attributes and children. */
+struct writer *server_write(struct server *, const char *name, const char *from, const char *to, const char *type);
+/* The same with a whole stanza. */
+void server_write_copy(struct server *, const struct element *);
+/* Sends it there. */
+void server_write_end(struct session *);
+/* Or keeps it: borrowed until the next stanza is written. */
+const struct str *server_write_take(struct server *);
+struct arena *server_arena(struct server *);
+
+#endif

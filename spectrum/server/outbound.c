@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the frontend writes, and where it goes: to the client that is named, or to those that a bare address stands for
+ * (RFC 6121 section 8.5). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "spectrum/server/inside.h"
+
+#define LOG_AREA "outbound"
+
+/* ---- Back to the frontend ---- */
+
+static void on_returned(void *arg, struct arena *arena, const struct element *stanza)
+{
+	struct server *server = arg;
+	inbound_forward(server, arena, stanza);
+}
+
+static const struct parser_events returned_events = {.stanza = on_returned};
+
+static const char reader_header[] = "<stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAMS "'>";
+
+static void return_now(void *arg)
+{
+	struct server *server = arg;
+	struct str bytes = server->returned;
+	struct parser *parser =
+	    parser_new(&(struct parser_limits){.stanza_bytes = 8u << 20, .children = 65536}, &returned_events, server);
+	server->returned = (struct str){0};
+	parser_feed(parser, reader_header, sizeof reader_header - 1);
+	parser_feed(parser, str_text(&bytes), bytes.len);
+	parser_free(&parser);
+	str_fini(&bytes);
+}
+
+void outbound_bounce(struct server *server, const struct element *stanza, enum s2_condition condition)
+{
+	const char *type = element_get(stanza, "type");
+	struct writer writer;
+	if (text_equal(type, "error") || text_equal(type, "result"))
+		return;
+	writer_init(&writer, &server->returned, NS_CLIENT);
+	xml_open(&writer, stanza->name, NULL);
+	xml_attr(&writer, "from", element_get(stanza, "to"));
+	xml_attr(&writer, "to", element_get(stanza, "from"));
+	xml_attr(&writer, "id", element_get(stanza, "id"));
+	xml_attr(&writer, "type", "error");
+	xml_error(&writer, condition, NULL);
+	xml_close(&writer);
+	writer_end(&writer);
+	loop_defer(server->loop, &server->returning, return_now, server);
+}
+
+/* ---- Messages ---- */
+
+enum message_kind { KIND_CHAT, KIND_HEADLINE, KIND_GROUPCHAT, KIND_ERROR };
+
+static enum message_kind kind_of(const struct element *message)
+{
+	const char *type = element_get(message, "type");
+	if (text_equal(type, "groupchat"))
+		return KIND_GROUPCHAT;
+	if (text_equal(type, "headline"))
+		return KIND_HEADLINE;
+	return text_equal(type, "error") ? KIND_ERROR : KIND_CHAT;
+}
+
+/* To the clients with the highest priority, if any wants messages at all (RFC 6121 section 8.5.2.1.1). */
+static bool to_best(struct account *account, const char *bytes, size_t len)
+{
+	int best = -1;
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (session->presence && session->priority > best)
+			best = session->priority;
+	}
+	LIST_EACH (&account->sessions, again) {
+		struct session *session = LIST_ITEM(again, struct session, node);
+		if (best >= 0 && session->presence && session->priority == best)
+			session_send(session, bytes, len);
+	}
+	return best >= 0;
+}
+
+static void to_all(struct account *account, const char *bytes, size_t len)
+{
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (session->presence && session->priority >= 0)
+			session_send(session, bytes, len);
+	}
+}
+
+static void deliver_bytes(struct account *account, const char *resource, const struct element *message,
+                          const char *bytes, size_t len)
+{
+	struct session *session = resource ? account_session(account, resource) : NULL;
+	enum message_kind kind = kind_of(message);
+	if (session)
+		session_send(session, bytes, len);
+	else if (kind == KIND_CHAT && !to_best(account, bytes, len))
+		outbound_bounce(account->server, message, S2_SERVICE_UNAVAILABLE);
+	else if (kind == KIND_HEADLINE && !resource)
+		to_all(account, bytes, len);
+	else if (kind == KIND_GROUPCHAT)
+		outbound_bounce(account->server, message, S2_RECIPIENT_UNAVAILABLE);
+}
+
+void outbound_deliver(struct account *account, const char *resource, const struct element *message)
+{
+	struct server *server = account->server;
+	server_write_copy(server, message);
+	const struct str *bytes = server_write_take(server);
+	deliver_bytes(account, resource, message, bytes->data, bytes->len);
+}
+
+static void on_own_message(void *arg, struct arena *arena, const struct element *message)
+{
+	struct server *server = arg;
+	deliver_bytes(server->out_account, server->out_resource, message, server->scratch.data, server->scratch.len);
+}
+
+static const struct parser_events reader_events = {.stanza = on_own_message};
+
+/* Rules for messages look at what is in them. */
+static void deliver_message(struct server *server)
+{
+	if (!server->reader) {
+		server->reader = parser_new(&(struct parser_limits){.stanza_bytes = 8u << 20, .children = 65536},
+		                            &reader_events, server);
+		parser_feed(server->reader, reader_header, sizeof reader_header - 1);
+	}
+	if (parser_feed(server->reader, server->scratch.data, server->scratch.len) != PARSER_OK) {
+		log_error("a message of our own could not be read to=%s", log_quote(server->out_to));
+		parser_free(&server->reader);
+	}
+}
+
+/* ---- The upstream's verbs ---- */
+
+static struct server *server_of(struct upstream *upstream)
+{
+	return LIST_ITEM(upstream, struct server, upstream);
+}
+
+struct writer *outbound_open(struct upstream *upstream, const char *name, enum upstream_care care, const char *from,
+                             const char *to, const char *type)
+{
+	struct server *server = server_of(upstream);
+	struct writer *writer = &server->writer;
+	assert(!server->open);
+	server->open = true;
+	server->out_name = name;
+	server->out_from = from;
+	server->out_to = to;
+	server->out_type = type;
+	str_clear(&server->scratch, 65536);
+	writer_init(writer, &server->scratch, NS_CLIENT);
+	xml_open(writer, name, NULL);
+	xml_attr(writer, "from", from);
+	xml_attr(writer, "to", to);
+	xml_attr(writer, "type", type);
+	return writer;
+}
+
+/* Presence that is about the user's account or his contacts: to those of his clients that are there. */
+static void deliver_presence(struct server *server, struct account *account, struct session *session)
+{
+	const char *type = server->out_type;
+	const char *bytes = server->scratch.data;
+	if (text_equal(type, "probe"))
+		return;
+	if (session)
+		session_send(session, bytes, server->scratch.len);
+	else if (!server->out_resource)
+		account_broadcast(account, bytes, server->scratch.len);
+}
+
+static void deliver_iq(struct server *server, struct session *session)
+{
+	if (session)
+		session_send(session, server->scratch.data, server->scratch.len);
+}
+
+void outbound_close(struct upstream *upstream)
+{
+	struct server *server = server_of(upstream);
+	xml_close(&server->writer);
+	writer_end(&server->writer);
+	server->open = false;
+	const char *to = server->out_to ? server->out_to : "", *slash = strchr(to, '/');
+	char bare[2 * JID_PART_BYTES + 2];
+	size_t len = slash ? (size_t)(slash - to) : strlen(to);
+	if (len >= sizeof bare)
+		return;
+	memcpy(bare, to, len);
+	bare[len] = '\0';
+	struct account *account = account_find(server, bare);
+	if (!account)
+		return;
+	server->out_account = account;
+	server->out_resource = slash ? slash + 1 : NULL;
+	struct session *session = slash ? account_session(account, slash + 1) : NULL;
+	if (!strcmp(server->out_name, "message"))
+		deliver_message(server);
+	else if (!strcmp(server->out_name, "presence"))
+		deliver_presence(server, account, session);
+	else
+		deliver_iq(server, session);
+}
+
+void outbound_fini(struct server *server)
+{
+	loop_defer_cancel(&server->returning);
+	parser_free(&server->reader);
+	str_fini(&server->returned);
+	str_fini(&server->scratch);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Server mode: the XMPP server that clients log in to, as the frontend's upstream. It does for its users what their own
+ * server does in gateway mode (RFC 6120, RFC 6121): streams, log-in with the network's password, presence of several
+ * clients, the roster, delivery. inside.h is what the files of this folder share. */
+#ifndef SPECTRUM_SERVER_SERVER_H
+#define SPECTRUM_SERVER_SERVER_H
+
+#include "lib/config/config.h"
+#include "lib/io/loop.h"
+#include "spectrum/hub/hub.h"
+#include "spectrum/upstream/upstream.h"
+
+struct server;
+
+/* NULL with *error (owned by the caller) if certificate or ports can't be used. The config must outlive it. */
+struct upstream *server_new(struct loop *, const struct config *, const struct upstream_events *, void *arg,
+                            char **error);
+/* Before upstream_start. The hub must outlive the streams. */
+void server_attach(struct upstream *, struct hub *);
+/* Reads the certificate again; those who are connected notice nothing. */
+void server_reload(struct upstream *);
+
+/* Out of the hub (hub_events). */
+void server_logged_out(struct upstream *, const char *jid, const char *text, const enum s2_connection_error *);
+/* A contact is to come into the roster, or asks to be let in (BUDDY_REQUEST); its item has changed; it has to go. */
+void server_contact_new(struct upstream *, struct user *, const struct buddy *);
+void server_contact_changed(struct upstream *, struct user *, const struct buddy *);
+void server_contact_removed(struct upstream *, struct user *, const struct buddy *);
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One stream of a client (RFC 6120): header, features, TLS, log-in, binding, and its end with or without an error.
+ * Nothing that a client sends before it has logged in counts but STARTTLS and SASL. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/random.h"
+#include "spectrum/server/inside.h"
+
+#define LOG_AREA "stream"
+#define STRANGER_BYTES (10u << 10) /* of one element before the log-in */
+#define STRANGER_DEPTH 8
+#define UNSENT_MOST (8u << 20) /* of one who does not read */
+#define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
+#define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"
+#define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"
+#define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing" /* RFC 7395 */
+#define NS_ROSTER_VER "urn:xmpp:features:rosterver"
+
+static const char *const state_names[] = {"header", "open", "securing", "sasl", "login", "ready", "bound", "ended"};
+
+void stream_move(struct stream *stream, enum stream_state state)
+{
+	log_debug("state peer=%s from=%s to=%s", stream->channel ? channel_peer(stream->channel) : "",
+	          state_names[stream->state], state_names[state]);
+	stream->state = (uint8_t)state;
+}
+
+void stream_set_due(struct stream *stream)
+{
+	const struct server *server = stream->server;
+	stream->due =
+	    loop_now(server->loop) + (uint64_t)config_number(server->config, "service.connect_timeout") * 1000;
+}
+
+/* ---- Writing ---- */
+
+struct writer *stream_open(struct stream *stream, const char *name, const char *ns)
+{
+	struct server *server = stream->server;
+	struct writer *writer = &server->own_writer;
+	bool prefixed = strchr(name, ':');
+	str_clear(&server->own, 65536);
+	writer_init(writer, &server->own, stream->channel && stream->channel->framed ? "" : NS_CLIENT);
+	xml_open(writer, name, ns);
+	if (prefixed && stream->channel && stream->channel->framed)
+		xml_attr(writer, "xmlns:stream", NS_STREAMS);
+	return writer;
+}
+
+void stream_close(struct stream *stream)
+{
+	struct server *server = stream->server;
+	xml_close(&server->own_writer);
+	writer_end(&server->own_writer);
+	if (stream->channel && !stream->farewell)
+		channel_send(stream->channel, server->own.data, server->own.len);
+}
+
+static void send_header(struct stream *stream)
+{
+	struct server *server = stream->server;
+	char id[25];
+	if (stream->header_sent)
+		return;
+	stream->header_sent = true;
+	random_id(id, sizeof id - 1);
+	if (stream->channel->framed) {
+		struct writer *writer = stream_open(stream, "open", NS_FRAMING);
+		xml_attr(writer, "from", server->jid);
+		xml_attr(writer, "id", id);
+		xml_attr(writer, "version", "1.0");
+		xml_attr(writer, "xml:lang", "en");
+		stream_close(stream);
+		return;
+	}
+	struct str header = {0};
+	str_addf(&header,
+	         "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAMS
+	         "' from='%s' id='%s' version='1.0' xml:lang='en'>",
+	         server->jid, id);
+	channel_send(stream->channel, header.data, header.len);
+	str_fini(&header);
+}
+
+/* ---- The end ---- */
+
+/* When the stack is unwound. */
+static void stream_free(struct stream *stream)
+{
+	struct server *server = stream->server;
+	loop_defer_cancel(&stream->ending);
+	if (stream->session)
+		session_lost(stream->session);
+	auth_end(stream);
+	if (stream->account)
+		account_leave(stream->account);
+	if (stream->counted)
+		server->stranger_count--;
+	list_remove(&stream->node);
+	parser_free(&stream->parser);
+	if (stream->farewell)
+		channel_finish(&stream->channel);
+	else
+		channel_free(&stream->channel);
+	free(stream->jid);
+	free(stream);
+}
+
+static void end_now(void *arg)
+{
+	stream_free(arg);
+}
+
+static void end_later(struct stream *stream)
+{
+	parser_stop(stream->parser);
+	loop_defer(stream->server->loop, &stream->ending, end_now, stream);
+}
+
+void stream_send(struct stream *stream, const char *bytes, size_t len)
+{
+	if (stream->farewell || stream->ending.queued)
+		return;
+	if (!stream->channel->framed) {
+		channel_send(stream->channel, bytes, len);
+		if (channel_unsent(stream->channel) > UNSENT_MOST)
+			end_later(stream); /* no farewell: nobody reads it */
+		return;
+	}
+	/* Alone in its message it has to name its namespace. */
+	struct str *own = &stream->server->framed;
+	size_t name = strcspn(bytes, " />");
+	own->len = 0;
+	str_add(own, bytes, name);
+	if (strncmp(bytes + name, " xmlns=", 7) != 0)
+		str_adds(own, " xmlns='" NS_CLIENT "'");
+	str_add(own, bytes + name, len - name);
+	channel_send(stream->channel, own->data, own->len);
+}
+
+static void send_error(struct stream *stream, const char *condition, const char *text)
+{
+	send_header(stream);
+	struct writer *writer = stream_open(stream, "stream:error", NULL);
+	xml_empty(writer, condition, NS_STREAM_ERRORS);
+	xml_leaf(writer, "text", NS_STREAM_ERRORS, text);
+	stream_close(stream);
+}
+
+void stream_end(struct stream *stream, const char *condition, const char *text)
+{
+	if (stream->ending.queued || stream->farewell)
+		return;
+	if (condition) {
+		log_info("stream ended peer=%s user=%s condition=%s text=%s", channel_peer(stream->channel),
+		         stream->jid ? stream->jid : "", condition, log_quote(text));
+		send_error(stream, condition, text);
+	}
+	if (stream->channel->framed) {
+		stream_open(stream, "close", NS_FRAMING);
+		stream_close(stream);
+	} else if (stream->header_sent) {
+		channel_send(stream->channel, "</stream:stream>", 16);
+	}
+	stream->farewell = true;
+	end_later(stream);
+}
+
+void stream_drop_all(struct server *server)
+{
+	struct list *const lists[] = {&server->bound, &server->strangers};
+	for (size_t i = 0; i < 2; i++) {
+		LIST_EACH (lists[i], node)
+			stream_free(LIST_ITEM(node, struct stream, node));
+	}
+}
+
+void stream_flush(struct stream *stream)
+{
+	if (stream->channel)
+		channel_flush(stream->channel);
+}
+
+/* ---- Features ---- */
+
+static void write_limits(struct writer *writer)
+{
+	xml_open(writer, "limits", "urn:xmpp:stream-limits:0"); /* XEP-0478 */
+	xml_leaf(writer, "max-bytes", NULL, "262144");
+	xml_close(writer);
+}
+
+static void send_features(struct stream *stream)
+{
+	struct server *server = stream->server;
+	bool secure = channel_is_secure(stream->channel);
+	struct writer *writer = stream_open(stream, "stream:features", NULL);
+	if (stream->account) {
+		xml_empty(writer, "bind", NS_BIND);
+		xml_open(writer, "session", NS_SESSION);
+		xml_empty(writer, "optional", NULL);
+		xml_close(writer);
+		xml_empty(writer, "ver", NS_ROSTER_VER);
+	} else {
+		if (!secure && server->tls && !stream->channel->framed) {
+			xml_open(writer, "starttls", NS_TLS);
+			if (server->tls_required)
+				xml_empty(writer, "required", NULL);
+			xml_close(writer);
+		}
+		auth_write_features(stream, writer);
+	}
+	write_limits(writer);
+	stream_close(stream);
+	stream_move(stream, stream->account ? STREAM_READY : STREAM_OPEN);
+}
+
+/* ---- The header ---- */
+
+static bool is_our_domain(struct stream *stream, const char *domain)
+{
+	const char *prepared = domain ? jid_prepare_domain(server_arena(stream->server), domain) : NULL;
+	return prepared && !strcmp(prepared, stream->server->jid);
+}
+
+/* NULL, or why not. */
+static const char *header_fault(struct stream *stream, const struct element *header, const char **text)
+{
+	const char *version = element_get(header, "version"), *from = element_get(header, "from");
+	struct jid jid;
+	*text = NULL;
+	if (!stream->channel->framed && !text_equal(element_get(header, "xmlns"), NS_CLIENT)) {
+		*text = "Streams of clients are in the namespace jabber:client.";
+		return "invalid-namespace";
+	}
+	if (!is_our_domain(stream, element_get(header, "to"))) {
+		*text = "The attribute \"to\" of a stream has to be the domain that this server serves.";
+		return "host-unknown";
+	}
+	if (!version || atoi(version) < 1) {
+		*text = "This server speaks XMPP 1.0.";
+		return "unsupported-version";
+	}
+	if (from && stream->account &&
+	    (!jid_parse(server_arena(stream->server), from, &jid) || strcmp(jid.bare, stream->jid) != 0))
+		return "invalid-from";
+	return NULL;
+}
+
+static void on_header(void *arg, const struct element *header)
+{
+	struct stream *stream = arg;
+	const char *text, *fault = header_fault(stream, header, &text);
+	if (fault) {
+		stream_end(stream, fault, text);
+		return;
+	}
+	send_header(stream);
+	send_features(stream);
+}
+
+/* ---- Before the log-in ---- */
+
+static void stream_restart(struct stream *stream)
+{
+	parser_restart(stream->parser);
+	stream->header_sent = false;
+	stream_move(stream, STREAM_HEADER);
+}
+
+static void start_tls(struct stream *stream)
+{
+	if (channel_is_secure(stream->channel) || stream->channel->framed || !stream->server->tls) {
+		stream_open(stream, "failure", NS_TLS);
+		stream_close(stream);
+		stream_end(stream, NULL, NULL);
+		return;
+	}
+	stream_open(stream, "proceed", NS_TLS);
+	stream_close(stream);
+	stream_restart(stream); /* drops what was sent ahead of the handshake */
+	stream_move(stream, STREAM_SECURING);
+	channel_secure(stream->channel, stream->server->tls);
+}
+
+static bool is_stanza(const struct element *element)
+{
+	return element_is(element, "message", NS_CLIENT) || element_is(element, "presence", NS_CLIENT) ||
+	       element_is(element, "iq", NS_CLIENT);
+}
+
+static void stranger_received(struct stream *stream, struct arena *arena, const struct element *element)
+{
+	if (stream->state == STREAM_OPEN && element_is(element, "starttls", NS_TLS))
+		start_tls(stream);
+	else if (!auth_received(stream, arena, element))
+		stream_end(stream, "not-authorized", "Log in first.");
+}
+
+void stream_logged_in(struct stream *stream)
+{
+	parser_set_limits(stream->parser, NULL);
+	stream_restart(stream);
+	stream_set_due(stream);
+}
+
+/* ---- Binding ---- */
+
+void stream_bound(struct stream *stream, struct session *session)
+{
+	stream->session = session;
+	if (stream->counted)
+		stream->server->stranger_count--;
+	stream->counted = false;
+	list_remove(&stream->node);
+	list_append(&stream->server->bound, &stream->node);
+	stream_move(stream, STREAM_BOUND);
+}
+
+static void refuse_bind(struct stream *stream, const struct element *iq, enum s2_condition condition, const char *text)
+{
+	struct writer *writer = stream_open(stream, "iq", NS_CLIENT);
+	xml_attr(writer, "type", "error");
+	xml_attr(writer, "id", element_get(iq, "id"));
+	xml_error(writer, condition, text);
+	stream_close(stream);
+}
+
+static void bind_resource(struct stream *stream, struct arena *arena, const struct element *iq,
+                          const struct element *payload)
+{
+	const char *wanted = text_or_null(element_child_text(arena, payload, "resource", NULL));
+	const char *resource = wanted ? jid_prepare_resource(arena, wanted) : NULL;
+	char made[17];
+	if (wanted && !resource) {
+		refuse_bind(stream, iq, S2_BAD_REQUEST, "This is no resource.");
+		return;
+	}
+	if (!wanted) {
+		random_id(made, sizeof made - 1);
+		resource = made;
+	}
+	struct session *session = session_new(stream->account, stream, resource);
+	if (!session) {
+		refuse_bind(stream, iq, S2_RESOURCE_CONSTRAINT, "Too many clients of yours are connected.");
+		return;
+	}
+	account_leave(stream->account);
+	stream->account = NULL;
+	stream_bound(stream, session);
+	struct writer *writer = stream_open(stream, "iq", NS_CLIENT);
+	xml_attr(writer, "type", "result");
+	xml_attr(writer, "id", element_get(iq, "id"));
+	xml_open(writer, "bind", NS_BIND);
+	xml_leaf(writer, "jid", NULL, session->full);
+	xml_close(writer);
+	stream_close(stream);
+}
+
+static void ready_received(struct stream *stream, struct arena *arena, const struct element *element)
+{
+	const struct element *payload = element_child(element, "bind", NS_BIND);
+	if (element_is(element, "iq", NS_CLIENT) && payload && text_equal(element_get(element, "type"), "set"))
+		bind_resource(stream, arena, element, payload);
+	else
+		stream_end(stream, "not-authorized", "Bind a resource first.");
+}
+
+/* ---- Input ---- */
+
+static void on_stanza(void *arg, struct arena *arena, const struct element *element)
+{
+	struct stream *stream = arg;
+	if (stream->state == STREAM_BOUND && is_stanza(element))
+		session_received(stream->session, arena, element);
+	else if (stream->state == STREAM_BOUND && element_is(element, "error", NS_STREAMS))
+		stream_end(stream, NULL, NULL);
+	else if (stream->state == STREAM_BOUND)
+		stream_end(stream, "unsupported-stanza-type", "This element has no place here.");
+	else if (stream->state == STREAM_READY)
+		ready_received(stream, arena, element);
+	else
+		stranger_received(stream, arena, element);
+}
+
+static void on_end(void *arg)
+{
+	struct stream *stream = arg;
+	stream->said_goodbye = true;
+	stream_end(stream, NULL, NULL);
+}
+
+static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
+
+static void on_input(void *arg, const char *bytes, size_t len)
+{
+	struct stream *stream = arg;
+	if (stream->ending.queued)
+		return;
+	enum parser_error error = parser_feed(stream->parser, bytes, len);
+	if (error != PARSER_OK)
+		stream_end(stream, parser_error_name(error), NULL);
+}
+
+static void on_secured(void *arg)
+{
+	struct stream *stream = arg;
+	if (stream->state == STREAM_SECURING)
+		stream_move(stream, STREAM_HEADER);
+}
+
+static void on_drained(void *arg)
+{
+}
+
+static void on_closed(void *arg, const char *reason)
+{
+	struct stream *stream = arg;
+	log_debug("connection ended peer=%s user=%s reason=%s", channel_peer(stream->channel),
+	          stream->jid ? stream->jid : "", log_quote(reason));
+	stream->farewell = false;
+	stream_free(stream);
+}
+
+static const struct channel_events channel_table = {
+    .input = on_input, .secured = on_secured, .drained = on_drained, .closed = on_closed};
+
+void stream_new(struct server *server, struct channel *channel)
+{
+	struct stream *stream = mem_new(sizeof *stream);
+	stream->server = server;
+	stream->channel = channel;
+	channel->events = &channel_table;
+	channel->arg = stream;
+	stream->parser = parser_new(&(struct parser_limits){.stanza_bytes = STRANGER_BYTES, .depth = STRANGER_DEPTH},
+	                            &parser_table, stream);
+	stream_set_due(stream);
+	stream->counted = true;
+	server->stranger_count++;
+	list_append(&server->strangers, &stream->node);
+}
