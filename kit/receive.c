@@ -218,6 +218,12 @@ static void leave_room(struct s2_user *user, const struct wire_frame *frame)
 		kit.backend->leave_room(user, frame->room.name);
 }
 
+static void slot(struct s2_user *user, const struct wire_frame *frame)
+{
+	if (kit.slot_arrived)
+		kit.slot_arrived(user, &frame->slot);
+}
+
 /* Whom a handler is for. */
 enum audience {
 	FOR_USER,   /* not called if he is not logged in */
@@ -245,6 +251,7 @@ static const struct {
     [WIRE_ATTENTION] = {attention, FOR_ANYONE},
     [WIRE_EXIT] = {leave_process, FOR_ANYONE},
     [WIRE_ANNOTATION] = {annotation, FOR_ANYONE},
+    [WIRE_SLOT] = {slot, FOR_USER},
 };
 
 void kit_receive(const struct wire_frame *frame)

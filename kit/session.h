@@ -66,28 +66,28 @@ struct s2_session_events {
 
 /* Strings are copied. 0 and NULL mean the default that is named here. */
 struct s2_session_options {
-	const char *host;         /* required: a name or an address literal */
-	uint16_t port;            /* required, but for `service` */
-	const struct conn_service *service; /* with `port` 0: DNS tells the hosts of the domain `host`. Its own `domain` does
-	                                       not count; it must live as long as the session */
-	const char *source;       /* local address to bind to */
-	bool tls;                 /* from the first byte on; STARTTLS needs s2_session_start_tls instead */
-	bool insecure;            /* do not check the server's certificate */
-	const char *ca_file;      /* PEM; the system's */
-	const char *tls_name;     /* the name that the certificate must have; `host` */
-	const char *alpn;         /* the protocol that is asked for (RFC 7301), a literal; none */
-	uint64_t connect_ms;      /* for resolving and connecting, then as much for TLS; 30 s */
-	uint64_t login_ms;        /* from `opened` to s2_session_online; 60 s */
-	uint64_t keepalive_ms;    /* silence before `keepalive`; 120 s */
-	uint64_t answer_ms;       /* further silence before "no answer"; 60 s */
-	uint64_t retry_ms;        /* first pause, spread by +-25 % and doubled each time; 1.5 s */
-	uint64_t retry_cap_ms;    /* longest pause; 10 min */
-	uint64_t stable_ms;       /* being online for so long makes earlier failures forgotten; 60 s */
-	unsigned attempts;        /* failures in a row after which a failure becomes fatal; 0 = never */
-	unsigned burst;           /* pieces that go at once; 1, if interval_ms is given */
-	uint64_t interval_ms;     /* then one each so many ms; 0 = not throttled */
-	size_t queue_limit;       /* pieces that may wait; 1000 */
-	size_t queue_bytes_limit; /* 1 MiB */
+	const char *host;                   /* required: a name or an address literal */
+	uint16_t port;                      /* required, but for `service` */
+	const struct conn_service *service; /* with `port` 0: DNS tells the hosts of the domain `host`. Its own `domain`
+	                                       does not count; it must live as long as the session */
+	const char *source;                 /* local address to bind to */
+	bool tls;                           /* from the first byte on; STARTTLS needs s2_session_start_tls instead */
+	bool insecure;                      /* do not check the server's certificate */
+	const char *ca_file;                /* PEM; the system's */
+	const char *tls_name;               /* the name that the certificate must have; `host` */
+	const char *alpn;                   /* the protocol that is asked for (RFC 7301), a literal; none */
+	uint64_t connect_ms;                /* for resolving and connecting, then as much for TLS; 30 s */
+	uint64_t login_ms;                  /* from `opened` to s2_session_online; 60 s */
+	uint64_t keepalive_ms;              /* silence before `keepalive`; 120 s */
+	uint64_t answer_ms;                 /* further silence before "no answer"; 60 s */
+	uint64_t retry_ms;                  /* first pause, spread by +-25 % and doubled each time; 1.5 s */
+	uint64_t retry_cap_ms;              /* longest pause; 10 min */
+	uint64_t stable_ms;                 /* being online for so long makes earlier failures forgotten; 60 s */
+	unsigned attempts;                  /* failures in a row after which a failure becomes fatal; 0 = never */
+	unsigned burst;                     /* pieces that go at once; 1, if interval_ms is given */
+	uint64_t interval_ms;               /* then one each so many ms; 0 = not throttled */
+	size_t queue_limit;                 /* pieces that may wait; 1000 */
+	size_t queue_bytes_limit;           /* 1 MiB */
 };
 
 /* Idle until s2_session_start. `events` must live as long as the session. */

@@ -15,6 +15,9 @@ struct kit {
 	struct map users; /* struct s2_user by bare JID */
 	bool extended;    /* the main process understands our extensions */
 	bool ending;      /* kit_end was called: no frame is handled any more */
+	/* kit/upload, where it is linked; NULL else. */
+	void (*slot_arrived)(struct s2_user *, const struct s2_slot *);
+	void (*user_gone)(struct s2_user *);
 };
 extern struct kit kit;
 

@@ -40,6 +40,8 @@ void kit_user_free(struct s2_user *user)
 	while (!list_empty(&user->pending))
 		kit_pending_end(user, LIST_ITEM(user->pending.next, struct pending, node), S2_RECIPIENT_UNAVAILABLE,
 		                "The session with the network ended before the message was confirmed.", NULL);
+	if (kit.user_gone)
+		kit.user_gone(user);
 	map_remove(&kit.users, user->jid);
 	/* He lives on his own arena. */
 	struct arena arena = user->arena;

@@ -109,6 +109,11 @@ void s2_message_result(struct s2_user *, const char *id, const char *peer, enum 
 void s2_message_done(struct s2_user *, const char *id, const char *peer, const char *network_id);
 /* Somebody, or the user in another client, says something about an earlier message. */
 void s2_annotation(struct s2_user *, const struct s2_annotation *);
+/* Puts a copy of the file onto the upload service of the user's server (XEP-0363), else into service.web_directory.
+ * `done` is called once, later, while the user is still there: with the attachment for a message, or NULL and why not, for
+ * people. The backend has to be linked with upload_dep. */
+void s2_upload(struct s2_user *, const struct s2_file *,
+               void (*done)(struct s2_user *, void *arg, const struct s2_attachment *, const char *error), void *arg);
 /* The network confirmed delivery (XEP-0184). `id`: the stanza's, or the network's. */
 void s2_message_received(struct s2_user *, const char *peer, const char *id);
 void s2_typing(struct s2_user *, const char *peer, enum s2_typing);

@@ -237,6 +237,16 @@ struct s2_card {
 	size_t photo_bytes;
 };
 
+/* A file that is to be put where the user's clients can fetch it. */
+struct s2_file {
+	const char *name; /* for people; never used as a path */
+	const char *mime_type;
+	const char *description;
+	const void *data;
+	size_t bytes;
+	uint32_t width, height;
+};
+
 struct s2_setting {
 	const char *key;
 	const char *value;
@@ -282,6 +292,18 @@ struct s2_request {
 	const struct s2_field *fields; /* none: it is only shown, what comes next comes by itself */
 	size_t field_count;
 	unsigned seconds; /* how long an answer is of use; 0: the main process decides */
+};
+
+/* XEP-0363: where one file may be put. Asked for with id, name, mime_type and bytes; answered with id and the rest. */
+struct s2_slot {
+	const char *id;
+	const char *name, *mime_type;
+	uint64_t bytes;
+	const char *put, *get;              /* URLs */
+	const struct s2_setting *headers; /* of the PUT request */
+	size_t header_count;
+	enum s2_condition condition; /* not S2_DONE: there is none, and `text` says why */
+	const char *text;
 };
 
 struct s2_login {

@@ -29,6 +29,7 @@ union wire_message {
 	Pbnetwork__RoomError room_error;
 	Pbnetwork__Annotation annotation;
 	Pbnetwork__RoomInfo room_info;
+	Pbnetwork__Slot slot;
 };
 
 struct wire_decoder {
@@ -50,14 +51,46 @@ typedef void wire_encode_function(struct wire_encoder *, const struct wire_frame
  */
 const char *wire_clean(struct arena *, const char *text);
 
-wire_decode_function wire_decode_connected, wire_decode_disconnected, wire_decode_login, wire_decode_logout,
-    wire_decode_buddy, wire_decode_buddies, wire_decode_conversation, wire_decode_room, wire_decode_room_list,
-    wire_decode_participant, wire_decode_card, wire_decode_status, wire_decode_stats, wire_decode_config,
-    wire_decode_result, wire_decode_room_error, wire_decode_annotation, wire_decode_room_info;
-wire_encode_function wire_encode_connected, wire_encode_disconnected, wire_encode_login, wire_encode_logout,
-    wire_encode_buddy, wire_encode_buddy_name, wire_encode_buddies, wire_encode_conversation, wire_encode_ack,
-    wire_encode_room, wire_encode_room_list, wire_encode_participant, wire_encode_card, wire_encode_status,
-    wire_encode_stats, wire_encode_config, wire_encode_version, wire_encode_result, wire_encode_room_error,
-    wire_encode_annotation, wire_encode_room_info;
+wire_decode_function wire_decode_connected;
+wire_decode_function wire_decode_disconnected;
+wire_decode_function wire_decode_login;
+wire_decode_function wire_decode_logout;
+wire_decode_function wire_decode_buddy;
+wire_decode_function wire_decode_buddies;
+wire_decode_function wire_decode_conversation;
+wire_decode_function wire_decode_room;
+wire_decode_function wire_decode_room_list;
+wire_decode_function wire_decode_participant;
+wire_decode_function wire_decode_card;
+wire_decode_function wire_decode_status;
+wire_decode_function wire_decode_stats;
+wire_decode_function wire_decode_config;
+wire_decode_function wire_decode_result;
+wire_decode_function wire_decode_room_error;
+wire_decode_function wire_decode_annotation;
+wire_decode_function wire_decode_room_info;
+wire_decode_function wire_decode_slot;
+wire_encode_function wire_encode_connected;
+wire_encode_function wire_encode_disconnected;
+wire_encode_function wire_encode_login;
+wire_encode_function wire_encode_logout;
+wire_encode_function wire_encode_buddy;
+wire_encode_function wire_encode_buddy_name;
+wire_encode_function wire_encode_buddies;
+wire_encode_function wire_encode_conversation;
+wire_encode_function wire_encode_ack;
+wire_encode_function wire_encode_room;
+wire_encode_function wire_encode_room_list;
+wire_encode_function wire_encode_participant;
+wire_encode_function wire_encode_card;
+wire_encode_function wire_encode_status;
+wire_encode_function wire_encode_stats;
+wire_encode_function wire_encode_config;
+wire_encode_function wire_encode_version;
+wire_encode_function wire_encode_result;
+wire_encode_function wire_encode_room_error;
+wire_encode_function wire_encode_annotation;
+wire_encode_function wire_encode_room_info;
+wire_encode_function wire_encode_slot;
 
 #endif

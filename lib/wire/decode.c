@@ -56,6 +56,16 @@ void wire_decode_disconnected(struct wire_decoder *d, const union wire_message *
 	out->disconnected.text = optional(d, in->disconnected.message);
 }
 
+static const struct s2_setting *decode_pairs(struct wire_decoder *d, Pbnetwork__Login__Setting **in, size_t count)
+{
+	struct s2_setting *list = arena_alloc(d->arena, count * sizeof *list);
+	for (size_t i = 0; i < count; i++) {
+		list[i].key = required(d, in[i]->key);
+		list[i].value = required(d, in[i]->value);
+	}
+	return list;
+}
+
 void wire_decode_login(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
 {
 	out->user = required(d, in->login.user);
@@ -64,12 +74,7 @@ void wire_decode_login(struct wire_decoder *d, const union wire_message *in, str
 	const Pbnetwork__Login__UserSettings *settings = in->login.settings;
 	if (!settings || !settings->n_value)
 		return;
-	struct s2_setting *list = arena_alloc(d->arena, settings->n_value * sizeof *list);
-	for (size_t i = 0; i < settings->n_value; i++) {
-		list[i].key = required(d, settings->value[i]->key);
-		list[i].value = required(d, settings->value[i]->value);
-	}
-	out->login.settings = list;
+	out->login.settings = decode_pairs(d, settings->value, settings->n_value);
 	out->login.setting_count = settings->n_value;
 }
 
@@ -316,4 +321,21 @@ void wire_decode_room_error(struct wire_decoder *d, const union wire_message *in
 	out->result.nickname = required(d, in->room_error.nickname);
 	out->result.condition = condition_of(in->room_error.condition);
 	out->result.text = optional(d, in->room_error.text);
+}
+
+void wire_decode_slot(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
+{
+	const Pbnetwork__Slot *in = &message->slot;
+	struct s2_slot *out = &frame->slot;
+	frame->user = required(d, in->user);
+	out->id = required(d, in->id);
+	out->name = optional(d, in->name);
+	out->mime_type = optional(d, in->mimetype);
+	out->bytes = in->has_bytes ? in->bytes : 0;
+	out->put = optional(d, in->put);
+	out->get = optional(d, in->get);
+	out->headers = decode_pairs(d, in->header, in->n_header);
+	out->header_count = in->n_header;
+	out->condition = in->has_condition ? condition_of(in->condition) : S2_DONE;
+	out->text = optional(d, in->text);
 }

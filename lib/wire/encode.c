@@ -33,19 +33,25 @@ void wire_encode_disconnected(struct wire_encoder *e, const struct wire_frame *i
 	out->disconnected.message = optional(e, in->disconnected.text);
 }
 
+static Pbnetwork__Login__Setting **encode_pairs(struct wire_encoder *e, const struct s2_setting *in, size_t count)
+{
+	Pbnetwork__Login__Setting *items = arena_alloc(&e->arena, count * sizeof *items);
+	Pbnetwork__Login__Setting **list = arena_alloc(&e->arena, count * sizeof *list);
+	for (size_t i = 0; i < count; i++) {
+		pbnetwork__login__setting__init(&items[i]);
+		items[i].key = required(e, in[i].key);
+		items[i].value = required(e, in[i].value);
+		list[i] = &items[i];
+	}
+	return list;
+}
+
 static Pbnetwork__Login__UserSettings *encode_settings(struct wire_encoder *e, const struct s2_login *in)
 {
 	Pbnetwork__Login__UserSettings *out = arena_alloc(&e->arena, sizeof *out);
-	Pbnetwork__Login__Setting *items = arena_alloc(&e->arena, in->setting_count * sizeof *items);
 	pbnetwork__login__user_settings__init(out);
 	out->n_value = in->setting_count;
-	out->value = arena_alloc(&e->arena, in->setting_count * sizeof *out->value);
-	for (size_t i = 0; i < in->setting_count; i++) {
-		pbnetwork__login__setting__init(&items[i]);
-		items[i].key = required(e, in->settings[i].key);
-		items[i].value = required(e, in->settings[i].value);
-		out->value[i] = &items[i];
-	}
+	out->value = encode_pairs(e, in->settings, in->setting_count);
 	return out;
 }
 
@@ -383,4 +389,24 @@ void wire_encode_room_error(struct wire_encoder *e, const struct wire_frame *in,
 	out->room_error.nickname = required(e, in->result.nickname);
 	out->room_error.condition = (int32_t)in->result.condition;
 	out->room_error.text = optional(e, in->result.text);
+}
+
+void wire_encode_slot(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
+{
+	const struct s2_slot *in = &frame->slot;
+	Pbnetwork__Slot *out = &message->slot;
+	pbnetwork__slot__init(out);
+	out->user = required(e, frame->user);
+	out->id = required(e, in->id);
+	out->name = optional(e, in->name);
+	out->mimetype = optional(e, in->mime_type);
+	out->has_bytes = in->bytes;
+	out->bytes = in->bytes;
+	out->put = optional(e, in->put);
+	out->get = optional(e, in->get);
+	out->n_header = in->header_count;
+	out->header = encode_pairs(e, in->headers, in->header_count);
+	out->has_condition = in->condition != S2_DONE;
+	out->condition = (int32_t)in->condition;
+	out->text = optional(e, in->text);
 }

@@ -64,6 +64,8 @@ static const struct format {
     [WIRE_API_VERSION] = {&pbnetwork__apiversion__descriptor, NULL, wire_encode_version, true},
     [WIRE_MESSAGE_RESULT] = {&pbnetwork__message_result__descriptor, wire_decode_result, wire_encode_result, true},
     [WIRE_ROOM_ERROR] = {&pbnetwork__room_error__descriptor, wire_decode_room_error, wire_encode_room_error, true},
+    [WIRE_SLOT_REQUEST] = {&pbnetwork__slot__descriptor, wire_decode_slot, wire_encode_slot, true},
+    [WIRE_SLOT] = {&pbnetwork__slot__descriptor, wire_decode_slot, wire_encode_slot, true},
     [WIRE_ANNOTATION] = {&pbnetwork__annotation__descriptor, wire_decode_annotation, wire_encode_annotation, true},
     [WIRE_ROOM_INFO] = {&pbnetwork__room_info__descriptor, wire_decode_room_info, wire_encode_room_info, true},
 };

@@ -50,6 +50,8 @@ enum wire_type {
 	WIRE_ROOM_ERROR = 102,     /* B->M: a join failed, or the room was lost, with a condition */
 	WIRE_ANNOTATION = 103,     /* about an earlier message, both ways; confirmed like a message */
 	WIRE_ROOM_INFO = 132,      /* B->M: what is true of a room */
+	WIRE_SLOT_REQUEST = 104,   /* B->M: where can a file go? */
+	WIRE_SLOT = 105,           /* M->B: there, or nowhere */
 };
 
 /* One frame, decoded. Which member counts follows from `type`. */
@@ -94,6 +96,7 @@ struct wire_frame {
 			const char *network_id; /* MESSAGE_RESULT */
 		} result;
 		struct s2_annotation annotation;
+		struct s2_slot slot;
 		struct { /* BUDDIES */
 			const struct s2_buddy *items;
 			size_t count;

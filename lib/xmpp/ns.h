@@ -59,6 +59,7 @@
 #define NS_REPLY "urn:xmpp:reply:0"                             /* XEP-0461 */
 #define NS_FALLBACK "urn:xmpp:fallback:0"                       /* XEP-0428 */
 #define NS_SFS "urn:xmpp:sfs:0"                                 /* XEP-0447 */
+#define NS_UPLOAD "urn:xmpp:http:upload:0"                      /* XEP-0363 */
 #define NS_INVISIBLE "urn:xmpp:invisible:0"                     /* XEP-0186 */
 #define NS_IDLE "urn:xmpp:idle:1"                               /* XEP-0319 */
 

@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "spectrum/frontend/carbon.h"
+#include "spectrum/frontend/upload.h"
 #include "spectrum/frontend/dialogue.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
@@ -92,6 +93,7 @@ static const struct hub_events hub_table = {
     .buddy_removed = roster_buddy_removed,
     .message = message_arrived,
     .annotation = annotation_arrived,
+    .slot_request = upload_wanted,
     .typing = message_typing,
     .attention = message_attention,
     .received = message_delivered,
@@ -168,6 +170,7 @@ void frontend_free(struct frontend **at)
 	iq_table_free(&frontend->iqs);
 	privilege_table_free(&frontend->privileges);
 	carbon_memory_free(&frontend->carbons);
+	upload_table_free(&frontend->uploads);
 	upstream_free(&frontend->upstream);
 	loop_defer_cancel(&frontend->cleaning);
 	disco_caps_free(&frontend->caps);

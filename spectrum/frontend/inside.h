@@ -22,6 +22,7 @@ struct frontend {
 	struct privilege_table *privileges; /* privilege.h */
 	struct roster_work *roster;
 	struct carbon_memory *carbons; /* carbon.h */
+	struct upload_table *uploads;  /* upload.h */
 	struct dialogue_table *dialogues; /* dialogue.h */
 	const char *jid;    /* of the gateway */
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */

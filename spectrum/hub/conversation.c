@@ -296,6 +296,20 @@ void conversation_attended(void *arg, struct seat *seat, const struct s2_message
 		hub_tell((struct hub *)arg, attention, user, talk_resource(user, message->peer), message);
 }
 
+/* ---- Files ---- */
+
+void conversation_slot_wanted(void *arg, struct seat *seat, const struct s2_slot *slot)
+{
+	hub_tell((struct hub *)arg, slot_request, user_of_seat(seat), slot);
+}
+
+void conversation_slot(struct hub *hub, const char *jid, const struct s2_slot *slot)
+{
+	struct user *user = hub_user(hub, jid);
+	if (user && user->seat.backend)
+		link_slot(&user->seat, slot);
+}
+
 /* ---- vCards (XEP-0054) ---- */
 
 struct card_request {

@@ -83,6 +83,7 @@ static const struct link_events link_table = {
     .disconnected = user_disconnected,
     .named = conversation_named,
     .annotation = conversation_annotated,
+    .slot_request = conversation_slot_wanted,
     .result = conversation_result,
     .returned = conversation_returned,
     .message = conversation_arrived,

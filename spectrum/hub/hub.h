@@ -56,6 +56,8 @@ struct hub_events {
 	void (*attention)(void *arg, struct user *, const char *resource, const struct s2_message *);
 	void (*received)(void *arg, struct user *, const char *resource, const char *peer, const char *id);
 	void (*card)(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
+	/* A file from the network needs a place (XEP-0363): answer with conversation_slot. */
+	void (*slot_request)(void *arg, struct user *, const struct s2_slot *);
 	/* A message was refused; or (ticket type "iq") a request has ended, perhaps with S2_DONE. The ticket is freed
 	 * afterwards. */
 	void (*bounce)(void *arg, const struct ticket *, enum s2_condition, const char *text);
@@ -251,6 +253,8 @@ bool hub_can(const struct hub *, enum hub_ability);
 /* vCard: answered by events.card, with an empty card if nothing is known within 20 s. */
 void conversation_card(struct user *, const char *name, const char *to, const char *from, const char *id);
 
+/* The answer to events.slot_request; nothing happens if the user's session is not there any more. */
+void conversation_slot(struct hub *, const char *jid, const struct s2_slot *);
 /* The user's own card goes to the network. */
 void conversation_set_card(struct user *, const struct s2_card *);
 

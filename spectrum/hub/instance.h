@@ -67,6 +67,7 @@ void conversation_returned(void *arg, struct ticket *, const char *text);
 void conversation_arrived(void *arg, struct seat *, const struct s2_message *);
 void conversation_named(void *arg, struct seat *, const char *peer, const char *id, const char *network_id);
 void conversation_annotated(void *arg, struct seat *, const struct s2_annotation *);
+void conversation_slot_wanted(void *arg, struct seat *, const struct s2_slot *);
 void conversation_received(void *arg, struct seat *, const char *peer, const char *id);
 void conversation_typed(void *arg, struct seat *, const char *peer, enum s2_typing);
 void conversation_attended(void *arg, struct seat *, const struct s2_message *);

@@ -51,6 +51,8 @@ struct link_events {
 	void (*typing)(void *arg, struct seat *, const char *peer, enum s2_typing);
 	void (*attention)(void *arg, struct seat *, const struct s2_message *);
 	void (*annotation)(void *arg, struct seat *, const struct s2_annotation *);
+	/* A backend has a file for the user: answer with link_slot. */
+	void (*slot_request)(void *arg, struct seat *, const struct s2_slot *);
 	void (*buddy)(void *arg, struct seat *, const struct s2_buddy *);
 	void (*buddy_removed)(void *arg, struct seat *, const char *name);
 	void (*authorization)(void *arg, struct seat *, const char *name);
@@ -89,6 +91,7 @@ void link_subject(struct seat *, const struct s2_message *, struct ticket *);
 void link_attention(struct seat *, const struct s2_message *, struct ticket *);
 /* Only to a backend that has announced the feature. */
 void link_annotation(struct seat *, const struct s2_annotation *, struct ticket *);
+void link_slot(struct seat *, const struct s2_slot *);
 void link_typing(struct seat *, const char *peer, enum s2_typing);
 void link_status(struct seat *, enum s2_status, const char *text);
 void link_buddy_changed(struct seat *, const struct s2_buddy *);

@@ -65,6 +65,12 @@ static void on_annotation(struct backend *b, struct seat *seat, const struct wir
 		TELL(b, annotation, seat, &frame->annotation);
 }
 
+static void on_slot_request(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	if (b->extended)
+		TELL(b, slot_request, seat, &frame->slot);
+}
+
 static void on_subject(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, room_subject, seat, &frame->message);
@@ -229,6 +235,7 @@ static const struct {
     [WIRE_ROOM_ERROR] = {on_room_error, false},
     [WIRE_ANNOTATION] = {on_annotation, false},
     [WIRE_ROOM_INFO] = {on_room_info, false},
+    [WIRE_SLOT_REQUEST] = {on_slot_request, false},
 };
 
 /* What still counts when the backends were told to end: messages and their confirmations. */

@@ -50,6 +50,12 @@ void link_annotation(struct seat *seat, const struct s2_annotation *annotation, 
 		backend_refuse(b, ticket);
 }
 
+void link_slot(struct seat *seat, const struct s2_slot *slot)
+{
+	if (seat->backend->extended)
+		send_frame(seat, &(struct wire_frame){.type = WIRE_SLOT, .slot = *slot});
+}
+
 void link_login(struct seat *seat, const struct s2_login *login)
 {
 	send_frame(seat, &(struct wire_frame){.type = WIRE_LOGIN, .login = *login});

@@ -62,6 +62,11 @@ def privileged_prosody(directories):
 
 
 @pytest.fixture(scope="session")
+def upload_prosody(directories):
+    yield from serve(Prosody, directories("prosody"), upload=True)
+
+
+@pytest.fixture(scope="session")
 def ejabberd(directories):
     yield from serve(Ejabberd, directories("ejabberd"))
 

@@ -36,6 +36,9 @@ allow_unencrypted_plain_auth = true
 modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "offline", "private", "pep", "blocklist",
   "vcard_legacy"{modules} }}
 modules_disabled = {{ "s2s"{no_tls} }}
+http_ports = {{ {http_port} }}
+https_ports = {{}}
+http_interfaces = {{ "127.0.0.1" }}
 
 VirtualHost "localhost"
 {privileges}
@@ -55,6 +58,14 @@ Component "{jid}"
 """
 
 
+UPLOAD = """\
+Component "upload.localhost" "http_file_share"
+  http_host = "127.0.0.1"
+  http_external_url = "http://127.0.0.1:{http_port}/"
+  http_file_share_size_limit = 100000
+"""
+
+
 def self_signed(directory, name, subject_names):
     """Makes NAME.crt and NAME.key."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
@@ -63,12 +74,15 @@ def self_signed(directory, name, subject_names):
 
 
 class Prosody(Process):
-    """`privileged`: XEP-0356 for gw.localhost. `tls`: STARTTLS with a self-signed certificate may be used."""
+    """`privileged`: XEP-0356 for gw.localhost. `tls`: STARTTLS with a self-signed certificate may be used. `upload`: an
+    upload service (XEP-0363), at `http_port`."""
 
-    def __init__(self, directory, privileged=False, tls=False):
+    def __init__(self, directory, privileged=False, tls=False, upload=False):
         super().__init__(directory, "prosody")
         self.privileged = privileged
         self.tls = tls
+        self.upload = upload
+        self.http_port = free_port() if upload else None
         self.port = self.component_port = None
         self._numbers = itertools.count(1)
         (self.directory / "data/localhost/accounts").mkdir(parents=True)
@@ -78,10 +92,12 @@ class Prosody(Process):
     def _configure(self):
         text = CONFIGURATION.format(
             dir=self.directory, port=self.port, component_port=self.component_port,
-            no_tls="" if self.tls else ', "tls"', modules=', "privilege"' if self.privileged else "",
+            http_port=self.http_port or "", no_tls="" if self.tls else ', "tls"', modules=', "privilege"' if self.privileged else "",
             privileges=PRIVILEGES.format(jid=COMPONENTS[0]) if self.privileged else "")
         for jid in COMPONENTS:
             text += COMPONENT.format(jid=jid, secret=SECRET, modules='"privilege"' if self.privileged else "")
+        if self.upload:
+            text += UPLOAD.format(http_port=self.http_port)
         path = self.directory / "prosody.cfg.lua"
         path.write_text(text)
         return path
