@@ -77,6 +77,7 @@ static bool set_file(struct options *options, const char *file)
 	options->file = file;
 	char *path = realpath(file, NULL);
 	pass_on(options, mem_strdup(path ? path : file));
+	options->path = options->argv[options->argc - 1];
 	free(path);
 	return true;
 }
@@ -198,10 +199,10 @@ static size_t print_lines(FILE *out, const char *before, const struct str *text)
 }
 
 /* NULL if the file can't be read; else see whether there are errors. */
-static struct config *load(const struct options *options, struct str *errors, struct str *warnings)
+static struct config *load(const struct options *options, const char *file, struct str *errors, struct str *warnings)
 {
 	struct config *config =
-	    config_load(options->file, options->jid, options->overrides, options->override_count, errors, warnings);
+	    config_load(file, options->jid, options->overrides, options->override_count, errors, warnings);
 	if (config)
 		check_config(config, errors, warnings);
 	return config;
@@ -210,7 +211,7 @@ static struct config *load(const struct options *options, struct str *errors, st
 struct config *options_load_config(const struct options *options)
 {
 	struct str errors = {0}, warnings = {0};
-	struct config *config = load(options, &errors, &warnings);
+	struct config *config = load(options, options->file, &errors, &warnings);
 	print_lines(stderr, "spectrum2: warning: ", &warnings);
 	if (print_lines(stderr, "spectrum2: ", &errors))
 		config_free(&config);
@@ -219,10 +220,34 @@ struct config *options_load_config(const struct options *options)
 	return config;
 }
 
+bool options_reload(const struct options *options, struct config *config, struct str *answer)
+{
+	struct str errors = {0}, warnings = {0}, later = {0};
+	struct config *fresh = load(options, options->path, &errors, &warnings);
+	bool done = fresh && !errors.len;
+	if (done) {
+		config_replace(config, &fresh, &later);
+		str_adds(answer, "Config reloaded");
+		if (later.len)
+			str_addf(answer, "\nThese take effect at the next start: %s", later.data);
+	} else {
+		str_addf(answer, "Error: Error during config reload\nNothing was changed.\n%s", str_text(&errors));
+	}
+	if (done && warnings.len)
+		str_addf(answer, "\n%s", warnings.data);
+	while (answer->len && answer->data[answer->len - 1] == '\n')
+		answer->data[--answer->len] = '\0';
+	config_free(&fresh);
+	str_fini(&errors);
+	str_fini(&warnings);
+	str_fini(&later);
+	return done;
+}
+
 int options_check_config(const struct options *options)
 {
 	struct str errors = {0}, warnings = {0};
-	struct config *config = load(options, &errors, &warnings);
+	struct config *config = load(options, options->file, &errors, &warnings);
 	config_free(&config);
 	size_t error_count = print_lines(stdout, "", &errors);
 	size_t warning_count = print_lines(stdout, "warning: ", &warnings);

@@ -14,6 +14,7 @@ struct options {
 	bool check_config; /* --check-config */
 	const char *jid;   /* -j, or NULL; borrowed from argv, as the values of the overrides */
 	const char *file;
+	const char *path; /* of the file, absolute, for when the directory was changed; borrowed from argv below */
 	struct config_override *overrides; /* --section.key=value; owned */
 	size_t override_count;
 	/* What the backends are to get: the same arguments, each override as one word, the path of the file absolute,
@@ -29,6 +30,10 @@ void options_fini(struct options *);
 
 /* Reads the file that the options name. Warnings go to stderr; on errors those, too, and the result is NULL. */
 struct config *options_load_config(const struct options *);
+
+/* Reads the file again and takes over what has changed. False if there was any error: then nothing changed. What came
+ * of it is added to `answer`, for people. */
+bool options_reload(const struct options *, struct config *, struct str *answer);
 
 /* --check-config: prints everything that is wrong on stdout, "FILE:LINE: key: what is wrong; what to do", and does what
  * can be checked without starting. Returns the exit status: 0 if there was no error. */

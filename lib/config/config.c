@@ -30,12 +30,14 @@ struct entry {
 	unsigned line; /* of the first value, 0 outside of files */
 	char **values;
 	size_t count;
+	struct entry *next; /* among the replaced ones */
 };
 
 struct config {
 	char *path;
 	struct map given; /* struct entry by key */
 	struct map sent;
+	struct entry *old; /* replaced ones: somebody may still look at their texts */
 };
 
 /* What a load needs beside its result. */
@@ -73,13 +75,17 @@ static void entry_add(struct entry *entry, const char *value)
 	entry->values[entry->count++] = mem_strdup(value);
 }
 
+static void entry_free(struct entry *entry)
+{
+	entry_clear(entry);
+	free(entry->key);
+	free(entry);
+}
+
 static void entries_free(struct map *map)
 {
-	MAP_EACH (map, struct entry, entry) {
-		entry_clear(entry);
-		free(entry->key);
-		free(entry);
-	}
+	MAP_EACH (map, struct entry, entry)
+		entry_free(entry);
 	map_fini(map);
 }
 
@@ -373,9 +379,64 @@ void config_free(struct config **config)
 		return;
 	entries_free(&(*config)->given);
 	entries_free(&(*config)->sent);
+	for (struct entry *old = (*config)->old, *next; old; old = next) {
+		next = old->next;
+		entry_free(old);
+	}
 	free((*config)->path);
 	free(*config);
 	*config = NULL;
+}
+
+static bool same_values(const struct entry *a, const struct entry *b)
+{
+	size_t a_count = a ? a->count : 0, b_count = b ? b->count : 0;
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++) {
+		if (strcmp(a->values[i], b->values[i]))
+			return false;
+	}
+	return true;
+}
+
+static void retire(struct config *config, struct entry *entry)
+{
+	map_remove(&config->given, entry->key);
+	entry->next = config->old;
+	config->old = entry;
+}
+
+static void add_name(struct str *names, const char *name)
+{
+	str_addf(names, "%s%s", names->len ? ", " : "", name);
+}
+
+void config_replace(struct config *config, struct config **at, struct str *later)
+{
+	struct config *fresh = *at;
+	MAP_EACH (&config->given, struct entry, entry) {
+		if (!map_get(&fresh->given, entry->key))
+			retire(config, entry);
+	}
+	MAP_EACH (&fresh->given, struct entry, entry) {
+		struct entry *old = map_get(&config->given, entry->key);
+		bool same = old && same_values(old, entry);
+		if (!same && config_key_is_fixed(entry->key)) {
+			add_name(later, entry->key);
+			continue;
+		}
+		if (same) {
+			old->origin = entry->origin;
+			old->line = entry->line;
+			continue;
+		}
+		if (old)
+			retire(config, old);
+		map_remove(&fresh->given, entry->key);
+		map_put(&config->given, entry->key, entry);
+	}
+	config_free(at);
 }
 
 /* Who answers for this key; NULL or an entry without values if nobody does. */

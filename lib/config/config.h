@@ -27,6 +27,8 @@ struct config_key {
 };
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
+/* The main process reads this key at its start only. */
+bool config_key_is_fixed(const char *name);
 
 /* What the command line says. */
 struct config_override {
@@ -41,6 +43,9 @@ struct config_override {
 struct config *config_load(const char *path, const char *jid, const struct config_override *, size_t override_count,
                            struct str *errors, struct str *warnings);
 void config_free(struct config **);
+/* Takes over what is different in `fresh`, which is freed, but for values that only count at the start: the names of
+ * those that would have changed are added to `later`, with a comma between them. Texts that were borrowed before stay. */
+void config_replace(struct config *, struct config **fresh, struct str *later);
 
 /* A look-up goes to: command line and file, then values that a backend sent (config_offer), then the table's fallback.
  * For keys that the table does not know or that are `sent`, the backend's value comes first. Texts are borrowed: a

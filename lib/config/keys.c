@@ -4,6 +4,8 @@
  * section stays together, in the order in which the manual shows it. */
 #include "lib/config/config.h"
 
+#include <string.h>
+
 /* clang-format off */
 #define TEXT(name, fallback, help) {(name), CONFIG_TEXT, (fallback), 0, 0, NULL, false, (help)}
 #define CHOICE(name, fallback, choices, help) {(name), CONFIG_TEXT, (fallback), 0, 0, (choices), false, (help)}
@@ -107,6 +109,13 @@ const struct config_key config_keys[] = {
     TEXT("identity.category", "gateway", "Category in service discovery."),
     TEXT("identity.type", "", "Type in service discovery, such as irc or icq."),
 
+    LIST("contact.admin", "Addresses of the administrators that service discovery shows, such as xmpp:a@b or mailto:a@b."),
+    LIST("contact.abuse", "The same for reports of abuse."),
+    LIST("contact.feedback", "The same for opinions."),
+    LIST("contact.security", "The same for security."),
+    LIST("contact.support", "The same for help."),
+    LIST("contact.status", "Pages that tell how the service is."),
+
     SWITCH("registration.enable_public_registration", "1", "Everybody may register; 0: only service.allowed_servers."),
     TEXT("registration.language", "en", "Language of the texts in the registration form."),
     TEXT("registration.encoding", "utf8", "Character set of the network for users who did not choose one."),
@@ -198,3 +207,20 @@ const struct config_key config_keys[] = {
     SWITCH("irc.reconnect", "1", "Connect again when an IRC server drops the connection."),
 };
 const size_t config_key_count = sizeof config_keys / sizeof *config_keys;
+
+/* Whole names, and beginnings that end with a dot. */
+static const char *const fixed[] = {
+    "service.jid",      "service.server_mode",  "service.user",         "service.group",
+    "service.frontend", "service.backend_host", "service.backend_port", "service.working_dir",
+    "service.pidfile",  "service.portfile",     "vhosts.vhost",         "database.",
+};
+
+bool config_key_is_fixed(const char *name)
+{
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+		size_t len = strlen(fixed[i]);
+		if (!strncmp(name, fixed[i], len) && (fixed[i][len - 1] == '.' || !name[len]))
+			return true;
+	}
+	return false;
+}
