@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/str.h"
 
 #define LOG_AREA "io"
 
@@ -29,6 +32,7 @@ struct listener {
 	void *arg;
 	int fd;
 	uint16_t port;
+	char *path; /* NULL: TCP */
 	bool freed;
 };
 
@@ -78,6 +82,18 @@ static int open_socket(const struct addrinfo *info, uint16_t *port)
 	return fd;
 }
 
+static struct listener *watch(struct loop *loop, int fd, void (*accepted)(void *arg, int fd), void *arg)
+{
+	struct listener *listener = mem_new(sizeof *listener);
+	listener->fd = fd;
+	listener->accepted = accepted;
+	listener->arg = arg;
+	listener->again = timer_new(loop, listener_again, listener);
+	uv_poll_init(loop_uv(loop), &listener->poll, fd);
+	uv_poll_start(&listener->poll, UV_READABLE, listener_ready);
+	return listener;
+}
+
 struct listener *listener_new(struct loop *loop, const char *address, uint16_t port,
                               void (*accepted)(void *arg, int fd), void *arg)
 {
@@ -97,15 +113,59 @@ struct listener *listener_new(struct loop *loop, const char *address, uint16_t p
 		errno = error;
 		return NULL;
 	}
-	struct listener *listener = mem_new(sizeof *listener);
-	listener->fd = fd;
+	struct listener *listener = watch(loop, fd, accepted, arg);
 	listener->port = bound;
-	listener->accepted = accepted;
-	listener->arg = arg;
-	listener->again = timer_new(loop, listener_again, listener);
-	uv_poll_init(loop_uv(loop), &listener->poll, fd);
-	uv_poll_start(&listener->poll, UV_READABLE, listener_ready);
 	return listener;
+}
+
+/* Nobody may connect between bind and the change of the permissions, so they are there from the start. */
+static int open_local(const char *path, mode_t mode)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat info;
+	if (strlen(path) >= sizeof address.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (!lstat(path, &info) && S_ISSOCK(info.st_mode))
+		unlink(path);
+	mode_t old = umask(~mode & 0777);
+	bool failed = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG);
+	int error = errno;
+	umask(old);
+	if (!failed)
+		return fd;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+struct listener *listener_new_local(struct loop *loop, const char *path, mode_t mode,
+                                    void (*accepted)(void *arg, int fd), void *arg)
+{
+	int fd = open_local(path, mode);
+	if (fd < 0)
+		return NULL;
+	struct listener *listener = watch(loop, fd, accepted, arg);
+	listener->path = mem_strdup(path);
+	return listener;
+}
+
+char *listener_address(const char *host, const char **error)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+	char text[INET6_ADDRSTRLEN + 20];
+	int failed = getaddrinfo(text_empty(host) ? "127.0.0.1" : host, NULL, &hints, &found);
+	if (!failed)
+		failed = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
+	if (found)
+		freeaddrinfo(found);
+	*error = failed ? gai_strerror(failed) : NULL;
+	return failed ? NULL : mem_strdup(text);
 }
 
 uint16_t listener_port(const struct listener *listener)
@@ -126,6 +186,9 @@ void listener_free(struct listener **at)
 	*at = NULL;
 	listener->freed = true;
 	timer_free(&listener->again);
+	if (listener->path)
+		unlink(listener->path);
+	free(listener->path);
 	uv_close((uv_handle_t *)&listener->poll, listener_closed);
 	close(listener->fd);
 }
