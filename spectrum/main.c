@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "spectrum/control.h"
 #include "spectrum/daemon.h"
 #include "spectrum/frontend/frontend.h"
 #include "spectrum/options.h"
@@ -17,6 +18,7 @@ struct instance {
 	struct config *config;
 	struct loop *loop;
 	struct frontend *frontend;
+	struct control *control;
 	bool stopping;
 };
 
@@ -28,14 +30,27 @@ static void on_end(void *arg, int signal)
 	instance->stopping = true;
 	log_info("ends signal=%d", signal);
 	daemon_stopping();
+	control_stop(instance->control);
 	frontend_stop(instance->frontend);
+}
+
+/* As an administrator or a signal wants it. */
+static void reload(void *arg, struct str *answer)
+{
+	struct instance *instance = arg;
+	options_reload(&instance->options, instance->config, answer);
+	daemon_reopen_log(instance->config);
+	frontend_reload(instance->frontend);
 }
 
 static void on_hangup(void *arg, int signal)
 {
-	struct instance *instance = arg;
-	daemon_reopen_log(instance->config);
-	frontend_reload(instance->frontend);
+	struct str answer = {0};
+	reload(arg, &answer);
+	for (char *at = answer.data; at && *at; at++)
+		*at = *at == '\n' ? ';' : *at;
+	log_info("reload signal=%d: %s", signal, str_text(&answer));
+	str_fini(&answer);
 }
 
 static void run(struct instance *instance)
@@ -45,14 +60,21 @@ static void run(struct instance *instance)
 	loop_on_signal(instance->loop, SIGTERM, on_end, instance);
 	loop_on_signal(instance->loop, SIGINT, on_end, instance);
 	loop_on_signal(instance->loop, SIGHUP, on_hangup, instance);
+	instance->control = control_new(instance->loop, instance->config, &error);
+	if (!instance->control)
+		daemon_fail("%s", error);
 	instance->frontend =
 	    frontend_new(instance->loop, instance->config, instance->options.argc, instance->options.argv, &error);
 	if (!instance->frontend)
 		daemon_fail("%s", error);
+	frontend_on_reload(instance->frontend, reload, instance);
+	control_serve(instance->control, frontend_hub(instance->frontend));
+	daemon_write_port(control_port(instance->control));
 	log_info("starts version=" SPECTRUM2_VERSION " jid=%s", config_text(instance->config, "service.jid"));
 	daemon_ready();
 	loop_run(instance->loop);
 	frontend_free(&instance->frontend);
+	control_free(&instance->control);
 	loop_free(&instance->loop);
 }
 

@@ -46,6 +46,10 @@
 #define NS_OOB "jabber:x:oob"                                   /* XEP-0066 */
 #define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"       /* XEP-0071 */
 #define NS_XHTML "http://www.w3.org/1999/xhtml"
+#define NS_PRIVATE "jabber:iq:private"                          /* XEP-0049 */
+#define NS_BOOKMARKS_1 "storage:bookmarks"                      /* XEP-0048 */
+#define NS_STATS "http://jabber.org/protocol/stats"             /* XEP-0039 */
+#define NS_SERVERINFO "http://jabber.org/network/serverinfo"    /* XEP-0157 */
 #define NS_COMMANDS "http://jabber.org/protocol/commands"       /* XEP-0050 */
 #define NS_STANZA_ID "urn:xmpp:sid:0"                           /* XEP-0359 */
 #define NS_HINTS "urn:xmpp:hints"                               /* XEP-0334 */

@@ -227,6 +227,41 @@ static void go_on(struct request *request, struct dialogue *dialogue, const char
 		advance(dialogue);
 }
 
+/* ---- Administrators: their words come before those of users ---- */
+
+struct admin_talk {
+	struct frontend *frontend;
+	bool help;
+	char to[];
+};
+
+static void admin_answered(void *arg, const char *text)
+{
+	struct admin_talk *talk = arg;
+	struct str out = {0};
+	str_adds(&out, *text ? text : "(nothing)");
+	if (talk->help)
+		str_adds(&out, "\nWhat every user may do: write \"my help\". \"my\" before a word is yourself.");
+	say(talk->frontend, talk->to, str_text(&out));
+	str_fini(&out);
+	free(talk);
+}
+
+/* Two words that need more behind them in the administration mean himself where nothing follows. */
+static bool is_for_admin(const char *said)
+{
+	return admin_knows(said) && strcmp(said, "register") && strcmp(said, "unregister");
+}
+
+static void administrate(struct request *request, const char *said)
+{
+	struct admin_talk *talk = mem_new(sizeof *talk + strlen(request->from.full) + 1);
+	talk->frontend = request->frontend;
+	talk->help = !strcmp(said, "help");
+	strcpy(talk->to, request->from.full);
+	admin_run(request->frontend->hub, said, admin_answered, talk);
+}
+
 static void begin(struct request *request, const char *said)
 {
 	size_t len = strcspn(said, BLANKS);
@@ -262,9 +297,13 @@ void chat_received(struct request *request, const char *body)
 	/* Only people are answered: another gateway might answer the answer, for ever. */
 	if (!*request->from.node || !*said)
 		return;
-	struct dialogue *dialogue = dialogue_of_chat(request->frontend->dialogues, request->from.bare, &chat_front);
+	struct frontend *frontend = request->frontend;
+	struct dialogue *dialogue = dialogue_of_chat(frontend->dialogues, request->from.bare, &chat_front);
+	bool mine = !strncasecmp(said, "my ", 3);
 	if (dialogue)
 		go_on(request, dialogue, said);
+	else if (!mine && is_for_admin(said) && account_is_admin(frontend->hub, request->from.bare))
+		administrate(request, said);
 	else
-		begin(request, said);
+		begin(request, mine ? said + 3 + strspn(said + 3, BLANKS) : said);
 }

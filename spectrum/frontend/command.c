@@ -130,8 +130,11 @@ static void registered(void *arg, const struct account_info *info, enum s2_condi
 
 static void finish_register(struct dialogue *dialogue)
 {
-	account_register(dialogue->frontend->hub, dialogue->jid, dialogue_value(dialogue, "username"),
-	                 dialogue_value(dialogue, "password"), registered, dialogue_hold(dialogue));
+	account_register(dialogue->frontend->hub,
+	                 &(struct account_order){.jid = dialogue->jid,
+	                                         .name = dialogue_value(dialogue, "username"),
+	                                         .password = dialogue_value(dialogue, "password")},
+	                 registered, dialogue_hold(dialogue));
 }
 
 static void ask_unregister(struct dialogue *dialogue)
@@ -338,7 +341,8 @@ static void finish_help(struct dialogue *dialogue)
 	enum s2_condition condition;
 	str_addf(&text, "%s. These are its commands:", setting(dialogue, "identity.name"));
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		if (!command_refused(dialogue->frontend, command, dialogue->jid, &dialogue->account, &condition))
+		if (command->words &&
+		    !command_refused(dialogue->frontend, command, dialogue->jid, &dialogue->account, &condition))
 			str_addf(&text, "\n%.*s - %s", (int)strcspn(command->words, "|"), command->words,
 			         command->help);
 	}
@@ -435,7 +439,8 @@ static const struct command commands[] = {
 
 const struct command *command_at(size_t at)
 {
-	return at < sizeof commands / sizeof *commands ? &commands[at] : NULL;
+	size_t count = sizeof commands / sizeof *commands;
+	return at < count ? &commands[at] : command_admin_at(at - count);
 }
 
 const struct command *command_find(const char *node)
@@ -461,7 +466,7 @@ const struct command *command_of_word(const char *word, size_t len)
 {
 	const struct command *command;
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		if (has_word(command->words, word, len))
+		if (command->words && has_word(command->words, word, len))
 			return command;
 	}
 	return NULL;

@@ -17,7 +17,7 @@ enum command_access {
 
 struct command {
 	const char *node;  /* XEP-0050 */
-	const char *words; /* by which a chat knows it, the best first: "add|contact" */
+	const char *words; /* by which a chat knows it, the best first: "add|contact"; NULL: there it has another form */
 	const char *title;
 	const char *help; /* one line */
 	enum command_access access;
@@ -29,6 +29,8 @@ struct command {
 	void (*finish)(struct dialogue *);
 };
 
+/* command_admin.c: those for administrators. NULL at the end. */
+const struct command *command_admin_at(size_t at);
 /* All of them, in the order in which they are shown; NULL at the end. */
 const struct command *command_at(size_t at);
 /* NULL if there is none. */

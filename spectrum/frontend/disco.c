@@ -25,6 +25,7 @@ struct feature {
 /* clang-format off */
 static const struct feature gateway_features[] = {
     {NS_COMMANDS, NULL, 0},
+    {NS_PRIVATE, NULL, 0},
     {NS_DISCO_INFO, NULL, 0},
     {NS_DISCO_ITEMS, NULL, 0},
     {NS_GATEWAY, NULL, 0},
@@ -95,6 +96,21 @@ static bool is_on(const struct frontend *frontend, const struct feature *feature
 	return !feature->key || config_bool(frontend->config, feature->key);
 }
 
+/* XEP-0157. */
+static void add_contacts(const struct frontend *frontend, struct info *info)
+{
+	static const struct {
+		const char *key, *var;
+	} contacts[] = {{"contact.abuse", "abuse-addresses"},       {"contact.admin", "admin-addresses"},
+	                {"contact.feedback", "feedback-addresses"}, {"contact.security", "security-addresses"},
+	                {"contact.status", "status-addresses"},     {"contact.support", "support-addresses"}};
+	for (size_t i = 0; i < COUNT(contacts); i++) {
+		for (size_t j = 0; j < config_count(frontend->config, contacts[i].key); j++)
+			info_add_value(info, NS_SERVERINFO, contacts[i].var,
+			               config_item(frontend->config, contacts[i].key, j));
+	}
+}
+
 static void gateway_collect(const struct frontend *frontend, struct info *info)
 {
 	const char *name = identity_name(frontend);
@@ -108,6 +124,7 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 		if (is_on(frontend, &gateway_features[i]))
 			info_add_feature(info, gateway_features[i].ns);
 	}
+	add_contacts(frontend, info);
 }
 
 /* Of a contact that does what these rows of the table say. */

@@ -82,6 +82,17 @@ static void logged_out(void *arg, const char *jid, const char *text, const enum 
 		server_logged_out(frontend->upstream, jid, text, error);
 }
 
+static void reload_configuration(void *arg, struct str *answer)
+{
+	struct frontend *frontend = arg;
+	if (!frontend->reload) {
+		str_adds(answer, "Error: Error during config reload");
+		return;
+	}
+	frontend->reload(frontend->reload_arg, answer);
+	disco_forget_caps(frontend);
+}
+
 static const struct hub_events hub_table = {
     .account = presence_account,
     .notice = message_notice,
@@ -109,6 +120,7 @@ static const struct hub_events hub_table = {
     .logged_out = logged_out,
     .registration = register_changed,
     .configured = disco_forget_caps,
+    .reload = reload_configuration,
     .kept = hub_kept,
 };
 
@@ -137,6 +149,17 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 		server_attach(frontend->upstream, frontend->hub);
 	hub_start(frontend->hub);
 	return frontend;
+}
+
+void frontend_on_reload(struct frontend *frontend, void (*reload)(void *arg, struct str *answer), void *arg)
+{
+	frontend->reload = reload;
+	frontend->reload_arg = arg;
+}
+
+struct hub *frontend_hub(struct frontend *frontend)
+{
+	return frontend->hub;
 }
 
 static void stopped(void *arg)

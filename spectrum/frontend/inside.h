@@ -28,6 +28,8 @@ struct frontend {
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
 	struct caps_table *caps; /* disco.c */
+	void (*reload)(void *arg, struct str *answer); /* frontend_on_reload */
+	void *reload_arg;
 };
 
 /* Whom a stanza is for. */
@@ -58,7 +60,7 @@ void presence_received(struct request *);
 typedef void iq_handler(struct request *, const struct element *payload);
 iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last,
     service_time, service_prompt, service_address, card_get, card_set, muc_admin_get, annotation_moderate,
-    annotation_moderate_old, adhoc_set;
+    annotation_moderate_old, adhoc_set, service_statistics, storage_get, storage_set;
 
 /* ---- Writing (stanza.c) ---- */
 /* An answer to an IQ, type result, open: write the payload, then stanza_close. */

@@ -91,8 +91,11 @@ void register_set(struct request *request, const struct element *payload)
 	if (element_child(payload, "remove", NULL) || form_true(form_value(arena, form, "unregister")))
 		account_unregister(hub, request->from.bare, changed, reply_new(request));
 	else
-		account_register(hub, request->from.bare, text_or_null(name), text_or_null(password), changed,
-		                 reply_new(request));
+		account_register(hub,
+		                 &(struct account_order){.jid = request->from.bare,
+		                                         .name = text_or_null(name),
+		                                         .password = text_or_null(password)},
+		                 changed, reply_new(request));
 }
 
 void register_changed(void *arg, const char *jid, bool registered)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small services of the gateway: ping (XEP-0199) with self-ping in rooms (XEP-0410), version (XEP-0092), uptime
- * (XEP-0012), time (XEP-0202), the address prompt of gateways (XEP-0100 section 6). */
+ * (XEP-0012), time (XEP-0202), the address prompt of gateways (XEP-0100 section 6), statistics for administrators
+ * (XEP-0039). */
+#include <stddef.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -66,6 +68,11 @@ static void contact_last(struct request *request)
 		                    : "There is nobody of this name among your contacts.");
 }
 
+static long long uptime(const struct hub_stats *stats)
+{
+	return (long long)(clock_wall_ms() - stats->started) / 1000;
+}
+
 void service_last(struct request *request, const struct element *payload)
 {
 	struct hub_stats stats;
@@ -88,6 +95,89 @@ void service_time(struct request *request, const struct element *payload)
 	xml_close(writer);
 	stanza_close(request->frontend);
 }
+
+/* ---- Statistics ---- */
+
+static long long messages_in(const struct hub_stats *stats)
+{
+	return (long long)stats->messages_in;
+}
+
+static long long messages_out(const struct hub_stats *stats)
+{
+	return (long long)stats->messages_out;
+}
+
+static long long memory(const struct hub_stats *stats)
+{
+	return (long long)stats->res_kb;
+}
+
+static const struct statistic {
+	const char *name, *units;
+	long long (*value)(const struct hub_stats *);
+	size_t offset; /* of an unsigned number, if there is no function */
+} statistics[] = {
+    {"uptime", "seconds", uptime, 0},
+    {"users/online", "users", NULL, offsetof(struct hub_stats, users)},
+    {"contacts/online", "contacts", NULL, offsetof(struct hub_stats, contacts_online)},
+    {"contacts/total", "contacts", NULL, offsetof(struct hub_stats, contacts)},
+    {"messages/from-xmpp", "messages", messages_in, 0},
+    {"messages/to-xmpp", "messages", messages_out, 0},
+    {"backends/running", "backends", NULL, offsetof(struct hub_stats, backends)},
+    {"backends/crashed", "backends", NULL, offsetof(struct hub_stats, crashed)},
+    {"memory-usage", "KB", memory, 0},
+};
+
+static const struct statistic *find_statistic(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof statistics / sizeof *statistics; i++) {
+		if (!strcmp(statistics[i].name, name))
+			return &statistics[i];
+	}
+	return NULL;
+}
+
+static void write_statistic(struct writer *writer, const char *name, const struct hub_stats *stats)
+{
+	const struct statistic *statistic = find_statistic(name);
+	xml_open(writer, "stat", NULL);
+	xml_attr(writer, "name", name);
+	if (statistic && stats) {
+		unsigned number = *(const unsigned *)(const void *)((const char *)stats + statistic->offset);
+		xml_attr(writer, "units", statistic->units);
+		xml_attrf(writer, "value", "%lld", statistic->value ? statistic->value(stats) : (long long)number);
+	} else if (!statistic) {
+		xml_open(writer, "error", NULL);
+		xml_attr(writer, "code", "404");
+		xml_text(writer, "Not Found");
+		xml_close(writer);
+	}
+	xml_close(writer);
+}
+
+void service_statistics(struct request *request, const struct element *payload)
+{
+	struct hub_stats stats;
+	if (!account_is_admin(request->frontend->hub, request->from.bare)) {
+		stanza_refuse(request, S2_FORBIDDEN, "Only administrators of this gateway may see its statistics.");
+		return;
+	}
+	hub_stats(request->frontend->hub, &stats);
+	struct writer *writer = iq_result_open(request);
+	const struct element *wanted = element_child(payload, "stat", NS_STATS);
+	xml_open(writer, "query", NS_STATS);
+	for (size_t i = 0; !wanted && i < sizeof statistics / sizeof *statistics; i++)
+		write_statistic(writer, statistics[i].name, NULL);
+	for (; wanted; wanted = element_next(wanted, "stat", NS_STATS)) {
+		const char *name = element_get(wanted, "name");
+		write_statistic(writer, name ? name : "", &stats);
+	}
+	xml_close(writer);
+	stanza_close(request->frontend);
+}
+
+/* ---- Addresses ---- */
 
 void service_prompt(struct request *request, const struct element *payload)
 {

@@ -37,6 +37,10 @@ bool account_is_admin(const struct hub *hub, const char *jid)
 {
 	struct arena arena = {0};
 	bool found = false;
+	/* Where we are the server, administrators prove themselves by a password of their own and have no session: who has
+	 * one was let in by the network. */
+	if (config_bool(hub->config, "service.server_mode") && hub_user(hub, jid))
+		return false;
 	for (size_t i = 0; !found && i < config_count(hub->config, "service.admin_jid"); i++) {
 		struct jid admin;
 		found = jid_parse(&arena, config_item(hub->config, "service.admin_jid", i), &admin) && *admin.node &&
@@ -175,18 +179,19 @@ static char *trim(const char *name)
 	return len ? mem_strndup(name, len) : NULL;
 }
 
-static enum s2_condition check(struct hub *hub, const char *jid, const char *name, const char *password,
-                               const char **text)
+static enum s2_condition check(struct hub *hub, const struct account_order *order, const char *name, const char **text)
 {
+	const char *jid = order->jid, *password = order->password;
 	const struct {
 		bool bad;
 		enum s2_condition condition;
 		const char *text;
 	} rules[] = {
 	    {!hub->store, S2_SERVICE_UNAVAILABLE, account_no_database},
-	    {config_bool(hub->config, "registration.require_local_account"), S2_NOT_ALLOWED,
+	    {!order->by_admin && config_bool(hub->config, "registration.require_local_account"), S2_NOT_ALLOWED,
 	     "This gateway asks for a local account, which it can't check."},
-	    {!may_register(hub, jid), S2_NOT_ALLOWED, "Users of your server may not register with this gateway."},
+	    {!order->by_admin && !may_register(hub, jid), S2_NOT_ALLOWED,
+	     "Users of your server may not register with this gateway."},
 	    {text_empty(name), S2_NOT_ACCEPTABLE, "Give your name on the network."},
 	    {name && strlen(name) > NAME_BYTES, S2_NOT_ACCEPTABLE, "This name is too long."},
 	    {account_needs_password(hub) && text_empty(password), S2_NOT_ACCEPTABLE,
@@ -244,25 +249,24 @@ static void known_before(void *arg, const struct store_user *row, const char *er
 	               !account_needs_password(request->hub), registered, request);
 }
 
-void account_register(struct hub *hub, const char *jid, const char *name, const char *password, account_answer *answer,
-                      void *arg)
+void account_register(struct hub *hub, const struct account_order *order, account_answer *answer, void *arg)
 {
 	const char *text = NULL;
-	char *trimmed = trim(name);
-	enum s2_condition condition = check(hub, jid, trimmed, password, &text);
+	char *trimmed = trim(order->name);
+	enum s2_condition condition = check(hub, order, trimmed, &text);
 	if (condition != S2_DONE) {
 		free(trimmed);
 		answer(arg, NULL, condition, text);
 		return;
 	}
-	struct request *request = request_new(hub, jid, answer, arg);
+	struct request *request = request_new(hub, order->jid, answer, arg);
 	request->name = masked(hub, trimmed);
 	free(trimmed);
-	request->password = mem_strdup(password);
+	request->password = mem_strdup(order->password);
 	if (!account_name_allowed(hub, request->name))
 		request_end(request, NULL, S2_NOT_ACCEPTABLE, "This gateway does not accept this name.");
 	else
-		store_get_user(hub->store, jid, known_before, request);
+		store_get_user(hub->store, order->jid, known_before, request);
 }
 
 /* ---- Unregistering ---- */

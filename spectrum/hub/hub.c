@@ -3,8 +3,10 @@
 #include "spectrum/hub/hub.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -241,6 +243,19 @@ void hub_forget(struct hub *hub, uint64_t sequence)
 		store_remove_pending(hub->store, sequence);
 }
 
+/* Resident and shared memory of this process. */
+static void read_memory(int64_t *res_kb, int64_t *shared_kb)
+{
+	long resident = 0, shared = 0, page_kb = sysconf(_SC_PAGESIZE) / 1024;
+	FILE *file = fopen("/proc/self/statm", "re");
+	if (file && fscanf(file, "%*d %ld %ld", &resident, &shared) != 2)
+		resident = shared = 0;
+	if (file)
+		fclose(file);
+	*res_kb = (int64_t)resident * page_kb;
+	*shared_kb = (int64_t)shared * page_kb;
+}
+
 void hub_stats(const struct hub *hub, struct hub_stats *stats)
 {
 	struct link_stats link = {0};
@@ -249,4 +264,14 @@ void hub_stats(const struct hub *hub, struct hub_stats *stats)
 	*stats = hub->stats;
 	stats->users = (unsigned)hub->users.count;
 	stats->backends = link.backends;
+	stats->crashed = link.crashed;
+	read_memory(&stats->res_kb, &stats->shared_kb);
+	stats->res_kb += link.res_kb;
+	stats->shared_kb += link.shared_kb;
+	stats->grown_kb = link.res_kb - link.init_res_kb;
+	MAP_EACH (&hub->users, const struct user, user) {
+		stats->contacts += user->roster.count;
+		for (unsigned i = 0; i < user->roster.count; i++)
+			stats->contacts_online += user->roster.items[i]->status != S2_STATUS_NONE;
+	}
 }

@@ -85,6 +85,8 @@ struct hub_events {
 	void (*registration)(void *arg, const char *jid, bool registered);
 	/* A backend has told what its network can do (hub_can). */
 	void (*configured)(void *arg);
+	/* An administrator wants the configuration to be read again: what came of it, for people. */
+	void (*reload)(void *arg, struct str *answer);
 	/* A stanza that was kept over a restart (hub_keep); then one call with NULL. */
 	void (*kept)(void *arg, uint64_t sequence, const char *stanza, size_t len);
 };
@@ -142,9 +144,12 @@ void hub_keep(struct hub *, uint64_t sequence, const char *stanza, size_t len);
 void hub_forget(struct hub *, uint64_t sequence);
 
 struct hub_stats {
-	unsigned users, backends;
+	unsigned users, backends, crashed;
+	unsigned contacts, contacts_online;
 	uint64_t messages_in, messages_out; /* from XMPP, to XMPP */
 	int64_t started;                    /* wall clock, ms */
+	int64_t res_kb, shared_kb;          /* memory of this process and the backends */
+	int64_t grown_kb;                   /* that the backends took since their start, for their users */
 };
 void hub_stats(const struct hub *, struct hub_stats *);
 
@@ -304,13 +309,36 @@ struct account_info {
 /* Answers come on the loop, maybe before the call returns. `info` NULL: see condition and text. */
 typedef void account_answer(void *arg, const struct account_info *info, enum s2_condition, const char *text);
 void account_get(struct hub *, const char *jid, account_answer *, void *arg);
-void account_register(struct hub *, const char *jid, const char *name, const char *password, account_answer *,
-                      void *arg);
+struct account_order {
+	const char *jid, *name, *password;
+	bool by_admin; /* who may register with whom does not matter then */
+};
+void account_register(struct hub *, const struct account_order *, account_answer *, void *arg);
 void account_unregister(struct hub *, const char *jid, account_answer *, void *arg);
 bool account_needs_password(const struct hub *);
 bool account_needs_registration(const struct hub *);
 /* The bare JID is one of service.admin_jid. */
 bool account_is_admin(const struct hub *, const char *jid);
+
+/* ---- Administration by words (admin.c) ---- */
+/* What a command answered; "" is an answer, too. */
+typedef void admin_answer(void *arg, const char *text);
+/* Carries out one line: a command or variable with what follows it. The answer comes on the loop, maybe before the call
+ * returns. Who may do this is the caller's to know. */
+void admin_run(struct hub *, const char *line, admin_answer *, void *arg);
+/* Whether the line begins with the name of a command or variable. */
+bool admin_knows(const char *line);
+/* Name number `at` of those that can be read, with its value; NULL at the end. */
+const char *admin_variable(struct hub *, size_t at, struct str *value);
+/* To everybody who is logged in. Returns how many they are. */
+unsigned admin_announce(struct hub *, const char *text);
+/* All who are registered, one call each, then one with NULL. Without a database: those that are logged in. */
+typedef void admin_jid(void *arg, const char *jid);
+void admin_each_registered(struct hub *, admin_jid *, void *arg);
+/* The users that are logged in, in no order: at first NULL; NULL at the end. */
+const struct user *admin_next_user(const struct hub *, size_t *cursor);
+/* How he stands, for people. */
+void admin_describe(struct hub *, const char *jid, struct str *out);
 
 /* ---- What each user may set for himself (setting.c) ---- */
 struct user_setting {
@@ -321,6 +349,8 @@ struct user_setting {
 const struct user_setting *setting_at(size_t at);
 /* What the setting of this name is for somebody who has made these; NULL if there is no such setting. */
 const char *setting_value(const struct hub *, const struct s2_setting *made, size_t count, const char *name);
+/* Kept like a setting, but not the user's to fill into a form: his bookmarks (XEP-0049), as XML. */
+#define SETTING_STORAGE "storage"
 /* Keeps values, which the caller has checked, and lets them take effect. He need not be logged in, and may not be
  * any more when the answer comes. */
 void setting_change(struct hub *, const char *jid, const struct s2_setting *changes, size_t count, account_answer *,

@@ -53,6 +53,8 @@ const char *setting_value(const struct hub *hub, const struct s2_setting *made, 
 static int type_of(const char *name)
 {
 	const struct user_setting *setting = find(name);
+	if (!strcmp(name, SETTING_STORAGE))
+		return 0;
 	return setting && setting->field.type == S2_FIELD_BOOLEAN ? 4 : 13;
 }
 

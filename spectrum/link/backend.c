@@ -26,6 +26,11 @@
 
 static const char *const state_names[] = {"starting", "ready", "full", "dying", "dead"};
 
+const char *backend_state_name(const struct backend *b)
+{
+	return state_names[b->state];
+}
+
 /* The only place that changes a state. */
 static void become(struct backend *b, enum backend_state state)
 {

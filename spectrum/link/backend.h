@@ -76,6 +76,7 @@ struct link {
 	struct deferred settle;
 	uint64_t login_at; /* ms; when the last seat was given */
 	unsigned started, failures, crashed;
+	pid_t crashes[LINK_CRASHES]; /* the last ones, number n at n modulo the size */
 	uint64_t frames_in, frames_out;
 };
 
@@ -105,6 +106,9 @@ void backend_give_up(struct backend *, const char *fault, bool mute);
 void backend_heartbeat(struct backend *);
 /* Writes the PING that confirms tickets if it is due. */
 void backend_ask_confirmation(struct backend *);
+
+/* "ready" and so on. */
+const char *backend_state_name(const struct backend *);
 
 /* link.c: what a backend tells the set. */
 void link_backend_ready(struct link *);

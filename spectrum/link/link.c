@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spectrum/link/link.h"
 
-#include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +94,7 @@ void link_backend_gone(struct link *link, const struct backend *b)
 	settle_later(link);
 	if (b->expected)
 		return;
-	link->crashed++;
+	link->crashes[link->crashed++ % LINK_CRASHES] = b->pid;
 	bool failed = !b->ready_at || loop_now(link->loop) - b->ready_at < LIVED_MS;
 	if (!failed)
 		link->failures = 0;
@@ -205,22 +204,14 @@ static void confirm(void *arg)
 
 /* ---- Life ---- */
 
-/* service.backend_host as an address literal. Asks the resolver, if it must, once and before the loop runs. */
+/* service.backend_host as an address literal. */
 static char *resolve(const char *host)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-	char text[INET6_ADDRSTRLEN + 20];
-	if (text_empty(host))
-		host = "127.0.0.1";
-	int error = getaddrinfo(host, NULL, &hints, &found);
-	if (!error)
-		error = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
-	if (error)
-		log_error("service.backend_host: %s is no address of this host: %s", log_quote(host),
-		          gai_strerror(error));
-	if (found)
-		freeaddrinfo(found);
-	return error ? NULL : mem_strdup(text);
+	const char *error;
+	char *address = listener_address(host, &error);
+	if (!address)
+		log_error("service.backend_host: %s is no address of this host: %s", log_quote(host), error);
+	return address;
 }
 
 struct link *link_new(struct loop *loop, struct config *config, int argc, char **argv, const struct link_events *events,
@@ -380,4 +371,26 @@ void link_stats(const struct link *link, struct link_stats *stats)
 		stats->init_res_kb += b->init_res_kb;
 		stats->shared_kb += b->shared_kb;
 	}
+}
+
+size_t link_crashes(const struct link *link, pid_t out[LINK_CRASHES])
+{
+	size_t count = link->crashed < LINK_CRASHES ? link->crashed : LINK_CRASHES;
+	for (size_t i = 0; i < count; i++)
+		out[i] = link->crashes[(link->crashed - count + i) % LINK_CRASHES];
+	return count;
+}
+
+void link_describe(const struct link *link, struct str *out)
+{
+	LIST_EACH (&link->backends, node) {
+		const struct backend *b = LIST_ITEM(node, struct backend, node);
+		str_addf(out, "backend %u: process %d, %s, %u users, %lld KB\n", b->id, (int)b->pid,
+		         backend_state_name(b), b->users, (long long)b->res_kb);
+	}
+}
+
+pid_t link_process(const struct seat *seat)
+{
+	return seat->backend ? seat->backend->pid : 0;
 }

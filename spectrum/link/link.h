@@ -8,6 +8,8 @@
 #ifndef SPECTRUM_LINK_LINK_H
 #define SPECTRUM_LINK_LINK_H
 
+#include <sys/types.h>
+
 #include "lib/base/list.h"
 #include "lib/config/config.h"
 #include "lib/io/loop.h"
@@ -116,5 +118,12 @@ struct link_stats {
 	int64_t res_kb, init_res_kb, shared_kb; /* sums of the backends' STATS */
 };
 void link_stats(const struct link *, struct link_stats *);
+/* Process ids of the backends that crashed last, oldest first; returns how many were written. */
+#define LINK_CRASHES 64
+size_t link_crashes(const struct link *, pid_t out[LINK_CRASHES]);
+/* The backends of now, a line for each: number, process, state, users, memory. */
+void link_describe(const struct link *, struct str *out);
+/* The process that this user sits on; 0: none. */
+pid_t link_process(const struct seat *);
 
 #endif

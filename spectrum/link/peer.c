@@ -93,17 +93,45 @@ static bool session_holds(pid_t session, unsigned long inode)
 	return holds;
 }
 
+/* Both ends of a TCP connection; false if one is unknown. */
+static bool both_ends(int fd, struct address *theirs, struct address *ours)
+{
+	struct sockaddr_storage there = {0}, here = {0};
+	socklen_t there_bytes = sizeof there, here_bytes = sizeof here;
+	return !getpeername(fd, (struct sockaddr *)&there, &there_bytes) &&
+	       !getsockname(fd, (struct sockaddr *)&here, &here_bytes) && address_format(&there, theirs) &&
+	       address_format(&here, ours);
+}
+
+bool peer_is_trusted(int fd, const char **why)
+{
+	struct address theirs, ours;
+	struct ucred cred;
+	socklen_t bytes = sizeof cred;
+	unsigned long inode;
+	uid_t uid;
+	int family = 0;
+	socklen_t family_bytes = sizeof family;
+	*why = NULL;
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_bytes);
+	if (family == AF_UNIX && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &bytes))
+		uid = cred.uid;
+	else if (family == AF_UNIX || !both_ends(fd, &theirs, &ours))
+		*why = "its address is unknown";
+	else if (!find_socket(&theirs, &ours, &inode, &uid))
+		*why = "its socket is not on this host or closed already";
+	if (!*why && uid != 0 && uid != geteuid())
+		*why = "it belongs to another user of this host";
+	return *why == NULL;
+}
+
 bool peer_is_in_session(int fd, pid_t session, const char **why)
 {
-	struct sockaddr_storage theirs = {0}, ours = {0};
-	socklen_t their_bytes = sizeof theirs, our_bytes = sizeof ours;
 	struct address their_address, our_address;
 	unsigned long inode;
 	uid_t uid;
 	*why = NULL;
-	if (getpeername(fd, (struct sockaddr *)&theirs, &their_bytes) ||
-	    getsockname(fd, (struct sockaddr *)&ours, &our_bytes) || !address_format(&theirs, &their_address) ||
-	    !address_format(&ours, &our_address))
+	if (!both_ends(fd, &their_address, &our_address))
 		*why = "its address is unknown";
 	else if (!find_socket(&their_address, &our_address, &inode, &uid))
 		*why = "its socket is not on this host or closed already";

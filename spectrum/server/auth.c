@@ -109,15 +109,6 @@ static void answered(void *arg, enum s2_condition condition, const char *text)
 
 /* ---- What is asked for ---- */
 
-static bool is_admin(const struct server *server, const char *jid)
-{
-	for (size_t i = 0; i < config_count(server->config, "service.admin_jid"); i++) {
-		if (!strcmp(config_item(server->config, "service.admin_jid", i), jid))
-			return true;
-	}
-	return false;
-}
-
 /* C-7: without a password in the configuration nobody logs in as admin. */
 static bool is_admin_password(const struct server *server, const char *password)
 {
@@ -138,7 +129,7 @@ static void ask(struct stream *stream, const char *node, const char *password)
 		fail(stream, "temporary-auth-failure", text);
 		return;
 	}
-	stream->admin = is_admin(server, stream->jid);
+	stream->admin = account_is_admin(server->hub, stream->jid);
 	if (stream->admin) {
 		if (is_admin_password(server, password))
 			succeed(stream);
