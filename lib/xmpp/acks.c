@@ -85,6 +85,16 @@ void acks_drop(struct acks *acks, void (*dropped)(void *arg, void *token), void 
 	acks_fini(&all);
 }
 
+void acks_each(const struct acks *acks, void (*call)(void *arg, const char *bytes, size_t len, void *token), void *arg)
+{
+	const char *at = acks->count ? acks->bytes.data + acks->offset : NULL;
+	for (size_t i = 0; i < acks->count; i++) {
+		const struct acks_entry *entry = &acks->entries[acks->first + i];
+		call(arg, at, entry->len, entry->token);
+		at += entry->len;
+	}
+}
+
 const char *acks_again(const struct acks *acks, size_t *len)
 {
 	*len = acks_bytes(acks);

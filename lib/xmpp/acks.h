@@ -30,6 +30,8 @@ void acks_add(struct acks *, const char *bytes, size_t len, void *token);
 bool acks_take(struct acks *, uint32_t handled, void (*done)(void *arg, void *token), void *arg);
 /* Forgets all; one call of `dropped` for each token. The numbers begin anew. */
 void acks_drop(struct acks *, void (*dropped)(void *arg, void *token), void *arg);
+/* One call for each stanza that waits, oldest first; the acks must not be changed meanwhile. */
+void acks_each(const struct acks *, void (*call)(void *arg, const char *bytes, size_t len, void *token), void *arg);
 /* What has to be sent again. Borrowed. */
 const char *acks_again(const struct acks *, size_t *len);
 

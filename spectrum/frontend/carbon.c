@@ -120,11 +120,16 @@ struct writer *carbon_open(struct frontend *frontend, const struct user *user, c
 	const struct privilege *privilege = granted(frontend, user);
 	const char *jid = user_jid(user);
 	char made[17];
-	if (!privilege)
+	if (!privilege && !frontend->serves)
 		return NULL;
 	if (text_empty(id)) {
 		random_id(made, sizeof made - 1);
 		id = made;
+	}
+	if (frontend->serves) {
+		struct writer *own = stanza_open(frontend, "message", UPSTREAM_OWN, jid, peer, "chat");
+		xml_attr(own, "id", id);
+		return own;
 	}
 	struct writer *writer =
 	    stanza_open(frontend, "message", UPSTREAM_KEPT, frontend->jid, strrchr(jid, '@') + 1, NULL);

@@ -67,7 +67,16 @@ struct session *account_session(const struct account *account, const char *resou
 	return NULL;
 }
 
-void account_broadcast(struct account *account, const char *bytes, size_t len)
+void account_broadcast(struct account *account, const char *from, const char *bytes, size_t len)
+{
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (session->presence)
+			session_send_presence(session, from, bytes, len);
+	}
+}
+
+void account_tell(struct account *account, const char *bytes, size_t len)
 {
 	LIST_EACH (&account->sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);

@@ -59,6 +59,8 @@ static const struct {
 } own_iqs[] = {
     {"get", "query", NS_ROSTER, roster_iq_get},
     {"set", "query", NS_ROSTER, roster_iq_set},
+    {"set", "enable", NS_CARBONS, carbons_enable},
+    {"set", "disable", NS_CARBONS, carbons_disable},
     {"get", "ping", NS_PING, done},
     {"set", "session", NS_SESSION, done}, /* means nothing any more */
 };
@@ -138,6 +140,8 @@ void inbound_message(struct session *session, struct arena *arena, const struct 
 		outbound_deliver(session->account, to && *jid.resource ? jid.resource : NULL, message);
 	else if (strcmp(jid.domain, server->jid) != 0)
 		inbound_refuse(session, message, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
-	else
+	else {
+		carbons_sent(session->account, session, message);
 		inbound_forward(server, arena, message);
+	}
 }

@@ -11,6 +11,7 @@
 #include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "lib/io/listener.h"
+#include "lib/xmpp/acks.h"
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/parser.h"
@@ -34,6 +35,8 @@ struct server {
 	struct map accounts;   /* by bare JID */
 	struct list strangers; /* streams that are not bound yet */
 	struct list bound;
+	struct list sleeping; /* sessions whose connection is gone (sm.c) */
+	struct map resumable; /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
 	struct timer *tick; /* runs while there are strangers */
 	struct attempts *attempts;
@@ -49,6 +52,7 @@ struct server {
 	const char *out_name, *out_from, *out_to, *out_type;
 	struct account *out_account;
 	const char *out_resource; /* NULL: to the bare address */
+	bool out_own;             /* the user has written it himself, elsewhere */
 	bool open;
 	struct parser *reader; /* makes a tree of it where one is needed */
 	struct str returned;   /* stanzas that go back to the frontend */
@@ -93,7 +97,8 @@ struct stream {
 void stream_new(struct server *, struct channel *);
 /* Ends the stream: error (NULL: none), text (may be NULL), end tag; the connection closes when all is sent. */
 void stream_end(struct stream *, const char *condition, const char *text);
-/* All connections are dropped, without a word. */
+/* The connection is dropped without a word, later in this turn; or all of them, now. */
+void stream_drop(struct stream *);
 void stream_drop_all(struct server *);
 /* Sends what is buffered: before the process ends. */
 void stream_flush(struct stream *);
@@ -117,6 +122,20 @@ bool auth_received(struct stream *, struct arena *, const struct element *);
 void auth_end(struct stream *);
 
 /* ---- session.c ---- */
+/* Stream management of a session (sm.c). */
+struct sm {
+	bool on;
+	bool resumable;
+	char id[25];      /* by which it is resumed; "" if it can't be */
+	uint32_t handled; /* stanzas of the client */
+	unsigned wait;    /* s that it may be gone */
+	uint64_t asked;   /* ms: when an acknowledgement was asked for, 0 = none is due */
+	uint64_t until;   /* ms: when it has been gone for too long */
+	struct acks acks; /* what the client has not acknowledged */
+	struct deferred asking, expiring;
+	struct list sleeping; /* of the server, while the client is gone */
+};
+
 struct session {
 	struct list node; /* of the account */
 	struct account *account;
@@ -127,6 +146,12 @@ struct session {
 	int8_t priority;
 	bool interested; /* has asked for the roster */
 	bool directed;   /* has sent presence to somebody, perhaps a room */
+	bool carbons;    /* wants them */
+	bool inactive;   /* nobody looks at the client (XEP-0352) */
+	bool reached;    /* by the message that is being delivered */
+	struct sm sm;
+	struct list held; /* presences that wait: csi.c */
+	struct map held_by_from;
 };
 
 /* Binds; a session of the same resource has to go. */
@@ -135,10 +160,20 @@ struct session *session_new(struct account *, struct stream *, const char *resou
 void session_end(struct session *);
 /* session_end, and its stream ends with this error. */
 void session_expel(struct session *, const char *condition, const char *text);
-/* Its connection is gone. */
-void session_lost(struct session *);
+/* Its connection is gone; it may come back, unless it has said goodbye. */
+void session_lost(struct session *, bool for_good);
+/* It has come back. */
+void session_resumed(struct session *, struct stream *);
 /* A stanza for this client, serialized. */
 void session_send(struct session *, const char *bytes, size_t len);
+/* Presence of `from`: only the last one matters to a client that nobody looks at. */
+void session_send_presence(struct session *, const char *from, const char *bytes, size_t len);
+enum {
+	MESSAGE_SHARED = 1, /* other clients get it, too */
+	MESSAGE_COPY = 2,   /* a carbon: somebody else has it for sure */
+	MESSAGE_STATE = 4,  /* a chat state and nothing else */
+};
+void session_send_message(struct session *, const char *bytes, size_t len, unsigned flags);
 /* A stanza from it. */
 void session_received(struct session *, struct arena *, const struct element *);
 
@@ -166,8 +201,9 @@ void account_settle(struct account *);
 struct session *account_session(const struct account *, const char *resource);
 /* The network's side of the user; NULL for an admin. */
 struct user *account_user(const struct account *);
-/* To all sessions that have sent presence. */
-void account_broadcast(struct account *, const char *bytes, size_t len);
+/* Presence of `from`, or another stanza, to all sessions that have sent presence. */
+void account_broadcast(struct account *, const char *from, const char *bytes, size_t len);
+void account_tell(struct account *, const char *bytes, size_t len);
 
 /* ---- inbound.c: what clients send ---- */
 void inbound_iq(struct session *, struct arena *, const struct element *);
@@ -188,11 +224,53 @@ void presence_lost(struct session *);
 struct writer *outbound_open(struct upstream *, const char *name, enum upstream_care, const char *from, const char *to,
                              const char *type);
 void outbound_close(struct upstream *);
+/* A message that was delivered before, to whatever clients there are now. */
+void outbound_again(struct account *, const char *bytes, size_t len);
 /* A message to one of the user's clients, or (NULL) to all of them as the rules have it. */
 void outbound_deliver(struct account *, const char *resource, const struct element *message);
 /* Gives a stanza to the frontend when the stack is unwound: error of `type` to a stanza that could not be delivered. */
 void outbound_bounce(struct server *, const struct element *stanza, enum s2_condition);
 void outbound_fini(struct server *);
+
+/* ---- sm.c: stream management ---- */
+/* What becomes of a stanza when its session ends: it goes to whatever clients there are, or only if no other one is
+ * connected, or (NULL) nowhere. */
+#define SM_ALONE ((void *)1)
+#define SM_SHARED ((void *)2)
+bool sm_is_on(const struct session *);
+/* A stanza was sent, or would have been. May end the session, later in this turn. */
+void sm_keep(struct session *, const char *bytes, size_t len, void *token);
+/* <enable/>, <r/>, <a/> of a session's client. */
+void sm_received(struct session *, const struct element *);
+/* Switches it on; the attributes of <enabled/>. */
+void sm_write_enabled(struct session *, struct writer *, const struct element *enable);
+/* <resume/>: the session that goes on over this stream, or NULL after <failed/>. Follow with sm_write_resumed into an
+ * element, then session_resumed. */
+struct session *sm_resume(struct stream *, const struct element *resume);
+void sm_write_resumed(struct session *, struct writer *);
+void sm_send_again(struct session *);
+/* The connection is gone: false if the session can't wait for another one. */
+bool sm_sleep(struct session *);
+/* Those who have been gone for too long. */
+void sm_due(struct server *, uint64_t now);
+/* Has not answered for long. */
+bool sm_is_deaf(const struct session *, uint64_t now);
+void sm_end(struct session *);
+
+/* ---- csi.c: client state ---- */
+void csi_received(struct session *, const struct element *);
+void csi_hold(struct session *, const char *from, const char *bytes, size_t len);
+void csi_flush(struct session *);
+void csi_end(struct session *);
+
+/* ---- carbons.c ---- */
+void carbons_enable(struct session *, struct arena *, const struct element *iq, const struct element *payload);
+void carbons_disable(struct session *, struct arena *, const struct element *iq, const struct element *payload);
+/* A message of the user's: `by` is the client that sent it, NULL if that was none of this server's. */
+void carbons_sent(struct account *, const struct session *by, const struct element *message);
+/* Of a message to the user, to the clients that are not `reached`. Returns how many copies there were; with
+ * `count_only` nothing is sent. */
+unsigned carbons_received(struct account *, const struct element *message, bool count_only);
 
 /* ---- roster.c ---- */
 void roster_iq_get(struct session *, struct arena *, const struct element *iq, const struct element *query);
@@ -212,5 +290,7 @@ void server_write_end(struct session *);
 /* Or keeps it: borrowed until the next stanza is written. */
 const struct str *server_write_take(struct server *);
 struct arena *server_arena(struct server *);
+/* Something waits for its time. */
+void server_tick_start(struct server *);
 
 #endif

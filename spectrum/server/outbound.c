@@ -67,10 +67,11 @@ static enum message_kind kind_of(const struct element *message)
 	return text_equal(type, "error") ? KIND_ERROR : KIND_CHAT;
 }
 
-/* To the clients with the highest priority, if any wants messages at all (RFC 6121 section 8.5.2.1.1). */
-static bool to_best(struct account *account, const char *bytes, size_t len)
+/* The clients with the highest priority, if any wants messages at all (RFC 6121 section 8.5.2.1.1). */
+static unsigned reach_best(struct account *account)
 {
 	int best = -1;
+	unsigned count = 0;
 	LIST_EACH (&account->sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);
 		if (session->presence && session->priority > best)
@@ -78,47 +79,106 @@ static bool to_best(struct account *account, const char *bytes, size_t len)
 	}
 	LIST_EACH (&account->sessions, again) {
 		struct session *session = LIST_ITEM(again, struct session, node);
-		if (best >= 0 && session->presence && session->priority == best)
-			session_send(session, bytes, len);
+		session->reached = best >= 0 && session->presence && session->priority == best;
+		count += session->reached;
 	}
-	return best >= 0;
+	return count;
 }
 
-static void to_all(struct account *account, const char *bytes, size_t len)
+static unsigned reach_all(struct account *account)
+{
+	unsigned count = 0;
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		session->reached = session->presence && session->priority >= 0;
+		count += session->reached;
+	}
+	return count;
+}
+
+static unsigned reach_one(struct account *account, const struct session *one)
 {
 	LIST_EACH (&account->sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);
-		if (session->presence && session->priority >= 0)
-			session_send(session, bytes, len);
+		session->reached = session == one;
 	}
+	return one != NULL;
+}
+
+/* Who is to get it; 0: nobody is there. */
+static unsigned reach(struct account *account, const char *resource, enum message_kind kind)
+{
+	const struct session *session = resource ? account_session(account, resource) : NULL;
+	if (session)
+		return reach_one(account, session);
+	if (kind == KIND_CHAT)
+		return reach_best(account);
+	return kind == KIND_HEADLINE && !resource ? reach_all(account) : 0;
+}
+
+/* Nothing but a chat state (XEP-0085). */
+static bool is_state(const struct element *message)
+{
+	bool state = false;
+	for (const struct element *child = element_child(message, NULL, NULL); child;
+	     child = element_next(child, NULL, NULL)) {
+		if (element_is(child, NULL, NS_CHATSTATES))
+			state = true;
+		else if (!element_is(child, "thread", NULL) && !element_is(child, NULL, NS_HINTS))
+			return false;
+	}
+	return state;
+}
+
+static void nobody_there(struct account *account, const struct element *message, enum message_kind kind)
+{
+	if (kind == KIND_CHAT && !is_state(message))
+		outbound_bounce(account->server, message, S2_SERVICE_UNAVAILABLE);
+	else if (kind == KIND_GROUPCHAT)
+		outbound_bounce(account->server, message, S2_RECIPIENT_UNAVAILABLE);
 }
 
 static void deliver_bytes(struct account *account, const char *resource, const struct element *message,
                           const char *bytes, size_t len)
 {
-	struct session *session = resource ? account_session(account, resource) : NULL;
 	enum message_kind kind = kind_of(message);
-	if (session)
-		session_send(session, bytes, len);
-	else if (kind == KIND_CHAT && !to_best(account, bytes, len))
-		outbound_bounce(account->server, message, S2_SERVICE_UNAVAILABLE);
-	else if (kind == KIND_HEADLINE && !resource)
-		to_all(account, bytes, len);
-	else if (kind == KIND_GROUPCHAT)
-		outbound_bounce(account->server, message, S2_RECIPIENT_UNAVAILABLE);
+	unsigned count = reach(account, resource, kind);
+	if (!count) {
+		nobody_there(account, message, kind);
+		return;
+	}
+	bool copied = kind == KIND_CHAT;
+	if (copied)
+		count += carbons_received(account, message, true);
+	unsigned flags =
+	    (count > 1 ? MESSAGE_SHARED : 0) | (is_state(message) ? MESSAGE_STATE : 0) | (copied ? 0 : MESSAGE_COPY);
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (session->reached)
+			session_send_message(session, bytes, len, flags);
+	}
+	if (copied)
+		carbons_received(account, message, false);
 }
 
 void outbound_deliver(struct account *account, const char *resource, const struct element *message)
 {
-	struct server *server = account->server;
-	server_write_copy(server, message);
-	const struct str *bytes = server_write_take(server);
-	deliver_bytes(account, resource, message, bytes->data, bytes->len);
+	struct str bytes = {0};
+	struct writer writer;
+	writer_init(&writer, &bytes, NS_CLIENT);
+	xml_element(&writer, message);
+	writer_end(&writer);
+	deliver_bytes(account, resource, message, bytes.data, bytes.len);
+	str_fini(&bytes);
 }
 
 static void on_own_message(void *arg, struct arena *arena, const struct element *message)
 {
 	struct server *server = arg;
+	if (server->out_own) {
+		carbons_sent(server->out_account, NULL, message);
+		return;
+	}
 	deliver_bytes(server->out_account, server->out_resource, message, server->scratch.data, server->scratch.len);
 }
 
@@ -136,6 +196,22 @@ static void deliver_message(struct server *server)
 		log_error("a message of our own could not be read to=%s", log_quote(server->out_to));
 		parser_free(&server->reader);
 	}
+}
+
+static void on_again(void *arg, struct arena *arena, const struct element *message)
+{
+	outbound_deliver(arg, NULL, message);
+}
+
+static const struct parser_events again_events = {.stanza = on_again};
+
+void outbound_again(struct account *account, const char *bytes, size_t len)
+{
+	struct parser *parser =
+	    parser_new(&(struct parser_limits){.stanza_bytes = 8u << 20, .children = 65536}, &again_events, account);
+	parser_feed(parser, reader_header, sizeof reader_header - 1);
+	parser_feed(parser, bytes, len);
+	parser_free(&parser);
 }
 
 /* ---- The upstream's verbs ---- */
@@ -156,6 +232,7 @@ struct writer *outbound_open(struct upstream *upstream, const char *name, enum u
 	server->out_from = from;
 	server->out_to = to;
 	server->out_type = type;
+	server->out_own = care == UPSTREAM_OWN;
 	str_clear(&server->scratch, 65536);
 	writer_init(writer, &server->scratch, NS_CLIENT);
 	xml_open(writer, name, NULL);
@@ -169,13 +246,17 @@ struct writer *outbound_open(struct upstream *upstream, const char *name, enum u
 static void deliver_presence(struct server *server, struct account *account, struct session *session)
 {
 	const char *type = server->out_type;
+	if (type && strstr("subscribed unsubscribed", type)) {
+		account_tell(account, server->scratch.data, server->scratch.len);
+		return;
+	}
 	const char *bytes = server->scratch.data;
 	if (text_equal(type, "probe"))
 		return;
 	if (session)
-		session_send(session, bytes, server->scratch.len);
+		session_send_presence(session, server->out_from, bytes, server->scratch.len);
 	else if (!server->out_resource)
-		account_broadcast(account, bytes, server->scratch.len);
+		account_broadcast(account, server->out_from, bytes, server->scratch.len);
 }
 
 static void deliver_iq(struct server *server, struct session *session)
@@ -190,7 +271,7 @@ void outbound_close(struct upstream *upstream)
 	xml_close(&server->writer);
 	writer_end(&server->writer);
 	server->open = false;
-	const char *to = server->out_to ? server->out_to : "", *slash = strchr(to, '/');
+	const char *to = server->out_own ? server->out_from : server->out_to, *slash = strchr(to, '/');
 	char bare[2 * JID_PART_BYTES + 2];
 	size_t len = slash ? (size_t)(slash - to) : strlen(to);
 	if (len >= sizeof bare)

@@ -21,7 +21,7 @@ static void tell_frontend(struct session *session, struct arena *arena, const st
 static void exchange(struct session *session, bool fresh)
 {
 	char *own = session->presence;
-	account_broadcast(session->account, own, strlen(own));
+	account_broadcast(session->account, session->full, own, strlen(own));
 	if (!fresh)
 		return;
 	LIST_EACH (&session->account->sessions, node) {
@@ -60,7 +60,7 @@ static void unavailable(struct session *session, struct arena *arena, const stru
 	element_set(arena, (struct element *)presence, "to", account->jid);
 	server_write_copy(account->server, presence);
 	const struct str *bytes = server_write_take(account->server);
-	account_broadcast(account, bytes->data, bytes->len);
+	account_broadcast(account, session->full, bytes->data, bytes->len);
 	free(session->presence);
 	session->presence = NULL;
 	tell_frontend(session, arena, presence);

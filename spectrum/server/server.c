@@ -75,6 +75,12 @@ void server_write_end(struct session *session)
 	session_send(session, bytes->data, bytes->len);
 }
 
+void server_tick_start(struct server *server)
+{
+	if (!timer_running(server->tick))
+		timer_start(server->tick, TICK_MS, TICK_MS);
+}
+
 /* ---- Ports ---- */
 
 static void take_socket(struct server *server, int fd, struct tls *tls)
@@ -88,8 +94,7 @@ static void take_socket(struct server *server, int fd, struct tls *tls)
 		stream_end(LIST_ITEM(server->strangers.next, struct stream, node), "resource-constraint",
 		           "Too many connections wait for a log-in.");
 	stream_new(server, socket_channel_new(server->loop, fd, tls));
-	if (!timer_running(server->tick))
-		timer_start(server->tick, TICK_MS, TICK_MS);
+	server_tick_start(server);
 }
 
 static void accepted(void *arg, int fd)
@@ -112,7 +117,13 @@ static void tick(void *arg)
 		if (stream->due <= now)
 			stream_end(stream, "connection-timeout", "The log-in has taken too long.");
 	}
-	if (list_empty(&server->strangers))
+	sm_due(server, now);
+	LIST_EACH (&server->bound, bound) {
+		struct stream *stream = LIST_ITEM(bound, struct stream, node);
+		if (stream->session && sm_is_deaf(stream->session, now))
+			stream_drop(stream);
+	}
+	if (list_empty(&server->strangers) && list_empty(&server->bound) && list_empty(&server->sleeping))
 		timer_stop(server->tick);
 }
 
@@ -229,6 +240,8 @@ static void server_free(struct upstream *upstream)
 	listener_free(&server->listener);
 	listener_free(&server->direct_listener);
 	stream_drop_all(server);
+	while (!list_empty(&server->sleeping))
+		session_end(LIST_ITEM(server->sleeping.next, struct session, sm.sleeping));
 	timer_free(&server->tick);
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
@@ -236,6 +249,7 @@ static void server_free(struct upstream *upstream)
 	outbound_fini(server);
 	tls_free(&server->tls);
 	map_fini(&server->accounts);
+	map_fini(&server->resumable);
 	arena_fini(&server->arena);
 	str_fini(&server->own);
 	str_fini(&server->framed);
@@ -292,6 +306,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	server->jid = config_text(config, "service.jid");
 	list_init(&server->strangers);
 	list_init(&server->bound);
+	list_init(&server->sleeping);
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();
 	server->tls_required =

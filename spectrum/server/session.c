@@ -28,6 +28,8 @@ struct session *session_new(struct account *account, struct stream *stream, cons
 	session->stream = stream;
 	session->full = mem_printf("%s/%s", account->jid, resource);
 	session->resource = session->full + strlen(account->jid) + 1;
+	list_init(&session->sm.sleeping);
+	list_init(&session->held);
 	list_prepend(&account->sessions, &session->node);
 	account->session_count++;
 	log_info("bound user=%s resource=%s", account->jid, log_quote(resource));
@@ -40,15 +42,18 @@ void session_end(struct session *session)
 	/* Out of the list first: nothing that its end causes comes back to it. */
 	list_remove(&session->node);
 	account->session_count--;
+	account->logins++; /* stays until this is done */
 	if (session->stream)
 		session->stream->session = NULL;
 	session->stream = NULL;
 	log_info("unbound user=%s resource=%s", account->jid, log_quote(session->resource));
+	sm_end(session);
+	csi_end(session);
 	presence_lost(session);
 	free(session->presence);
 	free(session->full);
 	free(session);
-	account_settle(account);
+	account_leave(account);
 }
 
 void session_expel(struct session *session, const char *condition, const char *text)
@@ -59,15 +64,49 @@ void session_expel(struct session *session, const char *condition, const char *t
 		stream_end(stream, condition, text);
 }
 
-void session_lost(struct session *session)
+void session_lost(struct session *session, bool for_good)
 {
-	session_end(session);
+	if (for_good || !sm_sleep(session))
+		session_end(session);
+}
+
+void session_resumed(struct session *session, struct stream *stream)
+{
+	session->stream = stream;
+	session->inactive = false;
+	sm_send_again(session);
+	csi_flush(session);
+}
+
+/* ---- Sending ---- */
+
+static void put(struct session *session, const char *bytes, size_t len, void *token)
+{
+	if (session->stream)
+		stream_send(session->stream, bytes, len);
+	if (sm_is_on(session))
+		sm_keep(session, bytes, len, token);
 }
 
 void session_send(struct session *session, const char *bytes, size_t len)
 {
-	if (session->stream)
-		stream_send(session->stream, bytes, len);
+	put(session, bytes, len, NULL);
+}
+
+void session_send_presence(struct session *session, const char *from, const char *bytes, size_t len)
+{
+	if (session->inactive || !session->stream)
+		csi_hold(session, from, bytes, len);
+	else
+		put(session, bytes, len, NULL);
+}
+
+void session_send_message(struct session *session, const char *bytes, size_t len, unsigned flags)
+{
+	void *token = flags & MESSAGE_COPY ? NULL : flags & MESSAGE_SHARED ? SM_SHARED : SM_ALONE;
+	if (flags & MESSAGE_STATE && (session->inactive || !session->stream))
+		return; /* nobody looks */
+	put(session, bytes, len, flags & MESSAGE_STATE ? NULL : token);
 }
 
 /* A client may name itself in "from", nobody else (RFC 6120 section 8.1.2.1). */
@@ -87,6 +126,7 @@ void session_received(struct session *session, struct arena *arena, const struct
 		return;
 	}
 	if (to && !jid_parse(arena, to, &jid)) {
+		session->sm.handled++;
 		inbound_refuse(session, element, S2_JID_MALFORMED, "The attribute \"to\" is no address.");
 		return;
 	}
@@ -95,6 +135,7 @@ void session_received(struct session *session, struct arena *arena, const struct
 	element_set(arena, &stamped, "from", session->full);
 	if (to)
 		element_set(arena, &stamped, "to", jid.full);
+	session->sm.handled++;
 	if (element_is(&stamped, "iq", NULL))
 		inbound_iq(session, arena, &stamped);
 	else if (element_is(&stamped, "message", NULL))

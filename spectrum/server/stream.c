@@ -92,7 +92,7 @@ static void stream_free(struct stream *stream)
 	struct server *server = stream->server;
 	loop_defer_cancel(&stream->ending);
 	if (stream->session)
-		session_lost(stream->session);
+		session_lost(stream->session, stream->said_goodbye || stream->farewell);
 	auth_end(stream);
 	if (stream->account)
 		account_leave(stream->account);
@@ -168,6 +168,12 @@ void stream_end(struct stream *stream, const char *condition, const char *text)
 	end_later(stream);
 }
 
+void stream_drop(struct stream *stream)
+{
+	if (!stream->ending.queued)
+		end_later(stream);
+}
+
 void stream_drop_all(struct server *server)
 {
 	struct list *const lists[] = {&server->bound, &server->strangers};
@@ -202,6 +208,8 @@ static void send_features(struct stream *stream)
 		xml_open(writer, "session", NS_SESSION);
 		xml_empty(writer, "optional", NULL);
 		xml_close(writer);
+		xml_empty(writer, "sm", NS_SM);
+		xml_empty(writer, "csi", NS_CSI);
 		xml_empty(writer, "ver", NS_ROSTER_VER);
 	} else {
 		if (!secure && server->tls && !stream->channel->framed) {
@@ -359,11 +367,37 @@ static void bind_resource(struct stream *stream, struct arena *arena, const stru
 	stream_close(stream);
 }
 
+static void resume(struct stream *stream, const struct element *element)
+{
+	struct session *session = sm_resume(stream, element);
+	if (!session)
+		return;
+	account_leave(stream->account);
+	stream->account = NULL;
+	stream_bound(stream, session);
+	struct writer *writer = stream_open(stream, "resumed", NS_SM);
+	sm_write_resumed(session, writer);
+	stream_close(stream);
+	session_resumed(session, stream);
+}
+
+/* Before there is a session. */
+static void refuse_enable(struct stream *stream)
+{
+	struct writer *writer = stream_open(stream, "failed", NS_SM);
+	xml_empty(writer, "unexpected-request", NS_STANZA_ERRORS);
+	stream_close(stream);
+}
+
 static void ready_received(struct stream *stream, struct arena *arena, const struct element *element)
 {
 	const struct element *payload = element_child(element, "bind", NS_BIND);
 	if (element_is(element, "iq", NS_CLIENT) && payload && text_equal(element_get(element, "type"), "set"))
 		bind_resource(stream, arena, element, payload);
+	else if (element_is(element, "resume", NS_SM))
+		resume(stream, element);
+	else if (element_is(element, "enable", NS_SM))
+		refuse_enable(stream);
 	else
 		stream_end(stream, "not-authorized", "Bind a resource first.");
 }
@@ -375,6 +409,11 @@ static void on_stanza(void *arg, struct arena *arena, const struct element *elem
 	struct stream *stream = arg;
 	if (stream->state == STREAM_BOUND && is_stanza(element))
 		session_received(stream->session, arena, element);
+	else if (stream->state == STREAM_BOUND && element_is(element, NULL, NS_SM))
+		sm_received(stream->session, element);
+	else if (stream->state == STREAM_BOUND &&
+	         (element_is(element, "active", NS_CSI) || element_is(element, "inactive", NS_CSI)))
+		csi_received(stream->session, element);
 	else if (stream->state == STREAM_BOUND && element_is(element, "error", NS_STREAMS))
 		stream_end(stream, NULL, NULL);
 	else if (stream->state == STREAM_BOUND)

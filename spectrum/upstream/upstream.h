@@ -29,6 +29,8 @@ struct upstream_events {
 enum upstream_care {
 	UPSTREAM_PASSING, /* worth nothing while it is down: presence, answers */
 	UPSTREAM_KEPT,    /* messages */
+	UPSTREAM_OWN, /* a message that the user (`from`) has written with another client of the network; to a server
+	                 only */
 };
 
 struct upstream;
