@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demonstration behind scripts/demo: servers and gateway from the test bed, one exchange between an XMPP user and
+"""The demonstration behind scripts/demo: servers and spectrum2 from the test bed, one exchange between an XMPP user and
 an IRC user, then an invitation to join them."""
 
 import asyncio
@@ -17,6 +17,7 @@ from ircclient import IrcClient, line
 from ircds import Ngircd
 from stanzas import message
 from person import RawUser
+from server import Server
 
 CHANNEL = "#demo"
 
@@ -47,18 +48,18 @@ async def exchange(host, ircd):
 
 
 def invite(host, ircd, room):
-    name = host.account("demo")
+    name, domain = host.account("demo"), getattr(host, "domain", "localhost")
     print(f"""
 Join them. Everything runs on this machine only, until you press Ctrl-C here.
 
   With an XMPP client:
-    account    {name}@localhost
+    account    {name}@{domain}
     password   pass-{name}
     server     127.0.0.1, port {host.port} (accept the self-signed certificate, or switch TLS off)
     then join the room
                {room}
     In profanity:
-      /connect {name}@localhost server 127.0.0.1 port {host.port} tls trust
+      /connect {name}@{domain} server 127.0.0.1 port {host.port} tls trust
       /join {room}
 
   With an IRC client: server 127.0.0.1, port {ircd.port}, no TLS, channel {CHANNEL}
@@ -72,25 +73,41 @@ Join them. Everything runs on this machine only, until you press Ctrl-C here.
 """, flush=True)
 
 
-async def run(once):
+async def start_gateway(directory, running):
+    """Prosody, and spectrum2 as a component of it."""
+    host = Prosody(directory / "prosody", tls=True)
+    running.append(host)
+    host.start()
+    show("Prosody, the XMPP server", f"127.0.0.1 port {host.port}")
+    gateway = Gateway(directory / "spectrum2", "irc.localhost", IRC, host.component_port)
+    running.append(gateway)
+    await gateway.up(host)
+    show("spectrum2", f"irc.localhost, log in {gateway.log_path}")
+    return host
+
+
+async def start_server(directory, running):
+    """spectrum2 as the XMPP server."""
+    server = Server(directory / "spectrum2", "irc.localhost", IRC)
+    running.append(server)
+    await server.up()
+    show("spectrum2, the XMPP server", f"127.0.0.1 port {server.port}, log in {server.log_path}")
+    return server
+
+
+async def run(once, start):
     directory = pathlib.Path(tempfile.mkdtemp(prefix="spectrum2-demo-"))
     running = []
     status = 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
-    host, ircd = Prosody(directory / "prosody", tls=True), Ngircd(directory / "ngircd")
+    ircd = Ngircd(directory / "ngircd")
     try:
         print("\nStarting")
-        running.append(host)
-        host.start()
-        show("Prosody, the XMPP server", f"127.0.0.1 port {host.port}")
         running.append(ircd)
         ircd.start()
         show("ngIRCd, the IRC server", f"127.0.0.1 port {ircd.port}")
-        gateway = Gateway(directory / "spectrum2", "irc.localhost", IRC, host.component_port)
-        running.append(gateway)
-        await gateway.up(host)
-        show("spectrum2", f"irc.localhost, log in {gateway.log_path}")
+        host = await start(directory, running)
         alice, bob, room = await exchange(host, ircd)
         status = 0
         if not once:
@@ -116,4 +133,4 @@ async def run(once):
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run("--once" in sys.argv[1:])))
+    sys.exit(asyncio.run(run("--once" in sys.argv[1:], start_gateway if "gateway" in sys.argv[1:] else start_server)))

@@ -4,7 +4,8 @@
 
 packages_build=(gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libuv1-dev libexpat1-dev libssl-dev
 	libsqlite3-dev libprotobuf-c-dev libidn-dev libgsasl-dev libc-ares-dev libcurl4-openssl-dev)
-packages_demo=(python3 prosody ngircd openssl)
+packages_demo=(python3 ngircd openssl)
+packages_demo_gateway=(prosody)
 packages_test=(libcmocka-dev clang-14 python3-pytest python3-pytest-asyncio python3-pytest-xdist python3-slixmpp prosody
 	prosody-modules ejabberd ngircd inspircd atheme-services openssl dnsmasq-base)
 

@@ -53,7 +53,8 @@ class Server(gateway.Gateway):
 
     def account(self, name="user"):
         """Everybody may come; a new name each time."""
-        return f"{name}{next(self._numbers)}%net"
+        number = next(self._numbers)
+        return f"{name}{number}" if self.domain.startswith("irc.") else f"{name}{number}%net"
 
     def links(self, _jid):
         return len(self.log_lines(" serves jid="))

@@ -6,6 +6,8 @@ import pathlib
 import signal
 import sys
 
+import pytest
+
 from gateway import ROOT
 from processes import LIMIT, Process, marked, wait_for
 
@@ -16,17 +18,19 @@ def scratch_directories():
     return set(pathlib.Path("/tmp").glob("spectrum2-demo-*"))
 
 
-def test_once_shows_both_sides_and_ends(directories):
+@pytest.mark.parametrize("words", [[], ["gateway"]], ids=["server", "gateway"])
+def test_once_shows_both_sides_and_ends(directories, words):
     demo = Process(directories("demo"), "demo")
-    demo.launch(sys.executable, "-B", DEMO, "--once")
+    demo.launch(sys.executable, "-B", DEMO, *words, "--once")
     assert demo.child.wait(4 * LIMIT) == 0, demo.log()
     assert "sees: <alice> Hello from XMPP!" in demo.log() and "sees: <bob> Welcome, alice." in demo.log()
 
 
-def test_it_stays_until_ctrl_c_and_then_cleans_up(directories):
+@pytest.mark.parametrize("words", [[], ["gateway"]], ids=["server", "gateway"])
+def test_it_stays_until_ctrl_c_and_then_cleans_up(directories, words):
     demo = Process(directories("demo"), "demo")
     before = scratch_directories()
-    demo.launch(sys.executable, "-B", DEMO)
+    demo.launch(sys.executable, "-B", DEMO, *words)
     wait_for(lambda: "/join #demo" in demo.log(), "the invitation", 4 * LIMIT)
     (scratch,) = scratch_directories() - before
     os.kill(demo.pid, signal.SIGINT)
