@@ -65,17 +65,25 @@ static void set_chanmodes(struct isupport *isupport, const char *value)
 }
 
 /* "*,-react" or "typing": a list, and '*' for all but those with a minus. */
-static void set_tag_deny(struct isupport *isupport, const char *value)
+static bool is_denied(const char *list, const char *tag)
 {
-	isupport->no_typing = false;
-	for (const char *at = value; *at;) {
-		size_t len = strcspn(at, ",");
-		if ((len == 1 && *at == '*') || (len == 6 && !memcmp(at, "typing", len)))
-			isupport->no_typing = true;
-		if (len == 7 && !memcmp(at, "-typing", len))
-			isupport->no_typing = false;
+	bool denied = false;
+	for (const char *at = list; *at;) {
+		size_t len = strcspn(at, ","), minus = *at == '-';
+		if (len == 1 && *at == '*')
+			denied = true;
+		if (len - minus == strlen(tag) && !memcmp(at + minus, tag, len - minus))
+			denied = !minus;
 		at += len + (at[len] == ',');
 	}
+	return denied;
+}
+
+static void set_tag_deny(struct isupport *isupport, const char *value)
+{
+	isupport->no_typing = is_denied(value, "typing");
+	isupport->no_reply = is_denied(value, "draft/reply");
+	isupport->no_react = is_denied(value, "draft/react");
 }
 
 static const struct {

@@ -29,7 +29,8 @@ struct isupport {
 	uint8_t mode_class[128];
 	/* Bytes; 0 = not told. */
 	unsigned line_length, nick_length, topic_length, away_length;
-	bool no_typing; /* CLIENTTAGDENY: +typing does not get through */
+	/* CLIENTTAGDENY: these do not get through. */
+	bool no_typing, no_reply, no_react;
 };
 
 /* The state before the first 005. */

@@ -234,3 +234,21 @@ bool line_build_tagged(struct str *out, const char *tag, const char *command, ..
 	va_end(params);
 	return built;
 }
+
+void line_add_tag(struct str *tags, const char *key, const char *value)
+{
+	static const struct {
+		char character, escape;
+	} escapes[] = {{';', ':'}, {' ', 's'}, {'\\', '\\'}, {'\r', 'r'}, {'\n', 'n'}};
+	str_addf(tags, "%s%s=", tags->len ? ";" : "", key);
+	for (const char *at = value; *at; at++) {
+		char escape = '\0';
+		for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
+			if (*at == escapes[i].character)
+				escape = escapes[i].escape;
+		}
+		if (escape)
+			str_addc(tags, '\\');
+		str_addc(tags, escape ? escape : *at);
+	}
+}

@@ -58,6 +58,8 @@ void line_reader_feed(struct line_reader *, const char *bytes, size_t len, bool 
 bool line_build(struct str *out, const char *command, ...) __attribute__((sentinel));
 /* The same with `tag`, "key=value" in its escaped form, in front; NULL = none. */
 bool line_build_tagged(struct str *out, const char *tag, const char *command, ...) __attribute__((sentinel));
+/* Appends "key=value", escaped, to tags for the one above, with a semicolon if there are others. */
+void line_add_tag(struct str *tags, const char *key, const char *value);
 /* True if `text` can stand in a line as a parameter that is not the last. */
 bool line_is_middle(const char *text);
 

@@ -36,6 +36,7 @@ static const struct {
     {"invite-notify", CAP_INVITE_NOTIFY},
     {"labeled-response", CAP_LABELED_RESPONSE},
     {"cap-notify", CAP_CAP_NOTIFY},
+    {"draft/message-redaction", CAP_REDACTION},
 };
 #define CAPABILITIES (sizeof capabilities / sizeof *capabilities)
 

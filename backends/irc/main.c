@@ -22,6 +22,8 @@ int main(int argc, char **argv)
 	    .name = "spectrum2_irc_backend",
 	    .features = S2_FEATURE_MUC | S2_FEATURE_NO_REGISTRATION | S2_FEATURE_NO_PASSWORD |
 	                S2_FEATURE_MESSAGE_RESULT |
+	                /* Where the server passes client tags on. */
+	                S2_FEATURE_REPLIES | S2_FEATURE_REACTIONS | S2_FEATURE_RETRACTIONS |
 	                /* Contacts are nick%irc.example.org, as the rooms are. */
 	                S2_FEATURE_NO_JID_ESCAPING,
 	    .start = start,
@@ -31,6 +33,7 @@ int main(int argc, char **argv)
 	    .set_status = user_set_status,
 	    .message = user_message,
 	    .typing = user_typing,
+	    .annotate = user_annotate,
 	    .join_room = user_join_room,
 	    .leave_room = user_leave_room,
 	    .set_subject = user_set_subject,

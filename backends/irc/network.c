@@ -11,6 +11,7 @@
 #include "backends/irc/login.h"
 #include "backends/irc/nick.h"
 #include "backends/irc/roster.h"
+#include "backends/irc/reaction.h"
 #include "backends/irc/talk.h"
 #include "backends/irc/user.h"
 #include "kit/kit.h"
@@ -366,6 +367,7 @@ void network_free(struct network **pointer, const char *quit_text)
 	s2_session_free(&network->session);
 	timer_free(&network->timer);
 	talk_forget(network);
+	reactions_free(&network->reactions);
 	channels_forget_partings(network);
 	list_remove(&network->node);
 	line_reader_fini(&network->reader);

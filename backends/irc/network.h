@@ -46,6 +46,7 @@ enum network_capability {
 	CAP_INVITE_NOTIFY = 4096,
 	CAP_LABELED_RESPONSE = 8192,
 	CAP_CAP_NOTIFY = 16384,
+	CAP_REDACTION = 32768,
 };
 
 #define NETWORK_BATCHES 8
@@ -93,6 +94,7 @@ struct network {
 	struct list correspondents;
 	size_t correspondent_count;
 	struct network_batch *batches; /* NULL while none is open */
+	struct reactions *reactions;   /* reaction.h; NULL while there were none */
 	uint64_t ctcp_paid_ms;         /* the rate of CTCP answers is paid for until then */
 
 	uint64_t asked_until_ms; /* numerics are answers to a text command until then */

@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backends/irc/channel.h"
 #include "backends/irc/command.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
+#include "backends/irc/reaction.h"
 #include "backends/irc/split.h"
 #include "backends/irc/user.h"
 #include "kit/kit.h"
@@ -25,14 +27,16 @@
 #define USUAL_USER_BYTES 11
 #define USUAL_HOST_BYTES 64
 
-enum outgoing_kind { OUTGOING_TEXT, OUTGOING_SUBJECT };
+enum outgoing_kind { OUTGOING_TEXT, OUTGOING_SUBJECT, OUTGOING_REACTION, OUTGOING_REDACTION };
 
 struct outgoing {
 	struct list node;
 	enum outgoing_kind kind;
-	char *id, *peer; /* what the main process called it; id NULL = nobody waits */
-	char *target;    /* nickname or channel */
-	char *body;      /* to reflect; NULL = not to be */
+	char *id, *peer;  /* what the main process called it; id NULL = nobody waits */
+	char *target;     /* nickname or channel */
+	char *body;       /* to reflect; NULL = not to be */
+	char *about;      /* the message that is answered, or that something is said about */
+	char *network_id; /* of its first line, by its echo */
 	size_t bytes;
 	unsigned first_label, lines, answered;
 	unsigned barrier; /* it is done with this PONG; 0 = none yet, or waits for its echo */
@@ -55,6 +59,8 @@ static void outgoing_free(struct network *network, struct outgoing *one)
 	free(one->peer);
 	free(one->target);
 	free(one->body);
+	free(one->about);
+	free(one->network_id);
 	free(one);
 }
 
@@ -62,6 +68,17 @@ static void report(struct network *network, struct outgoing *one, enum s2_condit
 {
 	if (one->id && !one->refused)
 		s2_message_result(network->user->s2, one->id, one->peer, condition, text);
+}
+
+/* The room shows what the user has taken back. */
+static void show_redaction(struct network *network, const struct outgoing *one)
+{
+	struct channel *channel = channel_find(network, one->target);
+	if (channel && channel->state == CHANNEL_JOINED)
+		s2_annotation(network->user->s2, &(struct s2_annotation){.kind = S2_RETRACTION,
+		                                                         .peer = channel->room,
+		                                                         .nickname = network->nick,
+		                                                         .target = one->about});
 }
 
 /* Every line has arrived: reflects it, if it went to a channel. */
@@ -73,11 +90,18 @@ static void complete(struct network *network, struct outgoing *one)
 		    .peer = channel->room,
 		    .nickname = network->nick,
 		    .body = one->body,
+		    .id = one->network_id,
 		    .own_id = one->id,
+		    .reply_to = one->about,
 		};
 		s2_message(network->user->s2, &message);
 	}
-	report(network, one, S2_DONE, NULL);
+	if (one->kind == OUTGOING_REACTION && !one->refused)
+		reaction_shown(network, one->target, one->about);
+	if (one->kind == OUTGOING_REDACTION && !one->refused)
+		show_redaction(network, one);
+	if (one->id && !one->refused)
+		s2_message_done(network->user->s2, one->id, one->peer, one->network_id);
 	outgoing_free(network, one);
 }
 
@@ -149,23 +173,26 @@ static struct outgoing *outgoing_new(struct network *network, enum outgoing_kind
 /* One line; the last one carries the token that says that all went out. */
 static bool send_line(struct network *network, struct outgoing *one, const char *command, const char *text, bool last)
 {
-	char label[32];
-	const char *tag = NULL;
+	char label[16];
+	struct str tags = {0};
 	if (one->kind == OUTGOING_TEXT && network->capabilities & CAP_LABELED_RESPONSE) {
 		unsigned number = ++network->outbox.next_label;
 		if (!one->lines)
 			one->first_label = number;
-		snprintf(label, sizeof label, "label=%u", number);
-		tag = label;
+		snprintf(label, sizeof label, "%u", number);
+		line_add_tag(&tags, "label", label);
 	}
+	if (one->kind == OUTGOING_TEXT && one->about && !one->lines)
+		line_add_tag(&tags, "+draft/reply", one->about);
 	one->lines++;
 	static uintptr_t last_token;
 	if (last)
 		one->token = last_token = (last_token + 2) | 1; /* odd numbers are messages, even ones joins */
 	struct str line = {0};
-	bool sent = line_build_tagged(&line, tag, command, one->target, text, NULL) &&
+	bool sent = line_build_tagged(&line, tags.data, command, one->target, text, NULL) &&
 	            network_send_token(network, &line, (void *)one->token);
 	str_fini(&line);
+	str_fini(&tags);
 	return sent;
 }
 
@@ -207,6 +234,17 @@ static const char *obstacle(struct network *network, const struct s2_message *me
 	return NULL;
 }
 
+/* Where replies are not known, people write whom they answer in front. */
+static char *addressed(const struct network *network, const char *target, const struct s2_message *message,
+                       const char *text)
+{
+	bool channel = isupport_is_channel(&network->isupport, target);
+	if (text_empty(message->reply_to) || reaction_may_reply(network) || !channel ||
+	    text_empty(message->reply_author) || !strncmp(text, message->reply_author, strlen(message->reply_author)))
+		return NULL;
+	return mem_printf("%s: %s", message->reply_author, text);
+}
+
 void outbox_message(struct network *network, const char *target, const struct s2_message *message)
 {
 	enum s2_condition condition;
@@ -228,11 +266,74 @@ void outbox_message(struct network *network, const char *target, const struct s2
 	if (action)
 		text += message->body[3] ? 4 : 3;
 	struct outgoing *one = outgoing_new(network, OUTGOING_TEXT, target, message);
+	char *to = action ? NULL : addressed(network, target, message, text);
 	if (isupport_is_channel(&network->isupport, target))
-		one->body = mem_strdup(command_text(message->body));
-	if (!send_pieces(network, one, text, action)) {
+		one->body = mem_strdup(to ? to : command_text(message->body));
+	if (!text_empty(message->reply_to) && reaction_may_reply(network))
+		one->about = mem_strdup(message->reply_to);
+	if (!send_pieces(network, one, to ? to : text, action)) {
 		refuse(network, one, S2_RESOURCE_CONSTRAINT, "The IRC connection's queue is full.");
 		outgoing_free(network, one);
+	}
+	free(to);
+}
+
+/* ---- About earlier messages ---- */
+
+bool outbox_reaction(struct network *network, const char *target, const char *message, const char *tag,
+                     const char *emoji)
+{
+	struct str tags = {0}, line = {0};
+	line_add_tag(&tags, "+draft/reply", message);
+	line_add_tag(&tags, tag, emoji);
+	bool sent = line_build_tagged(&line, str_text(&tags), "TAGMSG", target, NULL) &&
+	            network_send_token(network, &line, NULL);
+	str_fini(&tags);
+	str_fini(&line);
+	return sent;
+}
+
+/* Its lines are queued; the PONG of a PING behind them says that they have arrived. */
+static struct outgoing *annotated(struct network *network, enum outgoing_kind kind, const char *target,
+                                  const struct s2_annotation *annotation)
+{
+	struct outgoing *one = outgoing_new(
+	    network, kind, target, &(struct s2_message){.id = annotation->id, .peer = annotation->peer, .body = ""});
+	one->about = mem_strdup(annotation->target);
+	one->lines = 1; /* or more: a numeric about the target is about it */
+	one->sent_ms = network_now(network);
+	network_wake(network, one->sent_ms + ANSWER_TIMEOUT_MS);
+	return one;
+}
+
+void outbox_reacted(struct network *network, const char *target, const struct s2_annotation *annotation)
+{
+	annotated(network, OUTGOING_REACTION, target, annotation);
+}
+
+void outbox_redact(struct network *network, const char *target, const struct s2_annotation *annotation)
+{
+	struct outgoing *one = annotated(network, OUTGOING_REDACTION, target, annotation);
+	bool reason = !text_empty(annotation->reason);
+	if (line_is_middle(annotation->target) &&
+	    network_send(network, "REDACT", target, annotation->target, reason ? annotation->reason : NULL, NULL))
+		return;
+	refuse(network, one, S2_RESOURCE_CONSTRAINT, "The IRC connection's queue is full.");
+	outgoing_free(network, one);
+}
+
+void outbox_failed(struct network *network, const struct line *line)
+{
+	if (strcasecmp(line->params[0], "REDACT") != 0)
+		return;
+	LIST_EACH (&network->outbox.sent, node) {
+		struct outgoing *one = LIST_ITEM(node, struct outgoing, node);
+		for (size_t i = 2; one->kind == OUTGOING_REDACTION && i + 1 < line->count; i++) {
+			if (strcmp(one->about, line->params[i]) != 0)
+				continue;
+			refuse(network, one, S2_NOT_ALLOWED, network_text(network, line_last(line)));
+			return;
+		}
 	}
 }
 
@@ -317,6 +418,9 @@ bool outbox_echo(struct network *network, const struct line *line, const char *t
 			break;
 		}
 	}
+	const char *id = line_tag(line, "msgid");
+	if (found && !found->network_id && !found->answered)
+		found->network_id = mem_strdup(text_or_null(id));
 	if (found)
 		answered(network, found);
 	return found != NULL;

@@ -52,4 +52,13 @@ void outbox_tick(struct network *, uint64_t now);
 /* The label of a line or of the batch that it is in, 0 = none. */
 unsigned outbox_label(const struct network *, const struct line *);
 
+/* One TAGMSG about a message: false if the queue is full. */
+bool outbox_reaction(struct network *, const char *target, const char *message, const char *tag, const char *emoji);
+/* All TAGMSGs of a reaction are queued: ends it when they have arrived. */
+void outbox_reacted(struct network *, const char *target, const struct s2_annotation *);
+/* REDACT: ends the annotation, at once or when the server has taken it. */
+void outbox_redact(struct network *, const char *target, const struct s2_annotation *);
+/* FAIL: standard replies. */
+void outbox_failed(struct network *, const struct line *);
+
 #endif

@@ -10,6 +10,7 @@
 #include "backends/irc/channel.h"
 #include "backends/irc/format.h"
 #include "backends/irc/network.h"
+#include "backends/irc/reaction.h"
 #include "backends/irc/user.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -97,6 +98,8 @@ static void tell(struct network *network, const struct line *line, struct s2_mes
 		message->xhtml = str_text(&xhtml);
 	message->body = str_text(&body);
 	message->time = time_of(line);
+	message->id = line_tag(line, "msgid");
+	message->reply_to = reaction_reply(line);
 	if (body.len)
 		s2_message(network->user->s2, message);
 	str_fini(&all);
@@ -291,6 +294,7 @@ static const char *const typing_words[] = {
 static void on_tagmsg(struct network *network, const struct line *line)
 {
 	const char *word = line_tag(line, "+typing");
+	reaction_received(network, line);
 	if (!word || network_is_me(network, line->nick) || !network_is_me(network, line->params[0]))
 		return;
 	for (size_t i = 0; i < sizeof typing_words / sizeof *typing_words; i++)
@@ -350,8 +354,8 @@ static void on_ack(struct network *network, const struct line *line)
 }
 
 static const struct network_command table[] = {
-    {"PRIVMSG", 2, true, on_privmsg}, {"NOTICE", 2, true, on_notice},  {"BATCH", 1, false, on_batch},
-    {"ACK", 0, false, on_ack},        {"TAGMSG", 1, false, on_tagmsg}, {"301", 0, true, NULL},
-    {"WALLOPS", 0, true, NULL},
+    {"PRIVMSG", 2, true, on_privmsg}, {"NOTICE", 2, true, on_notice},         {"BATCH", 1, false, on_batch},
+    {"ACK", 0, false, on_ack},        {"TAGMSG", 1, false, on_tagmsg},        {"301", 0, true, NULL},
+    {"WALLOPS", 0, true, NULL},       {"REDACT", 2, true, reaction_redacted}, {"FAIL", 2, true, outbox_failed},
 };
 const struct network_commands talk_commands = {table, sizeof table / sizeof *table};

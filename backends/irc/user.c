@@ -9,6 +9,7 @@
 #include "backends/irc/command.h"
 #include "backends/irc/network.h"
 #include "backends/irc/nick.h"
+#include "backends/irc/reaction.h"
 #include "backends/irc/talk.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -400,6 +401,23 @@ void user_typing(struct s2_user *s2, const char *peer, enum s2_typing typing)
 	struct destination destination = {0};
 	if (user && resolve(user, peer, &destination) && destination.network && !is_channel_name(&destination))
 		talk_typing(destination.network, destination.name, typing);
+	free(destination.name);
+}
+
+void user_annotate(struct s2_user *s2, const struct s2_annotation *annotation)
+{
+	struct user *user = s2_user_data(s2);
+	struct destination destination = {0};
+	struct channel *channel = user ? room_find(user, annotation->peer) : NULL;
+	if (channel && annotation->private_)
+		reaction_send(channel->network, annotation->nickname, annotation);
+	else if (channel)
+		reaction_send(channel->network, channel->name, annotation);
+	else if (user && resolve(user, annotation->peer, &destination) && destination.network)
+		reaction_send(destination.network, destination.name, annotation);
+	else
+		s2_message_result(s2, annotation->id, annotation->peer, S2_RECIPIENT_UNAVAILABLE,
+		                  "You are not connected to that IRC server. Join a channel there first.");
 	free(destination.name);
 }
 

@@ -40,6 +40,7 @@ void user_set_status(struct s2_user *, enum s2_status, const char *text);
 void user_message(struct s2_user *, const struct s2_message *);
 void user_set_subject(struct s2_user *, const struct s2_message *);
 void user_typing(struct s2_user *, const char *peer, enum s2_typing);
+void user_annotate(struct s2_user *, const struct s2_annotation *);
 void user_join_room(struct s2_user *, const struct s2_room *);
 void user_leave_room(struct s2_user *, const char *room);
 

@@ -14,17 +14,20 @@ TYPES = {
     "BUDDY_STOPPED_TYPING": 19, "BUDDY_TYPED": 20, "AUTH_REQUEST": 21, "ATTENTION": 22, "STATS": 23, "FT_START": 24,
     "EXIT": 29, "BACKEND_CONFIG": 30, "QUERY": 31, "ROOM_LIST": 32, "CONV_MESSAGE_ACK": 33, "RAW_XML": 34,
     "BUDDIES": 35, "API_VERSION": 36, "MESSAGE_RESULT": 101, "ROOM_ERROR": 102,
+    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
 # Message: {field number: (name, kind)}; kinds: str, bytes, int, or another message; a list of one kind is repeated.
 BUDDY = {1: ("userName", str), 2: ("buddyName", str), 3: ("alias", str), 4: ("group", [str]), 5: ("status", int),
          6: ("statusMessage", str), 7: ("iconHash", str), 8: ("blocked", int)}
-ATTACHMENT = {1: ("url", str), 2: ("mimeType", str), 3: ("description", str)}
+ATTACHMENT = {1: ("url", str), 2: ("mimeType", str), 3: ("description", str), 101: ("name", str), 102: ("sha256", str),
+              103: ("bytes", int), 104: ("width", int), 105: ("height", int)}
 CONVERSATION = {1: ("userName", str), 2: ("buddyName", str), 3: ("message", str), 4: ("nickname", str),
                 5: ("xhtml", str), 6: ("timestamp", str), 7: ("headline", int), 8: ("id", str), 9: ("pm", int),
                 10: ("carbon", int), 11: ("attachment", [ATTACHMENT]), 101: ("wantReceipt", int),
-                102: ("timeMs", int), 103: ("ownId", str)}
+                102: ("timeMs", int), 103: ("ownId", str), 104: ("replaces", str), 105: ("replyTo", str),
+                106: ("replyAuthor", str), 107: ("replyText", str), 108: ("wantMarker", int)}
 ROOM = {1: ("userName", str), 2: ("nickname", str), 3: ("room", str), 4: ("password", str)}
 CONFIG = {1: ("config", str)}
 SETTING = {1: ("key", str), 2: ("value", str)}
@@ -45,7 +48,14 @@ MESSAGES = {
     "ROOM_LIST": {1: ("room", [str]), 2: ("name", [str]), 3: ("user", str)},
     "BUDDIES": {1: ("buddy", [BUDDY])},
     "API_VERSION": {1: ("version", int)},
-    "MESSAGE_RESULT": {1: ("user", str), 2: ("id", str), 3: ("peer", str), 4: ("condition", int), 5: ("text", str)},
+    "MESSAGE_RESULT": {1: ("user", str), 2: ("id", str), 3: ("peer", str), 4: ("condition", int), 5: ("text", str),
+                       6: ("networkId", str)},
+    "ANNOTATION": {1: ("user", str), 2: ("peer", str), 3: ("kind", int), 4: ("target", str), 5: ("id", str),
+                   6: ("nickname", str), 7: ("reaction", [str]), 8: ("reason", str), 9: ("actor", str), 10: ("timeMs", int),
+                   11: ("moderated", int), 12: ("private", int), 13: ("carbon", int)},
+    **{name: {1: ("user", str), 2: ("id", str), 3: ("name", str), 4: ("mimeType", str), 5: ("bytes", int), 6: ("put", str),
+              7: ("get", str), 8: ("header", [SETTING]), 9: ("condition", int), 10: ("text", str)}
+       for name in ("SLOT_REQUEST", "SLOT")},
     "ROOM_ERROR": {1: ("user", str), 2: ("room", str), 3: ("nickname", str), 4: ("condition", int),
                    5: ("text", str)},
     **{name: BUDDY for name in ("BUDDY_CHANGED", "BUDDY_REMOVED", "BUDDY_TYPING", "BUDDY_STOPPED_TYPING",
