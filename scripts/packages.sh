@@ -8,6 +8,8 @@ packages_demo=(python3 ngircd openssl)
 packages_demo_gateway=(prosody)
 packages_test=(libcmocka-dev clang-14 python3-pytest python3-pytest-asyncio python3-pytest-xdist python3-slixmpp prosody
 	prosody-modules ejabberd ngircd inspircd atheme-services openssl dnsmasq-base)
+# What the libpurple backend is built and tested with; it is left out where these are missing.
+packages_libpurple=(libpurple-dev)
 
 say()
 {

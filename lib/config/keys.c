@@ -88,6 +88,7 @@ const struct config_key config_keys[] = {
     TEXT("service.web_directory", "", "Directory for received files that a web server publishes."),
     TEXT("service.web_url", "", "URL of that directory."),
     NUMBER("service.web_maximgsize", "1000000", 0, INT32_MAX, "Bytes of the largest image that is put there."),
+    NUMBER("service.web_maxfilesize", "100000000", 0, INT32_MAX, "Bytes of the largest other file that is put there."),
     TEXT("service.backend_id", NULL, "Number of a backend; set by the main process only."),
     TEXT("service.eventloop", "", "Event loop of the libpurple backend; libev or empty."),
     LIST("service.irc_server", "IRC: the one network to use, host or host:port; more lines are tried when one fails."),

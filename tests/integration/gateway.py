@@ -17,6 +17,7 @@ MAIN = BUILD / "spectrum/spectrum2"
 ECHO = BUILD / "backends/echo/spectrum2_echo_backend"
 FILES = BUILD / "tests/peers/files_backend"
 IRC = BUILD / "backends/irc/spectrum2_irc_backend"
+PURPLE = BUILD / "backends/libpurple/spectrum2_libpurple_backend"
 # A network on which the users of one instance see and reach each other; see there.
 VILLAGE = f"/usr/bin/python3 {ROOT}/tests/peers/village.py --extended"
 # Does what message bodies tell it; see there.

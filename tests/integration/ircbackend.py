@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The IRC backend as a main process has it: a real process at the end of a socket, frames in and out."""
+"""A backend as a main process has it, the IRC backend if nothing else is said: a real process at the end of a socket,
+frames in and out."""
 
 import asyncio
 import itertools
@@ -53,28 +54,31 @@ def said(peer, body, **more):
 
 
 class Backend(Process):
+    program = IRC
+    jid = "irc.test"
+
     def __init__(self, directory, settings):
-        super().__init__(directory, "irc")
+        super().__init__(directory, "backend")
         self.inbox = Inbox("main process")
         self.expect = self.inbox.expect
         self.take = self.inbox.take
         self.settings = settings
 
     async def start(self):
-        path, logging = self.directory / "irc.cfg", self.directory / "logging.cfg"
+        path, logging = self.directory / "backend.cfg", self.directory / "logging.cfg"
         logging.write_text("log4j.rootLogger=debug, R\n")
         sections = {}
-        for key, value in {"service.jid": "irc.test", "logging.backend_config": logging, **self.settings}.items():
+        for key, value in {"service.jid": self.jid, "logging.backend_config": logging, **self.settings}.items():
             section, _, name = key.partition(".")
             for one in value if isinstance(value, list) else [value]:
                 sections.setdefault(section, []).append(f"{name} = {one}\n")
         path.write_text("".join(f"[{name}]\n{''.join(lines)}" for name, lines in sections.items()))
         ours, theirs = socket.socketpair()
         variables = {k: v for k, v in os.environ.items() if k != MARK}
-        variables.update(sanitizers(self.directory))
+        variables.update(self.environment())
         variables.update({MARK: str(self.directory), "SPECTRUM2_FD": str(theirs.fileno()), "SPECTRUM2_EXTENSIONS": "1"})
         with open(self.log_path, "ab") as log:
-            self.child = subprocess.Popen([IRC, "--service.backend_id=1", path], cwd=self.directory, env=variables,
+            self.child = subprocess.Popen([self.program, "--service.backend_id=1", path], cwd=self.directory, env=variables,
                                           stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                           pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()
@@ -82,6 +86,9 @@ class Backend(Process):
         self._feed = asyncio.create_task(self._read())
         self.config = (await self.expect(got("BACKEND_CONFIG"))).fields["config"]
         return self
+
+    def environment(self):
+        return sanitizers(self.directory)
 
     async def _read(self):
         try:

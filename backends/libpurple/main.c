@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spectrum2_libpurple_backend: every network that libpurple and its plugins know. The table that the kit calls. */
+#include "backends/libpurple/cards.h"
+#include "backends/libpurple/contacts.h"
+#include "backends/libpurple/core.h"
+#include "backends/libpurple/protocol.h"
+#include "backends/libpurple/session.h"
+#include "backends/libpurple/settings.h"
+#include "backends/libpurple/talk.h"
+#include "lib/base/str.h"
+#include "spectrum2/backend.h"
+
+static bool start(void);
+
+static void stop(void)
+{
+	session_stop();
+	core_stop();
+	settings_forget();
+}
+
+static struct s2_backend backend = {
+    .name = "spectrum2_libpurple_backend",
+    .features = S2_FEATURE_MUC | S2_FEATURE_MESSAGE_RESULT,
+    .start = start,
+    .stop = stop,
+    .login = session_login,
+    .logout = session_logout,
+    .set_status = session_set_status,
+    .message = talk_message,
+    .typing = talk_typing,
+    .attention = talk_attention,
+    .add_buddy = contacts_add,
+    .remove_buddy = contacts_remove,
+    .block_buddy = contacts_block,
+    .get_card = cards_get,
+    .set_card = cards_set,
+};
+
+/* What a registration asks for depends on the protocol. */
+static void set_features(void)
+{
+	if (s2_config_bool("service.server_mode", false) || text_equal(settings.protocol, "prpl-irc"))
+		backend.features |= S2_FEATURE_NO_REGISTRATION;
+	if (settings.protocol && !protocol_needs_password(purple_find_prpl(settings.protocol)))
+		backend.features |= S2_FEATURE_NO_PASSWORD;
+}
+
+static bool start(void)
+{
+	if (!settings_read())
+		return false;
+	if (core_start() && protocol_check()) {
+		set_features();
+		return true;
+	}
+	stop();
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	return s2_backend_run(argc, argv, &backend);
+}

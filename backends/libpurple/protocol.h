@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libpurple's protocols: which one a user means, and what configuration and user settings say to it. */
+#ifndef BACKENDS_LIBPURPLE_PROTOCOL_H
+#define BACKENDS_LIBPURPLE_PROTOCOL_H
+
+#include <purple.h>
+#include <stdbool.h>
+
+#include "spectrum2/backend.h"
+
+/* Whether libpurple has service.protocol and takes the options of the section [purple]; logs what is wrong. */
+bool protocol_check(void);
+/* The protocol of a login's name, and in *name the name on it: with service.protocol=any the login's name is
+ * "prpl-x.name". NULL if there is none. */
+PurplePlugin *protocol_of(const char *login_name, const char **name);
+PurplePluginProtocolInfo *protocol_info(const PurpleAccount *);
+/* "jabber" of prpl-jabber: for texts and names. */
+const char *protocol_short_name(const PurpleAccount *);
+bool protocol_needs_password(PurplePlugin *);
+/* The name as libpurple wants it, with the defaults of parts that were left out (the server of an IRC network). Owned
+ * by the caller. */
+char *protocol_username(PurplePlugin *, const char *name);
+/* Sets the account's options: first those that the user has stored, then [purple], which so has the last word. */
+void protocol_set_options(PurpleAccount *, const struct s2_login *);
+
+#endif

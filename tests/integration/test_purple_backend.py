@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The libpurple backend alone: this test is its main process; on the other side are real servers (InspIRCd and Prosody), with
+people on them who use other clients than libpurple."""
+
+import asyncio
+import itertools
+
+import pytest
+import pytest_asyncio
+
+from ircbackend import AWAY, LEFT, ONLINE, User, got, result, said
+from ircclient import line
+from processes import free_port
+from purplebackend import Backend
+from purplepeers import XmppNetwork
+from stanzas import available, message, presence, unavailable
+
+numbers = itertools.count(1)
+DND, XA = 4, 3
+NETWORK, NAME, AUTHENTICATION, IMPOSSIBLE = 0, 1, 2, 3
+CERT_UNTRUSTED, CERT_EXPIRED, CERT_NOT_YET, CERT_HOSTNAME, CERT_SELF_SIGNED = 9, 10, 11, 12, 14
+
+
+def fresh(name):
+    return f"{name}{next(numbers)}"
+
+
+@pytest.fixture(scope="session")
+def xmpp(directories):
+    server = XmppNetwork(directories("xmpp"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def xmpp_tls(directories):
+    server = XmppNetwork(directories("xmpp"), "DNS:localhost")
+    yield server.start()
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def backends(directories, request):
+    started = []
+
+    async def start(protocol, **settings):
+        one = Backend(directories("purple"), protocol, {key.replace("__", "."): value for key, value in settings.items()})
+        started.append(one)
+        return await one.start()
+
+    yield start
+    if getattr(request.node, "failed", False):
+        for one in started:
+            print(f"--- log, the last lines\n{one.log()[-6000:]}")
+    for one in started:
+        await one.close()
+
+
+def plain(server, **more):
+    """How to reach an XMPP server without TLS."""
+    return {"purple__connect_server": "127.0.0.1", "purple__port": server.port, "purple__auth_plain_in_clear": 1,
+            "purple__connection_security": "opportunistic_tls", **more}
+
+
+@pytest_asyncio.fixture
+async def jabber(backends, xmpp):
+    return await backends("prpl-jabber", **plain(xmpp))
+
+
+@pytest_asyncio.fixture
+async def irc(backends, inspircd):
+    return await backends("prpl-irc", purple__port=inspircd.port)
+
+
+async def jabber_user(backend, server, name="romeo", **more):
+    account = server.account(name)
+    user = User(backend, None, f"{account}@localhost", f"pass-{account}")
+    return await user.login(**more)
+
+
+async def irc_user(backend, name="romeo", **more):
+    return await User(backend, None, f"{fresh(name)}@127.0.0.1").login(**more)
+
+
+async def befriend(user, other, group="Friends"):
+    """Both see each other's presence."""
+    user.backend.send("BUDDY_CHANGED", userName=user.jid, buddyName=other.jid, alias="", group=[group])
+    await other.expect(presence(user.name, "subscribe"))
+    other.send_presence(user.name, "subscribed")
+    other.send_presence(user.name, "subscribe")
+    await user.expect(got("AUTH_REQUEST", buddyName=other.jid))
+    user.backend.send("BUDDY_CHANGED", userName=user.jid, buddyName=other.jid, alias="", group=[group])
+    await other.expect(presence(user.name, "subscribed"))
+    await user.expect(got("BUDDY_CHANGED", buddyName=other.jid, status=None))
+
+
+# What it is
+
+
+async def test_what_the_protocols_need(backends):
+    jabber, irc, bonjour = await backends("prpl-jabber"), await backends("prpl-irc"), await backends("prpl-bonjour")
+    assert "needPassword=1" in jabber.config and "needRegistration=1" in jabber.config
+    assert "needPassword=1" in irc.config and "needRegistration=0" in irc.config
+    assert "needPassword=0" in bonjour.config and "needRegistration=1" in bonjour.config
+    assert all("muc=1" in one.config for one in (jabber, irc, bonjour))
+    assert "needRegistration=0" in (await backends("prpl-jabber", service__server_mode=1)).config
+
+
+@pytest.mark.parametrize("protocol, settings, words", [
+    ("prpl-nothing", {}, ["service.protocol", "prpl-nothing", "prpl-jabber"]),
+    ("", {}, ["service.protocol", "prpl-irc"]),
+    ("prpl-irc", {"purple__port": "many"}, ["purple.port", "many"]),
+    ("prpl-irc", {"purple__ssl": "perhaps"}, ["purple.ssl", "perhaps"]),
+    ("prpl-jabber", {"purple__connection_security": "somehow"}, ["purple.connection_security", "somehow"])])
+async def test_cr_17_a_wrong_configuration_is_told_at_the_start(directories, protocol, settings, words):
+    one = Backend(directories("purple"), protocol, {key.replace("__", "."): value for key, value in settings.items()})
+    starting = asyncio.create_task(one.start())
+    while one.child is None or one.child.poll() is None:
+        await asyncio.sleep(0.02)
+    starting.cancel()
+    assert one.child.returncode == 1
+    errors = [text for text in one.log().splitlines() if "ERROR" in text]
+    assert errors and all(word in errors[-1] for word in words), one.log()
+
+
+async def test_no_file_of_the_home_is_touched(jabber, xmpp):
+    await jabber_user(jabber, xmpp)
+    await jabber.sync()
+    assert not list((jabber.directory / "home").iterdir())
+    assert not {"blist.xml", "prefs.xml"} & {path.name for path in (jabber.directory / "work").iterdir()}
+
+
+# Log-in
+
+
+async def test_names_tell_the_protocol_where_any_is_possible(backends, xmpp, inspircd):
+    backend = await backends("any", purple__connect_server="127.0.0.1", purple__auth_plain_in_clear=1,
+                             purple__connection_security="opportunistic_tls")
+    account = xmpp.account("any")
+    port = {"value": [{"key": "port", "value": str(xmpp.port)}]}
+    user = User(backend, None, f"prpl-jabber.{account}@localhost", f"pass-{account}")
+    await user.login(settings=port)
+    nick = fresh("any")
+    other = User(backend, None, f"prpl-irc.{nick}@127.0.0.1")
+    await other.login(settings={"value": [{"key": "port", "value": str(inspircd.port)}]})
+    for name in ("prpl-none.romeo", "romeo", ".romeo", ""):
+        lost = await User(backend, None, name, "x").login(connected=False)
+        assert (await lost.expect(got("DISCONNECTED", error=NAME)))["message"]
+
+
+async def test_a_wrong_password_is_told(jabber, xmpp):
+    account = xmpp.account("romeo")
+    user = await User(jabber, None, f"{account}@localhost", "wrong").login(connected=False)
+    assert (await user.expect(got("DISCONNECTED", error=AUTHENTICATION)))["message"]
+    await User(jabber, None, f"{account}@localhost", f"pass-{account}").login()  # nothing of the first try is left
+
+
+async def test_no_password_is_told(jabber, xmpp):
+    user = await User(jabber, None, "romeo@localhost").login(connected=False)
+    assert "password" in (await user.expect(got("DISCONNECTED", error=IMPOSSIBLE)))["message"]
+
+
+async def test_an_impossible_name_is_told(jabber):
+    user = await User(jabber, None, "@@", "x").login(connected=False)
+    assert (await user.expect(got("DISCONNECTED", error=lambda e: e not in (0, 16))))["message"]
+
+
+async def test_nobody_listens_there(backends):
+    backend = await backends("prpl-irc", purple__port=free_port())
+    user = await irc_user(backend, connected=False)
+    assert (await user.expect(got("DISCONNECTED", error=None)))["message"]  # 0: to be tried again
+
+
+async def test_a_server_that_goes_is_told_and_can_come_back(backends, directories):
+    server = XmppNetwork(directories("xmpp")).start()
+    try:
+        backend = await backends("prpl-jabber", **plain(server))
+        user = await jabber_user(backend, server)
+        server.kill()
+        assert (await user.expect(got("DISCONNECTED", error=None)))["message"]
+        server.start()
+        await user.login()
+    finally:
+        server.stop()
+
+
+async def test_log_out_is_seen_and_log_in_works_again(jabber, xmpp, people):
+    juliet = await people("juliet", host=xmpp)
+    user = await jabber_user(jabber, xmpp)
+    juliet.send_message(user.name, "are you there?")
+    await user.expect(said(juliet.jid, "are you there?"))
+    user.logout()
+    await user.login()
+    user.say(juliet.jid, "here again")
+    await juliet.expect(message(body="here again"))
+
+
+async def test_234_an_account_is_not_taken_over(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    thief = await User(jabber, None, user.name, user.password).login(connected=False)
+    told = await thief.expect(got("DISCONNECTED", error=NAME))
+    assert "already used" in told["message"] and user.jid not in told["message"]
+    thief.logout()
+    juliet.send_message(user.name, "still you?")
+    await user.expect(said(juliet.jid, "still you?"))
+    assert not await thief.settled()
+
+
+async def test_two_users_of_one_process_stay_apart(jabber, xmpp, people):
+    juliet = await people("juliet", host=xmpp)
+    one, two = await jabber_user(jabber, xmpp), await jabber_user(jabber, xmpp)
+    juliet.send_message(one.name, "for one")
+    await one.expect(said(juliet.jid, "for one"))
+    two.say(juliet.jid, "from two")
+    assert (await juliet.expect(message(body="from two"))).bare == two.name
+    assert not await two.settled(got("CONV_MESSAGE"))
+    one.logout()
+    two.say(juliet.jid, "still here")
+    await juliet.expect(message(body="still here"))
+
+
+async def test_a_log_out_in_the_middle_of_a_log_in(jabber, xmpp):
+    account = xmpp.account("romeo")
+    user = User(jabber, None, f"{account}@localhost", f"pass-{account}")
+    for _ in range(3):
+        await user.login(connected=False)
+        user.logout()
+    await user.login()
+
+
+# TLS
+
+
+def secure(server, **more):
+    return {"purple__connect_server": "localhost", "purple__port": server.port, "purple__connection_security": "require_tls",
+            **more}
+
+
+async def test_an_unknown_authority_is_refused(backends, xmpp_tls):
+    user = await jabber_user(await backends("prpl-jabber", **secure(xmpp_tls)), xmpp_tls, connected=False)
+    told = await user.expect(got("DISCONNECTED", error=CERT_UNTRUSTED))
+    assert "certificate" in told["message"] and "localhost" in told["message"]
+
+
+async def test_authorities_of_the_configuration_are_trusted(backends, xmpp_tls, directories, people):
+    backend = await backends("prpl-jabber", **secure(xmpp_tls), purple__cacerts_dir=xmpp_tls.trusted(directories("ca")))
+    user, juliet = await jabber_user(backend, xmpp_tls), await people("juliet", host=xmpp_tls)
+    user.say(juliet.jid, "in secret")
+    await juliet.expect(message(body="in secret"))
+
+
+BAD = {"another name": (CERT_HOSTNAME, ["DNS:elsewhere.example"]),
+       "expired": (CERT_EXPIRED, ["DNS:localhost", "20200101000000Z", "20200201000000Z"]),
+       "not valid yet": (CERT_NOT_YET, ["DNS:localhost", "20480101000000Z", "20490101000000Z"])}
+
+
+@pytest.mark.parametrize("what", BAD)
+async def test_a_bad_certificate_is_refused_for_what_it_is(backends, directories, what):
+    error, certificate = BAD[what]
+    server = XmppNetwork(directories("xmpp"), *certificate).start()
+    try:
+        backend = await backends("prpl-jabber", **secure(server), purple__cacerts_dir=server.trusted(directories("ca")))
+        user = await jabber_user(backend, server, connected=False)
+        assert what in (await user.expect(got("DISCONNECTED", error=error)))["message"]
+    finally:
+        server.stop()
+
+
+async def test_any_certificate_if_the_administrator_wants_that(backends, xmpp_tls):
+    await jabber_user(await backends("prpl-jabber", **secure(xmpp_tls), service__verify_certs=0), xmpp_tls)
+
+
+async def test_a_certificate_that_signs_itself_is_refused(backends, inspircd):
+    backend = await backends("prpl-irc", purple__port=inspircd.tls_port, purple__ssl=1)
+    user = await irc_user(backend, connected=False)
+    await user.expect(got("DISCONNECTED", error=CERT_SELF_SIGNED))
+
+
+# Words
+
+
+async def test_words_pass_both_ways(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    id = user.say(juliet.jid, "Hello & good day, <gr\u00fc\u00dfe>!\nsecond line")
+    await juliet.expect(message(body="Hello & good day, <gr\u00fc\u00dfe>!\nsecond line"))
+    await user.expect(result(id, peer=juliet.jid))
+    juliet.send_message(user.name, "And <you> & 'yours'?\nreally")
+    answer = await user.expect(said(juliet.jid, "And <you> & 'yours'?\nreally"))
+    assert not answer.get("timeMs") and not answer.get("xhtml") and not answer.get("carbon")
+
+
+async def test_formatting_passes_both_ways(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    body = "<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'>{}</body></html>"
+    juliet.send_message(user.name, "so bold", body.format("so <strong>bold</strong><script>evil()</script>"))
+    assert (await user.expect(said(juliet.jid, "so bold")))["xhtml"] == "so <strong>bold</strong>"
+    user.say(juliet.jid, "a & b", xhtml="a &amp; <em>b</em>")
+    got_it = await juliet.expect(message(body="a & b"))
+    assert ":em>b</" in repr(got_it)
+
+
+async def test_typing_both_ways(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    juliet.send_message(user.name, "hi", "<active xmlns='http://jabber.org/protocol/chatstates'/>")
+    await user.expect(said(juliet.jid, "hi"))
+    await befriend(user, juliet)  # who does not see us is told nothing
+    for state, frame in (("composing", "BUDDY_TYPING"), ("paused", "BUDDY_TYPED"), ("active", "BUDDY_STOPPED_TYPING")):
+        juliet.send_message(user.name, content=f"<{state} xmlns='http://jabber.org/protocol/chatstates'/>")
+        await user.expect(got(frame, buddyName=juliet.jid))
+    for state, frame in (("composing", "BUDDY_TYPING"), ("paused", "BUDDY_TYPED"), ("active", "BUDDY_STOPPED_TYPING")):
+        user.backend.send(frame, userName=user.jid, buddyName=juliet.jid)
+        await juliet.expect(message(where=lambda s, state=state: s.chat_state == state))
+
+
+async def test_a_message_to_nobody_is_refused(irc, inspircd):
+    user = await irc_user(irc)
+    id = user.say("nobodyhere", "hello?")
+    assert (await user.expect(result(id, "recipient-unavailable", peer="nobodyhere")))["text"]
+
+
+async def test_messages_of_a_user_who_is_not_connected(backends):
+    backend = await backends("prpl-irc", purple__port=free_port())
+    user = await irc_user(backend, connected=False)
+    await user.expect(got("DISCONNECTED"))
+    id = user.say("bob", "hello?")
+    assert (await user.expect(result(id, "recipient-unavailable")))["text"]
+    user.backend.send("BUDDY_TYPING", userName=user.jid, buddyName="bob")
+    user.leave("#nowhere")
+    await backend.sync()
+
+
+async def test_irc_words_and_actions(irc, inspircd, irc_people):
+    user, bob = await irc_user(irc), await irc_people(fresh("bob"), inspircd)
+    nick = user.name.split("@")[0]
+    id = user.say(bob.nick, "one\ntwo & <three>")
+    await bob.expect(line("PRIVMSG", bob.nick, "one", nick=nick))
+    await bob.expect(line("PRIVMSG", bob.nick, "two & <three>", nick=nick))
+    await user.expect(result(id))
+    id = user.say(bob.nick, "/me waves")
+    await bob.expect(line("PRIVMSG", bob.nick, "\x01ACTION waves\x01"))
+    await user.expect(result(id))
+    bob.say(nick, "\x01ACTION bows\x01")
+    await user.expect(said(bob.nick, "/me bows"))
+    assert not await user.settled(got("CONV_MESSAGE"))
+
+
+async def test_many_messages_in_order(backends, inspircd, irc_people):
+    backend = await backends("prpl-irc", **{"purple__port": inspircd.port, "purple__ratelimit-interval": 0})
+    user, bob = await irc_user(backend), await irc_people(fresh("bob"), inspircd)
+    ids = [user.say(bob.nick, f"number {n}") for n in range(400)]
+    for n in range(400):
+        await bob.expect(line("PRIVMSG", bob.nick, f"number {n}"))
+    for id in ids:
+        await user.expect(result(id))
+
+
+async def test_what_waits_for_its_turn_is_not_called_sent(backends, inspircd, irc_people):
+    backend = await backends("prpl-irc", **{"purple__port": inspircd.port, "purple__ratelimit-interval": 60,
+                                            "purple__ratelimit-burst": 3})
+    user, bob = await irc_user(backend), await irc_people(fresh("bob"), inspircd)
+    ids = [user.say(bob.nick, f"number {n}") for n in range(6)]
+    for n in range(3):
+        await bob.expect(line("PRIVMSG", bob.nick, f"number {n}"))
+        await user.expect(result(ids[n]))
+    user.logout()
+    for id in ids[3:]:
+        assert (await user.expect(result(id, "recipient-unavailable")))["text"]
+    await bob.sync()
+    assert not bob.take(line("PRIVMSG"))
+
+
+# Contacts
+
+
+async def test_contacts_with_group_alias_and_presence(jabber, xmpp, people):
+    juliet = await people("juliet", host=xmpp)
+    user = await jabber_user(jabber, xmpp)
+    jabber.send("BUDDY_CHANGED", userName=user.jid, buddyName=juliet.jid, alias="Juliet C.", group=["Verona"])
+    await juliet.expect(presence(user.name, "subscribe"))
+    juliet.send_presence(user.name, "subscribed")
+    juliet.send("<presence><show>xa</show><status>on the balcony &amp; &lt;waiting&gt;</status></presence>")
+    told = await user.expect(got("BUDDY_CHANGED", buddyName=juliet.jid, status=XA))
+    assert told["alias"] == "Juliet C." and told["group"] == ["Verona"]
+    assert told["statusMessage"] == "on the balcony & <waiting>"
+    for show, status in (("dnd", DND), ("away", AWAY), ("chat", 2)):
+        juliet.send(f"<presence><show>{show}</show></presence>")
+        await user.expect(got("BUDDY_CHANGED", buddyName=juliet.jid, status=status))
+    user.logout()
+    await user.login()  # from the server's list now
+    told = await user.expect(got("BUDDY_CHANGED", buddyName=juliet.jid, status=2))
+    assert told["alias"] == "Juliet C." and told["group"] == ["Verona"]
+    juliet.send_presence(type="unavailable")
+    await user.expect(got("BUDDY_CHANGED", buddyName=juliet.jid, status=LEFT))
+
+
+async def test_contacts_move_and_go(jabber, xmpp):
+    user = await jabber_user(jabber, xmpp)
+    other = f"{xmpp.account('other')}@localhost"
+
+    def wants(**more):
+        jabber.send("BUDDY_CHANGED", userName=user.jid, buddyName=other, **more)
+
+    def shown(**more):
+        return user.expect(got("BUDDY_CHANGED", buddyName=other, **more))
+
+    wants(alias="Other", group=["One"])
+    await shown(alias="Other", group=["One"])
+    wants(alias="Another", group=["One"])
+    await shown(alias="Another", group=["One"])
+    wants(alias="Another", group=["Two"])
+    await shown(group=["Two"])
+    wants(alias="Another", group=["Two", "Three"])
+    await shown(group=lambda g: sorted(g) == ["Three", "Two"])
+    user.logout()
+    await user.login()
+    await shown(alias="Another", group=lambda g: sorted(g) == ["Three", "Two"])
+    jabber.send("BUDDY_REMOVED", userName=user.jid, buddyName=other)
+    await user.expect(got("BUDDY_REMOVED", buddyName=other))
+    user.logout()
+    await user.login()
+    await user.settled()
+    await asyncio.sleep(0)
+    assert not user.take(got("BUDDY_CHANGED", buddyName=other))
+
+
+async def test_own_presence_is_shown(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    await befriend(user, juliet)
+    user.status(AWAY, "back & soon")
+    await juliet.expect(available(user.name, show="away", status="back & soon"))
+    user.status(DND, "")
+    await juliet.expect(available(user.name, show="dnd"))
+    user.status(ONLINE)
+    await juliet.expect(available(user.name, show=None))
+    user.logout()
+    await juliet.expect(unavailable(user.name))
+
+
+async def test_a_request_can_be_refused(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    juliet.send_presence(user.name, "subscribe", "<status>It's me</status>")
+    await user.expect(got("AUTH_REQUEST", buddyName=juliet.jid))
+    jabber.send("BUDDY_REMOVED", userName=user.jid, buddyName=juliet.jid)
+    await juliet.expect(presence(user.name, "unsubscribed"))
