@@ -34,6 +34,13 @@ void iq_table_free(struct iq_table **);
  * whose answer counts. `subject` is copied for the answer. NULL if the link is down or too many requests wait. */
 struct writer *iq_open(struct iq_table *, const char *type, const char *to, unsigned wait_ms, iq_answer *,
                        const char *subject);
+/* The same in the name of a user (bare JID), if his host has granted that for this type and namespace of the payload
+ * (XEP-0356 section 7; privilege.h): as if a client of his had sent it to `to` (NULL: to his own account). Write the
+ * payload, then privileged_iq_close. The answer is what his server got; it is an IQ_ERROR without a condition if that is
+ * no answer to this request. NULL also if it is not granted. */
+struct writer *privileged_iq_open(struct iq_table *, const char *type, const char *user, const char *ns, const char *to,
+                                  unsigned wait_ms, iq_answer *, const char *subject);
+void privileged_iq_close(struct iq_table *, struct writer *);
 /* An answer came, from this JID. What nobody waits for is passed over. */
 void iq_answered(struct iq_table *, struct arena *, const char *from, const struct element *stanza);
 /* The link was lost: no answers will come. */

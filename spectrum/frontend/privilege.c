@@ -30,10 +30,20 @@ void privilege_table_free(struct privilege_table **table)
 	*table = NULL;
 }
 
+/* Nothing is granted any more. */
+static void clear(struct privilege *privilege)
+{
+	for (unsigned i = 0; i < privilege->iq_count; i++)
+		free(privilege->iqs[i].ns);
+	memset(privilege, 0, offsetof(struct privilege, host));
+}
+
 void privilege_forget_all(struct privilege_table *table)
 {
-	MAP_EACH (&table->by_host, struct privilege, privilege)
+	MAP_EACH (&table->by_host, struct privilege, privilege) {
+		clear(privilege);
 		free(privilege);
+	}
 	map_fini(&table->by_host);
 	table->by_host = (struct map){0};
 }
@@ -67,9 +77,33 @@ static void read_permission(struct privilege *privilege, const char *access, con
 		if (text_equal(access, known[i].access) && text_equal(type, known[i].type))
 			*(bool *)((char *)privilege + known[i].at) = true;
 	}
-	/* The namespaces stand inside of it, each with a type of its own. */
-	if (text_equal(access, "iq") && !text_equal(type, "none"))
-		privilege->iq = true;
+}
+
+/* The namespaces of <perm access='iq'/>. Some servers put each one into the one before, so what is inside is read, too.
+ */
+static void read_namespaces(struct privilege *privilege, const struct element *parent, unsigned depth)
+{
+	const struct element *child = element_child(parent, "namespace", privilege->ns);
+	for (; child && depth; child = element_next(child, "namespace", privilege->ns)) {
+		const char *ns = element_get(child, "ns"), *type = element_get(child, "type");
+		bool both = text_equal(type, "both");
+		struct privilege_iq iq = {NULL, both || text_equal(type, "get"), both || text_equal(type, "set")};
+		if (!text_empty(ns) && (iq.get || iq.set) && privilege->iq_count < PRIVILEGE_NAMESPACES) {
+			iq.ns = mem_strdup(ns);
+			privilege->iqs[privilege->iq_count++] = iq;
+		}
+		read_namespaces(privilege, child, depth - 1);
+	}
+}
+
+bool privilege_has_iq(const struct privilege *privilege, const char *type, const char *ns)
+{
+	for (unsigned i = 0; privilege && i < privilege->iq_count; i++) {
+		const struct privilege_iq *iq = &privilege->iqs[i];
+		if (!strcmp(iq->ns, ns))
+			return !strcmp(type, "set") ? iq->set : iq->get;
+	}
+	return false;
 }
 
 bool privilege_received(struct privilege_table *table, const char *host, const struct element *message)
@@ -88,13 +122,16 @@ bool privilege_received(struct privilege_table *table, const char *host, const s
 		strcpy(privilege->host, host);
 		map_put(&table->by_host, privilege->host, privilege);
 	}
-	memset(privilege, 0, offsetof(struct privilege, host));
+	clear(privilege);
 	privilege->ns = ns;
 	for (const struct element *perm = element_child(advert, "perm", ns); perm;
-	     perm = element_next(perm, "perm", ns))
+	     perm = element_next(perm, "perm", ns)) {
 		read_permission(privilege, element_get(perm, "access"), element_get(perm, "type"));
-	log_info("privileges host=%s version=%s roster_get=%d roster_set=%d message=%d presence=%d iq=%d", host,
+		if (text_equal(element_get(perm, "access"), "iq"))
+			read_namespaces(privilege, perm, PRIVILEGE_NAMESPACES);
+	}
+	log_info("privileges host=%s version=%s roster_get=%d roster_set=%d message=%d presence=%d iqs=%u", host,
 	         strrchr(ns, ':') + 1, privilege->roster_get, privilege->roster_set, privilege->message,
-	         privilege->presence_roster ? 2 : privilege->presence_managed, privilege->iq);
+	         privilege->presence_roster ? 2 : privilege->presence_managed, privilege->iq_count);
 	return true;
 }

@@ -46,7 +46,8 @@ VirtualHost "localhost"
 
 PRIVILEGES = """\
   privileged_entities = {{
-    ["{jid}"] = {{ roster = "both", message = "outgoing", presence = "roster" }};
+    ["{jid}"] = {{ roster = "both", message = "outgoing", presence = "roster", iq = {{
+      ["http://jabber.org/protocol/pubsub"] = "both", ["http://jabber.org/protocol/pubsub#owner"] = "set" }} }};
   }}
 """
 
@@ -166,6 +167,7 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_disco: {{}}
+  mod_muc: {{}}
   mod_offline: {{}}
   mod_ping: {{}}
   mod_private: {{}}
@@ -175,6 +177,7 @@ modules:
 {privileges}
 """
 
+# mod_caps of 23.01 needs mod_muc: without it, capabilities of a component's presence are lost.
 # The name of an access rule: with the name of an ACL ejabberd grants nothing.
 EJABBERD_PRIVILEGES = """\
   mod_privilege:
