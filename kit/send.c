@@ -42,21 +42,18 @@ static void add_extensions(struct str *config)
 		unsigned feature;
 		const char *key;
 	} keys[] = {
-	    {S2_FEATURE_TYPING, "typing"},
-	    {S2_FEATURE_ATTENTION, "attention"},
-	    {S2_FEATURE_BLOCKING, "blocking"},
-	    {S2_FEATURE_CORRECTIONS, "corrections"},
-	    {S2_FEATURE_RETRACTIONS, "retractions"},
-	    {S2_FEATURE_MODERATION, "moderation"},
-	    {S2_FEATURE_REACTIONS, "reactions"},
-	    {S2_FEATURE_REPLIES, "replies"},
-	    {S2_FEATURE_MARKERS, "markers"},
+	    {S2_FEATURE_TYPING, "typing"},           {S2_FEATURE_ATTENTION, "attention"},
+	    {S2_FEATURE_BLOCKING, "blocking"},       {S2_FEATURE_OWN_CARD, "own_card"},
+	    {S2_FEATURE_CORRECTIONS, "corrections"}, {S2_FEATURE_RETRACTIONS, "retractions"},
+	    {S2_FEATURE_MODERATION, "moderation"},   {S2_FEATURE_REACTIONS, "reactions"},
+	    {S2_FEATURE_REPLIES, "replies"},         {S2_FEATURE_MARKERS, "markers"},
 	    {S2_FEATURE_ATTACHMENTS, "attachments"},
 	};
 	const struct s2_backend *backend = kit.backend;
 	unsigned features = backend->features | (backend->typing ? S2_FEATURE_TYPING : 0) |
 	                    (backend->attention ? S2_FEATURE_ATTENTION : 0) |
-	                    (backend->block_buddy ? S2_FEATURE_BLOCKING : 0);
+	                    (backend->block_buddy ? S2_FEATURE_BLOCKING : 0) |
+	                    (backend->set_card ? S2_FEATURE_OWN_CARD : 0);
 	str_adds(config, "extensions=1\n");
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		str_addf(config, "%s=%d\n", keys[i].key, !!(features & keys[i].feature));

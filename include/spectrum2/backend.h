@@ -33,6 +33,7 @@ enum s2_feature {
 	S2_FEATURE_TYPING = 1 << 16,
 	S2_FEATURE_ATTENTION = 1 << 17,
 	S2_FEATURE_BLOCKING = 1 << 18,
+	S2_FEATURE_OWN_CARD = 1 << 19, /* set_card */
 };
 
 struct s2_backend {
@@ -67,7 +68,7 @@ struct s2_backend {
 
 	/* Profiles. Answer `get_card` with s2_card(request). NULL: the kit answers with an empty card. */
 	void (*get_card)(struct s2_user *, const char *name, uint32_t request);
-	void (*set_card)(struct s2_user *, const struct s2_card *);
+	void (*set_card)(struct s2_user *, const struct s2_card *); /* the whole: no photo = he has none any more */
 
 	/* Rooms. A join ends with the participants (the user himself last, with S2_PARTICIPANT_ME), then the subject, or with
 	 * s2_room_error. A message sent to a room comes back through s2_message, as the room shows it. */

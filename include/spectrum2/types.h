@@ -229,12 +229,26 @@ struct s2_room_listing {
 	const char *title;
 };
 
+/* A person's profile. The user's own is given to the network as a whole: what is NULL in there he does not have. */
 struct s2_card {
 	const char *name;
 	const char *full_name;
 	const char *nickname;
-	const void *photo;
+	const void *photo; /* PNG, JPEG, GIF or WebP */
 	size_t photo_bytes;
+	const char *given_name, *family_name;
+	const char *birthday; /* YYYY-MM-DD, or --MM-DD without the year */
+	const char *url;
+	const char *note; /* what people say about themselves */
+	const char *email;
+	const char *phone;
+	const char *organisation;
+	const char *title; /* what somebody is there */
+	const char *street, *city, *region, *postcode, *country;
+	const char *timezone;                /* "+02:00" */
+	const char *client, *client_version; /* the program that the person uses */
+	enum s2_condition condition;         /* from the network, if there is no card: why; with `text` for people */
+	const char *text;
 };
 
 /* A file that is to be put where the user's clients can fetch it. */

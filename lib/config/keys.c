@@ -144,6 +144,7 @@ const struct config_key config_keys[] = {
     SENT_SWITCH("features.receipts", "0", "Sent by backends: the network confirms delivery."),
     SENT_SWITCH("features.typing", "1", "Sent by backends: the network tells who is writing."),
     SENT_SWITCH("features.attention", "1", "Sent by backends: the network has nudges (XEP-0224)."),
+    SENT_SWITCH("features.own_card", "1", "Sent by backends: the network takes the user's own picture."),
     SENT_SWITCH("features.blocking", "0", "Sent by backends: the network blocks people for its users."),
     SENT_SWITCH("features.rawxml", "0", "Sent by backends: they send and take XML stanzas."),
     SENT_SWITCH("features.disable_jid_escaping", "0", "Sent by backends: as service.jid_escaping=0."),
@@ -184,6 +185,12 @@ const struct config_key config_keys[] = {
     TEXT("backend.avatars_directory", "", "Directory with a picture per contact, named like the contact."),
     SWITCH("backend.no_vcard_fetch", "0", "Do not fetch contact cards from the network."),
     TEXT("backend.incoming_dir", "/var/spool/sms/incoming/", "SMS: directory of received messages."),
+
+    NUMBER("avatars.max_bytes", "150000", 0, 1400000,
+           "Bytes of the largest picture of a contact that is passed on; with base64 it has to fit into a stanza."),
+    NUMBER("avatars.memory_bytes", "4000000", 0, INT32_MAX, "Bytes of contacts' pictures that are kept in memory."),
+    NUMBER("avatars.disk_bytes", "100000000", 0, INT32_MAX,
+           "Bytes of contacts' pictures that are kept in service.working_dir; 0: none."),
 
     SWITCH("settings.send_headlines", "0", "Whether new users get headlines as such."),
     SWITCH("settings.stay_connected", "0", "Whether new users stay logged in to the network when they are offline."),

@@ -246,12 +246,36 @@ void wire_decode_room_info(struct wire_decoder *d, const union wire_message *mes
 	};
 }
 
+static void decode_details(struct wire_decoder *d, const Pbnetwork__VCard *in, struct s2_card *out)
+{
+	out->given_name = optional(d, in->givenname);
+	out->family_name = optional(d, in->familyname);
+	out->birthday = optional(d, in->birthday);
+	out->url = optional(d, in->url);
+	out->note = optional(d, in->note);
+	out->email = optional(d, in->email);
+	out->phone = optional(d, in->phone);
+	out->organisation = optional(d, in->organisation);
+	out->title = optional(d, in->title);
+	out->street = optional(d, in->street);
+	out->city = optional(d, in->city);
+	out->region = optional(d, in->region);
+	out->postcode = optional(d, in->postcode);
+	out->country = optional(d, in->country);
+	out->timezone = optional(d, in->timezone);
+	out->client = optional(d, in->client);
+	out->client_version = optional(d, in->clientversion);
+	out->condition = in->has_condition ? condition_of(in->condition) : S2_DONE;
+	out->text = optional(d, in->text);
+}
+
 void wire_decode_card(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
 {
 	out->user = required(d, in->card.username);
 	out->card.name = required(d, in->card.buddyname);
 	out->card.full_name = optional(d, in->card.fullname);
 	out->card.nickname = optional(d, in->card.nickname);
+	decode_details(d, &in->card, &out->card);
 	out->request = (uint32_t)in->card.id;
 	out->has_photo = in->card.has_photo;
 	if (in->card.has_photo && in->card.photo.len) {

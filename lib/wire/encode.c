@@ -302,6 +302,30 @@ void wire_encode_room_info(struct wire_encoder *e, const struct wire_frame *fram
 	out->most = in->most;
 }
 
+static void encode_details(struct wire_encoder *e, const struct s2_card *in, Pbnetwork__VCard *out)
+{
+	out->givenname = optional(e, in->given_name);
+	out->familyname = optional(e, in->family_name);
+	out->birthday = optional(e, in->birthday);
+	out->url = optional(e, in->url);
+	out->note = optional(e, in->note);
+	out->email = optional(e, in->email);
+	out->phone = optional(e, in->phone);
+	out->organisation = optional(e, in->organisation);
+	out->title = optional(e, in->title);
+	out->street = optional(e, in->street);
+	out->city = optional(e, in->city);
+	out->region = optional(e, in->region);
+	out->postcode = optional(e, in->postcode);
+	out->country = optional(e, in->country);
+	out->timezone = optional(e, in->timezone);
+	out->client = optional(e, in->client);
+	out->clientversion = optional(e, in->client_version);
+	out->has_condition = in->condition != S2_DONE;
+	out->condition = (int32_t)in->condition;
+	out->text = optional(e, in->text);
+}
+
 void wire_encode_card(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)
 {
 	pbnetwork__vcard__init(&out->card);
@@ -314,6 +338,8 @@ void wire_encode_card(struct wire_encoder *e, const struct wire_frame *in, union
 	out->card.has_photo = e->direction == WIRE_TO_MAIN ? in->card.photo_bytes > 0 : in->has_photo;
 	out->card.photo.data = (uint8_t *)(uintptr_t)in->card.photo;
 	out->card.photo.len = in->card.photo ? in->card.photo_bytes : 0;
+	if (e->extended)
+		encode_details(e, &in->card, &out->card);
 }
 
 void wire_encode_status(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)

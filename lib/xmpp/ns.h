@@ -41,7 +41,13 @@
 #define NS_ATTENTION "urn:xmpp:attention:0"                     /* XEP-0224 */
 #define NS_CAPS "http://jabber.org/protocol/caps"               /* XEP-0115 */
 #define NS_VCARD "vcard-temp"                                   /* XEP-0054 */
+#define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"            /* RFC 6351 */
+#define NS_VCARD4_NODE "urn:xmpp:vcard4"                        /* XEP-0292 */
 #define NS_VCARD_UPDATE "vcard-temp:x:update"                   /* XEP-0153 */
+#define NS_PUBSUB "http://jabber.org/protocol/pubsub"           /* XEP-0060 */
+#define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
+#define NS_AVATAR_DATA "urn:xmpp:avatar:data"                   /* XEP-0084 */
+#define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"
 #define NS_NICK "http://jabber.org/protocol/nick"               /* XEP-0172 */
 #define NS_OOB "jabber:x:oob"                                   /* XEP-0066 */
 #define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"       /* XEP-0071 */

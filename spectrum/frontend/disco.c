@@ -35,6 +35,8 @@ static const struct feature gateway_features[] = {
     {NS_PING, NULL, 0},
     {NS_TIME, NULL, 0},
     {NS_VCARD, NULL, 0},
+    {NS_VCARD4, NULL, 0},
+    {NS_AVATAR_METADATA "+notify", "features.own_card", 0},
     {"jid\\20escaping", NULL, 0},
     {NS_MUC, "features.muc", 0},
 };
@@ -47,6 +49,7 @@ static const struct feature contact_features[] = {
     {NS_LAST, NULL, 0},
     {NS_IDLE, NULL, 0},
     {NS_VCARD, NULL, 0},
+    {NS_VCARD4, NULL, 0},
     {NS_CHATSTATES, "features.typing", S2_FEATURE_TYPING},
     {NS_XHTML_IM, "service.enable_xhtml", 0},
     {NS_ATTENTION, "features.attention", S2_FEATURE_ATTENTION},
@@ -338,6 +341,10 @@ static void contact_info(struct request *request, const char *node)
 	}
 	struct info info;
 	contact_collect(frontend, caps->rows, request->arena, &info);
+	if (!node && !*request->to.resource) { /* the account, not its client */
+		info_add_identity(&info, "pubsub", "pep", NULL);
+		info_add_feature(&info, NS_PUBSUB "#retrieve-items");
+	}
 	answer(request, node, &info);
 }
 

@@ -5,11 +5,16 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "spectrum/frontend/avatar.h"
 #include "spectrum/frontend/carbon.h"
+#include "spectrum/frontend/card.h"
+#include "spectrum/frontend/client.h"
 #include "spectrum/frontend/upload.h"
 #include "spectrum/frontend/dialogue.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
+#include "spectrum/frontend/own.h"
+#include "spectrum/frontend/pep.h"
 #include "spectrum/frontend/privilege.h"
 #include "spectrum/server/server.h"
 #include "spectrum/upstream/component.h"
@@ -93,14 +98,28 @@ static void reload_configuration(void *arg, struct str *answer)
 	disco_forget_caps(frontend);
 }
 
+static void user_came_online(void *arg, struct user *user)
+{
+	roster_online(arg, user);
+	own_online(arg, user);
+	pep_online(arg, user);
+}
+
+static void buddy_changed(void *arg, struct user *user, const struct buddy *buddy)
+{
+	roster_buddy_changed(arg, user, buddy);
+	pep_nickname_changed(arg, user, buddy);
+}
+
 static const struct hub_events hub_table = {
     .account = presence_account,
     .notice = message_notice,
     .refused = presence_refused,
     .buddy = presence_buddy,
-    .online = roster_online,
+    .online = user_came_online,
     .buddy_subscribe = roster_buddy_subscribe,
-    .buddy_changed = roster_buddy_changed,
+    .buddy_changed = buddy_changed,
+    .buddy_icon = avatar_changed,
     .buddy_removed = roster_buddy_removed,
     .message = message_arrived,
     .annotation = annotation_arrived,
@@ -108,7 +127,6 @@ static const struct hub_events hub_table = {
     .typing = message_typing,
     .attention = message_attention,
     .received = message_delivered,
-    .card = card_arrived,
     .bounce = message_bounced,
     .occupant = muc_occupant,
     .room_message = muc_message,
@@ -134,6 +152,10 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->privileges = privilege_table_new();
 	frontend->roster = roster_work_new(frontend);
 	frontend->caps = disco_caps_new();
+	frontend->clients = client_table_new();
+	frontend->avatars = avatar_work_new(frontend);
+	frontend->cards = card_table_new();
+	frontend->own = own_work_new(frontend);
 	frontend->dialogues = dialogue_table_new(frontend);
 	frontend->serves = config_bool(config, "service.server_mode");
 	*error = NULL;
@@ -185,10 +207,14 @@ void frontend_free(struct frontend **at)
 	struct frontend *frontend = *at;
 	if (!frontend)
 		return;
+	avatar_work_free(&frontend->avatars);
 	if (frontend->serves) /* its streams hold users of the hub */
 		upstream_free(&frontend->upstream);
 	hub_free(&frontend->hub);
 	dialogue_table_free(&frontend->dialogues);
+	own_work_free(&frontend->own);
+	card_table_free(&frontend->cards);
+	client_table_free(&frontend->clients);
 	roster_work_free(&frontend->roster);
 	iq_table_free(&frontend->iqs);
 	privilege_table_free(&frontend->privileges);

@@ -28,6 +28,10 @@ struct frontend {
 	struct arena arena; /* for what is written; reset at the end of a turn of the loop */
 	struct deferred cleaning;
 	struct caps_table *caps; /* disco.c */
+	struct client_table *clients; /* client.h */
+	struct avatar_work *avatars;  /* avatar.h */
+	struct card_table *cards;     /* card.h */
+	struct own_work *own;         /* own.h */
 	void (*reload)(void *arg, struct str *answer); /* frontend_on_reload */
 	void *reload_arg;
 };
@@ -58,9 +62,13 @@ void route(struct frontend *, struct arena *, const struct element *stanza);
 void message_received(struct request *);
 void presence_received(struct request *);
 typedef void iq_handler(struct request *, const struct element *payload);
-iq_handler register_get, register_set, disco_info, disco_items, service_ping, service_version, service_last,
-    service_time, service_prompt, service_address, card_get, card_set, muc_admin_get, annotation_moderate,
-    annotation_moderate_old, adhoc_set, service_statistics, storage_get, storage_set;
+iq_handler adhoc_set, annotation_moderate, annotation_moderate_old;
+iq_handler card_get, card_get_4, card_set, card_version, card_time, pep_get;
+iq_handler disco_info, disco_items;
+iq_handler muc_admin_get;
+iq_handler register_get, register_set;
+iq_handler service_ping, service_version, service_last, service_time, service_prompt, service_address;
+iq_handler service_statistics, storage_get, storage_set;
 
 /* ---- Writing (stanza.c) ---- */
 /* An answer to an IQ, type result, open: write the payload, then stanza_close. */
@@ -91,6 +99,8 @@ void stanza_close(struct frontend *);
 /* The delay element (XEP-0203), if the time is known and not now, or if the link is down and the stanza has to wait. */
 void write_delay(struct frontend *, struct writer *, const char *from, int64_t time);
 void write_show(struct writer *, enum s2_status);
+/* <name>text</name>, at most so many bytes of it. */
+void write_cut(struct writer *, const char *name, const char *text, size_t most);
 
 /* ---- Out of the hub: each file's part of hub_events ---- */
 void presence_account(void *arg, struct user *, const char *resource, enum account_state, const char *text);
@@ -106,7 +116,6 @@ void annotation_arrived(void *arg, struct user *, const char *resource, const st
                         const struct s2_annotation *);
 void message_delivered(void *arg, struct user *, const char *resource, const char *peer, const char *id);
 void message_bounced(void *arg, const struct ticket *, enum s2_condition, const char *text);
-void card_arrived(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
 void muc_occupant(void *arg, struct user *, const char *resource, const struct room *, const struct room_presence *);
 void muc_message(void *arg, struct user *, const char *resource, const struct room *, const struct room_line *);
 void muc_changed(void *arg, struct user *, const char *resource, const struct room *, unsigned codes);

@@ -5,6 +5,7 @@
 
 #include "lib/base/random.h"
 #include "spectrum/frontend/carbon.h"
+#include "spectrum/frontend/own.h"
 #include "spectrum/frontend/privilege.h"
 
 #define BODY_BYTES 65536
@@ -31,6 +32,8 @@ static void to_gateway(struct request *request, const struct content *content)
 		carbon_granted(request->frontend, request->from.domain);
 		return;
 	}
+	if (own_event(request))
+		return;
 	if (content->encrypted)
 		stanza_refuse(request, S2_NOT_ACCEPTABLE, no_encryption);
 	else if (content->body)

@@ -5,7 +5,10 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
+#include "spectrum/frontend/avatar.h"
+#include "spectrum/frontend/client.h"
 #include "spectrum/frontend/dialogue.h"
+#include "spectrum/frontend/own.h"
 
 #define STATUS_BYTES 4096
 
@@ -41,6 +44,8 @@ static void log_in(struct request *request)
 	if (element_child(stanza, "invisible", NS_INVISIBLE))
 		presence.status = S2_STATUS_INVISIBLE;
 	user_available(request->frontend->hub, request->from.bare, request->from.resource, &presence);
+	client_present(request);
+	own_present(request);
 }
 
 static void answer_type(const struct request *request, const char *type)
@@ -165,6 +170,8 @@ void presence_received(struct request *request)
 void presence_account(void *arg, struct user *user, const char *resource, enum account_state state, const char *text)
 {
 	struct frontend *frontend = arg;
+	if (state == ACCOUNT_OFFLINE && !resource)
+		own_offline(frontend, user);
 	struct writer *writer =
 	    stanza_open(frontend, "presence", UPSTREAM_PASSING, frontend->jid, user_address(frontend, user, resource),
 	                state == ACCOUNT_ONLINE ? NULL : "unavailable");
@@ -223,9 +230,7 @@ void presence_buddy(void *arg, struct user *user, const char *resource, const st
 	if (!away) {
 		write_show(writer, buddy->status);
 		xml_leaf(writer, "status", NULL, text_or_null(buddy_text(buddy, BUDDY_STATUS)));
-		xml_open(writer, "x", NS_VCARD_UPDATE);
-		xml_leaf(writer, "photo", NULL, buddy_text(buddy, BUDDY_ICON));
-		xml_close(writer);
+		avatar_write_update(frontend, writer, user, buddy);
 		write_idle(writer, buddy);
 		disco_write_caps(frontend, writer, contact_lacks(user, buddy));
 	}

@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/map.h"
+#include "spectrum/frontend/client.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/privilege.h"
@@ -18,16 +19,12 @@
 #define WINDOW 64       /* roster sets of one user without an answer */
 #define SET_WAIT_MS 20000
 #define GET_WAIT_MS 10000
-#define LOOK_MS 1000 /* from the user's adding of a contact to the look at his roster */
-#define DISCO_WAIT_MS 4000
+#define LOOK_MS 1000           /* from the user's adding of a contact to the look at his roster */
 #define EXCHANGE_QUIET_MS 3000 /* no new contact for so long */
 #define EXCHANGE_LATE_MS 20000 /* ... or waiting for so long */
 #define EXCHANGE_WAIT_MS 60000 /* clients ask their users first */
 #define EXCHANGE_ITEMS 500     /* of one stanza */
 #define MISFITS_MOST 10        /* contacts that the roster refuses and that ask instead, at once */
-
-/* What is known of a client (client_set_mark). */
-enum mark { MARK_NONE, MARK_ASKED, MARK_PLAIN, MARK_EXCHANGE };
 
 struct host {
 	enum { REMOTE_UNTRIED, REMOTE_ASKED, REMOTE_YES, REMOTE_NO } remote; /* roster requests without a grant */
@@ -482,44 +479,20 @@ static void send_sets(struct roster_work *work, struct user *user)
 
 /* ---- Way 2: roster item exchange ---- */
 
-static void client_answered(const struct iq *iq)
+static bool takes_exchanges(const struct resource *client)
 {
-	const char *slash = strchr(iq->to, '/');
-	struct arena *arena = &iq->frontend->arena;
-	struct user *user =
-	    slash ? hub_user(iq->frontend->hub, arena_strndup(arena, iq->to, (size_t)(slash - iq->to))) : NULL;
-	if (!user)
-		return;
-	const struct element *query = element_child(iq->answer, "query", NS_DISCO_INFO);
-	const struct element *feature = element_child(query, "feature", NS_DISCO_INFO);
-	while (feature && !text_equal(element_get(feature, "var"), NS_ROSTER_EXCHANGE))
-		feature = element_next(feature, "feature", NS_DISCO_INFO);
-	client_set_mark(user, slash + 1,
-	                iq->end == IQ_LOST                ? MARK_NONE
-	                : iq->end == IQ_RESULT && feature ? MARK_EXCHANGE
-	                                                  : MARK_PLAIN);
+	return (client_mark(client) & (CLIENT_EXCHANGE | CLIENT_REFUSED)) == CLIENT_EXCHANGE;
 }
 
-/* Asks each client once what it can do. Returns whether all have answered; *able: how many take exchanges. */
+/* Returns whether it is known of all clients what they can do; *able: how many take exchanges. */
 static bool ask_clients(struct roster_work *work, struct user *user, unsigned *able)
 {
-	struct frontend *frontend = work->frontend;
 	bool all = true;
 	*able = 0;
 	for (const struct resource *client = client_first(user); client; client = client_after(client)) {
-		if (client_mark(client) == MARK_NONE) {
-			const char *name = client_name(client);
-			struct writer *writer = iq_open(frontend->iqs, "get", user_address(frontend, user, name),
-			                                DISCO_WAIT_MS, client_answered, NULL);
-			if (writer) {
-				xml_empty(writer, "query", NS_DISCO_INFO);
-				stanza_close(frontend);
-				client_set_mark(user, name, MARK_ASKED);
-			}
-			all = false;
-		}
-		all = all && client_mark(client) != MARK_ASKED;
-		*able += client_mark(client) == MARK_EXCHANGE;
+		client_ask(work->frontend, user, client);
+		all = all && client_mark(client) & CLIENT_KNOWN;
+		*able += takes_exchanges(client);
 	}
 	return all;
 }
@@ -538,7 +511,7 @@ static void exchange_answered(const struct iq *iq)
 	if (iq->end == IQ_RESULT || iq->end == IQ_TIMEOUT)
 		task->exchanged = true;
 	else if (iq->end == IQ_ERROR && slash)
-		client_set_mark(user, slash + 1, MARK_PLAIN);
+		client_refused(user, slash + 1);
 	if (--task->exchanges)
 		return;
 	const struct buddy *buddy;
@@ -576,7 +549,7 @@ static void send_exchanges(struct roster_work *work, struct task *task, struct u
 {
 	struct frontend *frontend = work->frontend;
 	for (const struct resource *client = client_first(user); client; client = client_after(client)) {
-		if (client_mark(client) != MARK_EXCHANGE)
+		if (!takes_exchanges(client))
 			continue;
 		struct writer *writer = iq_open(frontend->iqs, "set", user_address(frontend, user, client_name(client)),
 		                                EXCHANGE_WAIT_MS, exchange_answered, NULL);

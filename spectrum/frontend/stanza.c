@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
+#include "lib/base/utf8.h"
 #include "spectrum/frontend/inside.h"
 
 #define DELAY_LEAST_MS 5000 /* older than this is worth a time stamp */
@@ -145,6 +146,17 @@ void write_delay(struct frontend *frontend, struct writer *writer, const char *f
 	xml_open(writer, "delay", NS_DELAY);
 	xml_attr(writer, "from", from);
 	xml_attr(writer, "stamp", stamp);
+	xml_close(writer);
+}
+
+void write_cut(struct writer *writer, const char *name, const char *text, size_t most)
+{
+	size_t len = strlen(text);
+	xml_open(writer, name, NULL);
+	if (len <= most)
+		xml_text(writer, text);
+	else
+		xml_textf(writer, "%.*s", (int)utf8_cut(text, len, most), text);
 	xml_close(writer);
 }
 

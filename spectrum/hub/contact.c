@@ -123,6 +123,13 @@ void contact_load(struct user *user, const struct store_buddy *rows, size_t coun
 
 /* ---- To the user ---- */
 
+void contact_present(struct user *user, const char *name)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (buddy && buddy->status != S2_STATUS_NONE)
+		hub_tell(user->hub, buddy, user, NULL, buddy, false);
+}
+
 void contact_present_all(struct user *user, const char *resource)
 {
 	for (unsigned i = 0; i < user->roster.count; i++) {
@@ -240,43 +247,47 @@ static char *join_groups(struct arena *arena, const struct s2_buddy *in)
 	return text;
 }
 
-/* Takes over what the network says; true if something changed that the database keeps. *listed: of that, what the
- * roster shows. */
-static bool contact_update(struct user *user, struct buddy **at, const struct s2_buddy *in, bool *listed)
+/* What has changed of a contact, presence aside. */
+struct news {
+	bool kept;   /* something that the database keeps */
+	bool listed; /* of that, what the roster shows */
+	bool icon;
+};
+
+/* Takes over what the network says. */
+static struct news contact_update(struct user *user, struct buddy **at, const struct s2_buddy *in)
 {
 	struct arena arena = {0};
 	struct roster *roster = &user->roster;
 	struct buddy *buddy = *at;
 	const char *groups = join_groups(&arena, in);
-	bool changed = !text_equal(buddy_text(buddy, BUDDY_ICON), in->icon_hash ? in->icon_hash : "");
-	*listed = false;
+	struct news news = {.icon = !text_equal(buddy_text(buddy, BUDDY_ICON), in->icon_hash ? in->icon_hash : "")};
 	buddy = roster_set(roster, buddy, BUDDY_ICON, in->icon_hash);
 	if (!text_empty(in->alias)) {
-		*listed = strcmp(buddy_text(buddy, BUDDY_ALIAS), in->alias) != 0;
+		news.listed = strcmp(buddy_text(buddy, BUDDY_ALIAS), in->alias) != 0;
 		buddy = roster_set(roster, buddy, BUDDY_ALIAS, in->alias);
 	}
 	if (groups) {
-		*listed = *listed || strcmp(buddy_text(buddy, BUDDY_GROUPS), groups) != 0;
+		news.listed = news.listed || strcmp(buddy_text(buddy, BUDDY_GROUPS), groups) != 0;
 		buddy = roster_set(roster, buddy, BUDDY_GROUPS, groups);
 	}
-	changed = changed || *listed;
 	buddy = roster_set(roster, buddy, BUDDY_STATUS, in->status_text);
 	buddy = roster_set(roster, buddy, BUDDY_IDLE,
 	                   in->idle_since ? arena_printf(&arena, "%lld", (long long)in->idle_since) : NULL);
 	buddy->status = (uint8_t)in->status;
 	buddy->lacks = lacks_number(user->hub, in->lacks);
-	changed = changed || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
+	news.kept = news.icon || news.listed || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
 	buddy->flags = (uint8_t)((buddy->flags & ~BUDDY_BLOCKED) | (in->blocked ? BUDDY_BLOCKED : 0));
 	arena_fini(&arena);
 	*at = buddy;
-	return changed;
+	return news;
 }
 
 void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 {
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
-	bool created = false, listed = false;
+	bool created = false;
 	struct buddy *buddy = roster_find(&user->roster, in->name);
 	if (!buddy && !text_equal(in->name, user->name))
 		buddy = contact_add(user, in->name, &created);
@@ -284,15 +295,18 @@ void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 		log_debug("contact without an address left out user=%s name=%s", user->jid, log_quote(in->name));
 		return;
 	}
-	if (contact_update(user, &buddy, in, &listed) || created)
+	struct news news = contact_update(user, &buddy, in);
+	if (news.kept || created)
 		unsaved(user, buddy);
 	if (!(buddy->flags & (BUDDY_SUBSCRIBED | BUDDY_ASKED))) {
 		buddy->flags |= BUDDY_ASKED;
 		hub_tell(hub, buddy_subscribe, user, buddy);
-	} else if (listed) {
+	} else if (news.listed) {
 		hub_tell(hub, buddy_changed, user, buddy);
 	}
 	hub_tell(hub, buddy, user, NULL, buddy, false);
+	if (news.icon)
+		hub_tell(hub, buddy_icon, user, buddy);
 }
 
 static void contact_drop(struct user *user, struct buddy *buddy)

@@ -12,8 +12,6 @@
 #define LOG_AREA "conversation"
 #define WAITING_MOST 100 /* messages of one user that wait for his log-in */
 #define WAITING_MS 20000 /* and how long one waits: people want to know */
-#define CARD_WAIT_MS 20000
-#define CARDS_MOST 10000
 
 typedef void link_verb(struct seat *, const struct s2_message *, struct ticket *);
 
@@ -308,70 +306,4 @@ void conversation_slot(struct hub *hub, const char *jid, const struct s2_slot *s
 	struct user *user = hub_user(hub, jid);
 	if (user && user->seat.backend)
 		link_slot(&user->seat, slot);
-}
-
-/* ---- vCards (XEP-0054) ---- */
-
-struct card_request {
-	struct list node;
-	uint32_t number;
-	uint64_t due;
-	const char *user, *to, *from, *id; /* behind it */
-};
-
-static void card_answer(struct hub *hub, struct card_request *request, const struct s2_card *card)
-{
-	list_remove(&request->node);
-	hub->card_count--;
-	hub_tell(hub, card, request->to, request->from, request->id, card);
-	free(request);
-}
-
-void conversation_card(struct user *user, const char *name, const char *to, const char *from, const char *id)
-{
-	struct hub *hub = user->hub;
-	struct card_request *request =
-	    mem_new(sizeof *request + strlen(user->jid) + strlen(to) + strlen(from) + strlen(id) + 4);
-	char *at = (char *)(request + 1);
-	request->user = put(&at, user->jid);
-	request->to = put(&at, to);
-	request->from = put(&at, from);
-	request->id = put(&at, id);
-	request->number = ++hub->next_card;
-	request->due = loop_now(hub->loop) + CARD_WAIT_MS;
-	list_append(&hub->cards, &request->node);
-	if (++hub->card_count > CARDS_MOST || user->state != USER_ONLINE) {
-		card_answer(hub, request, &(struct s2_card){.name = name});
-		return;
-	}
-	hub_tick_start(hub);
-	link_card_request(&user->seat, name, request->number);
-}
-
-void conversation_set_card(struct user *user, const struct s2_card *card)
-{
-	if (user->state == USER_ONLINE && link_unsent(&user->seat) < HUB_UNSENT_MOST)
-		link_card_update(&user->seat, card);
-}
-
-void conversation_card_arrived(void *arg, struct seat *seat, uint32_t number, const struct s2_card *card)
-{
-	struct hub *hub = arg;
-	LIST_EACH (&hub->cards, node) {
-		struct card_request *request = LIST_ITEM(node, struct card_request, node);
-		if (request->number == number && !strcmp(request->user, seat->user)) {
-			card_answer(hub, request, card);
-			return;
-		}
-	}
-}
-
-void conversation_card_due(struct hub *hub, uint64_t now)
-{
-	LIST_EACH (&hub->cards, node) {
-		struct card_request *request = LIST_ITEM(node, struct card_request, node);
-		if (request->due > now)
-			return;
-		card_answer(hub, request, &(struct s2_card){0});
-	}
 }

@@ -55,11 +55,11 @@ static void tick(void *arg)
 	contact_save_due(hub, now);
 	room_subject_due(hub, now);
 	conversation_waiting_due(hub, now);
-	conversation_card_due(hub, now);
+	profile_due(hub, now);
 	proof_due(hub, now);
 	pace_clean(&hub->joins, now);
 	if (pace_empty(&hub->joins) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
-	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->cards) &&
+	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->profiles) &&
 	    list_empty(&hub->proofs))
 		timer_stop(hub->tick);
 }
@@ -92,7 +92,7 @@ static const struct link_events link_table = {
     .received = conversation_received,
     .typing = conversation_typed,
     .attention = conversation_attended,
-    .card = conversation_card_arrived,
+    .card = profile_arrived,
     .buddy = contact_changed,
     .buddy_removed = contact_removed,
     .authorization = contact_authorization,
@@ -134,7 +134,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->unsaved);
 	list_init(&hub->waiting);
 	list_init(&hub->joining);
-	list_init(&hub->cards);
+	list_init(&hub->profiles);
 	hub->joins = (struct pace){.burst = JOIN_BURST, .interval_ms = JOIN_INTERVAL_MS};
 	list_init(&hub->proofs);
 	hub->store = store_open(loop, config, error);
@@ -167,7 +167,7 @@ void hub_stop(struct hub *hub)
 	link_free(&hub->link, STOP_GRACE_MS);
 	MAP_EACH (&hub->users, struct user, user)
 		user_logout(user, "The gateway is being shut down.");
-	conversation_card_due(hub, UINT64_MAX);
+	profile_due(hub, UINT64_MAX);
 }
 
 void hub_free(struct hub **at)
@@ -183,6 +183,7 @@ void hub_free(struct hub **at)
 	map_fini(&hub->users);
 	map_fini(&hub->venues);
 	pace_fini(&hub->joins);
+	map_fini(&hub->profile_of);
 	free(hub->rooms);
 	free(hub);
 	*at = NULL;

@@ -43,6 +43,8 @@ struct hub_events {
 	void (*buddy_subscribe)(void *arg, struct user *, const struct buddy *);
 	/* The network has changed its alias or groups. */
 	void (*buddy_changed)(void *arg, struct user *, const struct buddy *);
+	/* It has another picture (or none). */
+	void (*buddy_icon)(void *arg, struct user *, const struct buddy *);
 	/* The contact is to leave the user's roster. */
 	void (*buddy_removed)(void *arg, struct user *, const struct buddy *);
 
@@ -55,7 +57,6 @@ struct hub_events {
 	void (*typing)(void *arg, struct user *, const char *resource, const char *peer, enum s2_typing);
 	void (*attention)(void *arg, struct user *, const char *resource, const struct s2_message *);
 	void (*received)(void *arg, struct user *, const char *resource, const char *peer, const char *id);
-	void (*card)(void *arg, const char *to, const char *from, const char *id, const struct s2_card *);
 	/* A file from the network needs a place (XEP-0363): answer with conversation_slot. */
 	void (*slot_request)(void *arg, struct user *, const struct s2_slot *);
 	/* A message was refused; or (ticket type "iq") a request has ended, perhaps with S2_DONE. The ticket is freed
@@ -167,6 +168,8 @@ struct s2_presence {
 };
 /* What the network is told: of the client with the highest priority. */
 void user_presence(const struct user *, struct s2_presence *);
+/* What he has set, or NULL. Borrowed until a setting changes. */
+const char *user_setting(const struct user *, const char *key);
 /* The setting send_headlines: headlines stay headlines. */
 bool user_wants_headlines(const struct user *);
 /* Logs out and frees. What waits is refused with `text`. */
@@ -180,6 +183,7 @@ void user_unavailable(struct hub *, const char *jid, const char *resource);
 const struct resource *client_first(const struct user *);
 const struct resource *client_after(const struct resource *);
 const char *client_name(const struct resource *);
+const struct resource *client_find(const struct user *, const char *name);
 /* What the frontend wants to remember of a client, 0 at first; false if it is gone. */
 uint8_t client_mark(const struct resource *);
 bool client_set_mark(struct user *, const char *name, uint8_t mark);
@@ -232,6 +236,8 @@ bool contact_want(struct user *, const char *name);
 bool contact_put(struct user *, const char *name, const char *alias, const char *groups);
 /* He has removed it, and the network is told. */
 void contact_remove(struct user *, const char *name);
+/* Presence of one contact once more, to all. */
+void contact_present(struct user *, const char *name);
 /* Presences of all contacts to one resource. */
 void contact_present_all(struct user *, const char *resource);
 
@@ -255,13 +261,18 @@ enum hub_ability {
 	HUB_ATTACHMENTS,
 };
 bool hub_can(const struct hub *, enum hub_ability);
-/* vCard: answered by events.card, with an empty card if nothing is known within 20 s. */
-void conversation_card(struct user *, const char *name, const char *to, const char *from, const char *id);
 
 /* The answer to events.slot_request; nothing happens if the user's session is not there any more. */
 void conversation_slot(struct hub *, const char *jid, const struct s2_slot *);
-/* The user's own card goes to the network. */
-void conversation_set_card(struct user *, const struct s2_card *);
+
+/* ---- Profiles (profile.c) ---- */
+/* With condition S2_REMOTE_SERVER_TIMEOUT the network has not been asked, or has said nothing for 20 s. */
+typedef void profile_answer(void *arg, const struct s2_card *);
+/* Of a contact, or of an occupant (ROOM/NICKNAME). Who asks for the same meanwhile gets the same answer. It may come
+ * before the call returns, and comes also if the user has left. */
+void profile_get(struct user *, const char *name, profile_answer *, void *arg);
+/* The user's own goes to the network. */
+void profile_set(struct user *, const struct s2_card *);
 
 /* ---- Rooms (room.c) ---- */
 struct room *room_first(const struct user *);

@@ -32,10 +32,11 @@ struct hub {
 	struct list unsaved;  /* users with contacts that are to be stored */
 	struct list waiting;  /* users with messages that wait for their log-in */
 	struct list joining;  /* rooms whose join waits for its subject */
-	struct list cards;    /* vCard requests without an answer yet */
 	struct list proofs;   /* attempts that wait for the network */
-	uint32_t next_card;
-	unsigned card_count;
+	struct list profiles; /* requests without an answer yet, oldest first */
+	struct map profile_of; /* the same by user and name */
+	uint32_t next_profile;
+	unsigned profile_count; /* who waits for them */
 	struct timer *tick;            /* runs while one of the lists is not empty */
 	struct s2_room_listing *rooms; /* that the network listed for everybody */
 	size_t room_count;
@@ -71,7 +72,7 @@ void conversation_slot_wanted(void *arg, struct seat *, const struct s2_slot *);
 void conversation_received(void *arg, struct seat *, const char *peer, const char *id);
 void conversation_typed(void *arg, struct seat *, const char *peer, enum s2_typing);
 void conversation_attended(void *arg, struct seat *, const struct s2_message *);
-void conversation_card_arrived(void *arg, struct seat *, uint32_t request, const struct s2_card *);
+void profile_arrived(void *arg, struct seat *, uint32_t request, const struct s2_card *);
 void contact_changed(void *arg, struct seat *, const struct s2_buddy *);
 void contact_removed(void *arg, struct seat *, const char *name);
 void contact_authorization(void *arg, struct seat *, const char *name);
@@ -87,7 +88,7 @@ void user_retry_due(struct hub *, uint64_t now);
 void contact_save_due(struct hub *, uint64_t now);
 void room_subject_due(struct hub *, uint64_t now);
 void conversation_waiting_due(struct hub *, uint64_t now);
-void conversation_card_due(struct hub *, uint64_t now);
+void profile_due(struct hub *, uint64_t now);
 void proof_due(struct hub *, uint64_t now);
 
 #endif

@@ -52,6 +52,15 @@ bool user_is_online(const struct user *user)
 	return user->state == USER_ONLINE;
 }
 
+const char *user_setting(const struct user *user, const char *key)
+{
+	for (unsigned i = 0; i < user->setting_count; i++) {
+		if (!strcmp(user->settings[i].key, key))
+			return user->settings[i].value;
+	}
+	return NULL;
+}
+
 bool user_setting_true(const struct user *user, const char *key)
 {
 	for (unsigned i = 0; i < user->setting_count; i++) {
@@ -117,6 +126,11 @@ const struct resource *client_after(const struct resource *resource)
 const char *client_name(const struct resource *resource)
 {
 	return resource->name;
+}
+
+const struct resource *client_find(const struct user *user, const char *name)
+{
+	return user_resource(user, name);
 }
 
 uint8_t client_mark(const struct resource *resource)

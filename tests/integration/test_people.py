@@ -3,31 +3,16 @@
 idle (XEP-0319, XEP-0012); and what they see of him."""
 
 import datetime
-import json
 
 from gateway import SCRIPTED
 from person import RawUser
+from profiles import CAPS, EVE, GW, buddy, frames
 from stanzas import ATTENTION, CHATSTATES, DISCO_INFO, RECEIPTS, available, message, unavailable
 
-GW = "gw.localhost"
-EVE = f"eve@{GW}"
 ANN = f"ann@{GW}"
-CAPS = "http://jabber.org/protocol/caps"
 IDLE = "urn:xmpp:idle:1"
 LAST = "jabber:iq:last"
-BUDDY_CHANGED = 6
 TYPING_BIT, ATTENTION_BIT = 1 << 16, 1 << 17
-
-
-async def frames(user, *which):
-    """Lets the network send these; returns when they have passed."""
-    user.send_message(EVE, "FRAMES " + json.dumps(which))
-    user.send_message(EVE, "E sent")
-    await user.expect(message(EVE, "E sent"))
-
-
-def buddy(name, status=0, **fields):
-    return [BUDDY_CHANGED, {2: name, 5: status, **{key.lstrip("f"): value for key, value in fields.items()}}]
 
 
 def caps(stanza):

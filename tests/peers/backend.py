@@ -16,6 +16,8 @@ import struct
 import sys
 import time
 
+from pictures import PICTURES, hash_of
+
 CONNECTED, DISCONNECTED, LOGIN, LOGOUT, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSAGE = 1, 2, 3, 4, 6, 7, 8
 PING, PONG, JOIN_ROOM, LEAVE_ROOM, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED = 9, 10, 11, 12, 13, 14
 ROOM_SUBJECT_CHANGED, VCARD, STATUS_CHANGED, TYPING, STOPPED_TYPING, TYPED = 15, 16, 17, 18, 19, 20
@@ -97,6 +99,9 @@ class Backend:
         self.extended = extended
         self.users = []  # who has logged in
         self.asker = b""
+        self.cards = {}  # by name: what is answered; None: nothing
+        self.card_requests = []  # names
+        self.own_card = {}
         self.out = b""
 
     def send(self, kind, fields=None):
@@ -159,9 +164,16 @@ class Backend:
 
     def on_16(self, card):  # VCARD
         photo = PHOTOS.get(card.get(2, b""))
-        if photo:
+        if 6 not in card:
+            self.card_requests.append(card.get(2, b"").decode())
+        if 6 not in card and card.get(2) in self.cards:
+            fields = self.cards[card[2]]
+            if fields is not None:
+                self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], **fields})
+        elif photo:
             self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], 4: "Full Name", 6: photo})
         elif 6 in card:
+            self.own_card = card
             self.say(card[1], "photo", f"{len(card[6])} bytes of {card.get(5, b'').decode()}")
         else:
             self.send(VCARD, {1: card[1], 2: card[2], 3: card[3], 4: "Full Name", 5: "nick", 6: b"\x89PNG"})
@@ -401,6 +413,28 @@ class Backend:
         """The user has written this in another client of the network."""
         self.send(CONV_MESSAGE, {1: user, 2: peer, 3: text.split(" ", 1)[1], 10: 1})
 
+    def card(self, user, peer, text):
+        """`CARD NAME {"field": value}` or null: what the profile of this contact says from now on; field 6 names a picture."""
+        name, fields = text.split(" ", 2)[1:]
+        fields = json.loads(fields)
+        if fields is not None:
+            fields = {int(number): value for number, value in fields.items()}
+            if 6 in fields:
+                fields[6] = PICTURES[fields[6]]
+        self.cards[name.encode()] = fields
+
+    def told_cards(self, user, peer, text):
+        """Whose profiles were asked for."""
+        self.say(user, peer, " ".join(["asked:"] + self.card_requests))
+
+    def told_own_card(self, user, peer, text):
+        """What the user's own profile was set to last: JSON, the picture by its hash."""
+        own = {str(number): value.decode() for number, value in self.own_card.items()
+               if number not in (1, 3, 6) and isinstance(value, bytes)}
+        if 6 in self.own_card:
+            own["6"] = hash_of(self.own_card[6]) if self.own_card[6] else ""
+        self.say(user, peer, json.dumps(own))
+
     def configure(self, user, peer, text):
         self.send(BACKEND_CONFIG, {1: text[5:].replace("|", "\n")})
         self.say(user, peer, "after")
@@ -454,6 +488,7 @@ def random_frame(chance, user, users):
 
 BODIES = {
     "CONTACTS": Backend.contacts, "GONE": Backend.gone, "ARRANGED": Backend.arrangement, "REQUEST": Backend.request,
+    "CARD": Backend.card, "CARDS": Backend.told_cards, "MYCARD": Backend.told_own_card,
     "OWN": Backend.own, "SHOW": lambda *_: None, "NET": lambda *_: None,
     "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
     "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
