@@ -37,11 +37,17 @@ ABLE = f"{SCRIPTED} --extended --features={ALL}"
 PLAIN = f"{SCRIPTED} --extended --features=muc"
 
 
+@pytest.fixture(params=["prosody", "ejabberd"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
-def start(gateways, prosody, people):
+def start(gateways, server, people):
     """A gateway, and somebody who is logged in."""
     async def begin(backend=ABLE, host=None, **more):
-        await gateways(host or prosody, backend)
+        host = host or server
+        await gateways(host, backend)
         user = await people(host=host, kind=RawUser, **more)
         await user.login(GW)
         return user
