@@ -14,6 +14,7 @@
 struct database {
 	const struct driver *driver;
 	char error[512]; /* why the last transaction failed */
+	uint64_t last_line; /* the greatest number of a line when it was opened; set by `open` */
 	bool transient;  /* the same transaction may succeed later: locked, disk full, connection lost */
 };
 

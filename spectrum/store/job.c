@@ -7,7 +7,7 @@
 
 #include "lib/base/str.h"
 
-#define MAX_TEXTS 5
+#define MAX_TEXTS 8
 #define AT(field) offsetof(struct job, field)
 
 /* What a job does, and which of its fields are texts that it owns. */
@@ -31,6 +31,16 @@ static const struct {
     [JOB_PUT_OCCUPANCY] = {true, true, {AT(occupancy.client), AT(occupancy.node), AT(occupancy.nickname)}},
     [JOB_REMOVE_OCCUPANCY] = {true, true, {AT(occupancy.client), AT(occupancy.node)}},
     [JOB_EACH_OCCUPANCY] = {false, false, {0}},
+    [JOB_PUT_LINE] = {true,
+                      false,
+                      {AT(line.room), AT(line.id), AT(line.stanza_id), AT(line.nickname), AT(line.occupant_id),
+                       AT(line.content)}},
+    [JOB_PUT_STAY] = {true, false, {AT(stay.room), AT(stay.jid)}},
+    [JOB_SEARCH_LINES] = {false,
+                          false,
+                          {AT(search.room), AT(search.jid), AT(search.nickname), AT(search.after_id),
+                           AT(search.before_id), AT(search.after), AT(search.before), AT(search.ids)}},
+    [JOB_PRUNE_LINES] = {true, false, {0}},
     [JOB_NOTE] = {false, false, {0}},
 };
 
@@ -83,6 +93,7 @@ static void results_free(struct job *job)
 		wipe(job->found->password);
 	job->found = NULL;
 	job->first_item = job->last_item = NULL;
+	job->page = (struct store_page){0};
 	arena_fini(&job->results);
 }
 
@@ -102,7 +113,7 @@ bool job_writes(const struct job *job)
 
 bool job_is_prompt(const struct job *job)
 {
-	return kinds[job->kind].prompt;
+	return kinds[job->kind].prompt || (job->kind == JOB_PUT_LINE && job->line.prompt);
 }
 
 bool job_has_answer(const struct job *job)
@@ -113,7 +124,7 @@ bool job_has_answer(const struct job *job)
 bool job_is_mute(const struct job *job)
 {
 	return !job_has_answer(job) || job->kind == JOB_EACH_JID || job->kind == JOB_EACH_PENDING ||
-	       job->kind == JOB_EACH_OCCUPANCY;
+	       job->kind == JOB_EACH_OCCUPANCY || job->kind == JOB_PRUNE_LINES;
 }
 
 void job_fail(struct job *job, const char *error)

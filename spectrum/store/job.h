@@ -24,6 +24,10 @@ enum job_kind {
 	JOB_PUT_OCCUPANCY,
 	JOB_REMOVE_OCCUPANCY,
 	JOB_EACH_OCCUPANCY,
+	JOB_PUT_LINE,
+	JOB_PUT_STAY,
+	JOB_SEARCH_LINES,
+	JOB_PRUNE_LINES,
 	JOB_NOTE, /* from the thread to the log: `error` is the line */
 	JOB_KINDS
 };
@@ -49,6 +53,13 @@ struct job {
 		struct store_buddy buddy;
 		struct store_setting setting;
 		struct store_occupancy occupancy;
+		struct store_line line;
+		struct store_stay stay;
+		struct store_search search;
+		struct { /* JOB_PRUNE_LINES */
+			int64_t oldest, after;
+			unsigned most;
+		} prune;
 		struct {
 			const char *text;
 			size_t len;
@@ -61,6 +72,8 @@ struct job {
 		store_jid_answer *jid;
 		store_pending_answer *pending;
 		store_occupancy_answer *occupancy;
+		store_page_answer *page;
+		store_prune_answer *prune;
 	} answer; /* all NULL: nobody waits */
 	void *arg;
 
@@ -69,6 +82,9 @@ struct job {
 	uint64_t failed_at;  /* monotonic ms of the first try that failed, 0 = none did */
 	struct arena results;
 	const struct store_user *found;
+	struct store_page page; /* its lines are on `results` */
+	int64_t room;           /* JOB_PRUNE_LINES: what the answer says */
+	bool left;
 	struct job_item *first_item, *last_item;
 };
 

@@ -15,7 +15,7 @@
 #include "spectrum/store/file.h"
 
 #define THEIR_VERSION 3 /* db_version.ver of Spectrum 2's last schema */
-#define OUR_VERSION 2
+#define OUR_VERSION 3
 
 /* Columns as Spectrum 2 has them. It does not prefix the names of its indexes; we do. */
 static const char *const their_tables[] = {
@@ -63,6 +63,16 @@ static const char *const our_steps[OUR_VERSION] = {
     "DELETE FROM \"@buddies_settings\" WHERE buddy_id NOT IN (SELECT id FROM \"@buddies\");",
     "CREATE TABLE IF NOT EXISTS \"@s2_occupancies\" (client TEXT NOT NULL, node TEXT NOT NULL,"
     " nickname TEXT NOT NULL, PRIMARY KEY (client, node)) WITHOUT ROWID;",
+    /* What was said in rooms: new lines go to the end of the table. */
+    "CREATE TABLE IF NOT EXISTS \"@s2_rooms\" (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE IF NOT EXISTS \"@s2_lines\" (number INTEGER PRIMARY KEY NOT NULL, room INTEGER NOT NULL,"
+    " time INTEGER NOT NULL, id TEXT NOT NULL, stanza_id TEXT NOT NULL, nickname TEXT NOT NULL,"
+    " occupant_id TEXT NOT NULL, content TEXT NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS \"@s2_lines_room\" ON \"@s2_lines\" (room);"
+    "CREATE INDEX IF NOT EXISTS \"@s2_lines_id\" ON \"@s2_lines\" (room, id) WHERE id <> '';"
+    "CREATE TABLE IF NOT EXISTS \"@s2_stays\" (room INTEGER NOT NULL, jid TEXT NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, PRIMARY KEY (room, jid, first)) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS \"@s2_stays_jid\" ON \"@s2_stays\" (jid);",
 };
 
 /* At each opening: Spectrum 2 may have been here in between. */

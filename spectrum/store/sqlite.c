@@ -3,64 +3,31 @@
  * than one statement and has to be whole. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
-#include "lib/base/str.h"
 #include "lib/base/utf8.h"
 #include "lib/xmpp/jid.h"
-#include "spectrum/store/driver.h"
 #include "spectrum/store/file.h"
 #include "spectrum/store/schema.h"
+#include "spectrum/store/sqlite.h"
 
 #define BUSY_MS 1500
 #define FLAG_AVATAR_TYPE "13" /* buddies_settings.type of icon_hash */
 
-enum statement {
-	BEGIN_READ,
-	BEGIN_WRITE,
-	COMMIT,
-	ROLLBACK,
-	SAVE,
-	UNSAVE,
-	RELEASE,
-	FIND_USER,
-	ADD_USER,
-	CHANGE_USER,
-	NAME_IS_TAKEN,
-	PUT_NAME,
-	GET_USER,
-	GET_SETTINGS,
-	GET_BUDDIES,
-	REMOVE_NAME,
-	REMOVE_SETTINGS,
-	REMOVE_BUDDY_SETTINGS,
-	REMOVE_BUDDIES,
-	REMOVE_USER,
-	SET_ONLINE,
-	PUT_SETTING,
-	FIND_BUDDY,
-	ADD_BUDDY,
-	CHANGE_BUDDY,
-	PUT_AVATAR,
-	REMOVE_AVATAR,
-	REMOVE_BUDDY,
-	REMOVE_BUDDY_SETTING,
-	EACH_JID,
-	PUT_PENDING,
-	REMOVE_PENDING,
-	EACH_PENDING,
-	PUT_OCCUPANCY,
-	REMOVE_OCCUPANCY,
-	EACH_OCCUPANCY,
-	STATEMENTS
-};
+/* A line `l` that ?2 was there to hear: his last stay that began before it had not ended, or goes on and he has got as far
+ * as ?3. */
+#define HEARD                                                                                                \
+	"(SELECT CASE s.last WHEN 0 THEN ?3 ELSE s.last END FROM \"@s2_stays\" s WHERE s.room = ?1 AND s.jid = ?2" \
+	" AND s.first <= l.number ORDER BY s.first DESC LIMIT 1) >= l.number"
+#define LINE "l.number, l.time, l.id, l.stanza_id, l.nickname, l.occupant_id, l.content"
+#define FOUND                                                                                         \
+	"l.room = ?1 AND l.number > ?4 AND l.number < ?5 AND l.time >= ?6 AND l.time <= ?7 AND (?8 = '' OR" \
+	" l.nickname = ?8) AND " HEARD
 
 static const char *const statement_sql[STATEMENTS] = {
     [BEGIN_READ] = "BEGIN",
@@ -111,18 +78,30 @@ static const char *const statement_sql[STATEMENTS] = {
     [PUT_OCCUPANCY] = "INSERT OR REPLACE INTO \"@s2_occupancies\" (client, node, nickname) VALUES (?1, ?2, ?3)",
     [REMOVE_OCCUPANCY] = "DELETE FROM \"@s2_occupancies\" WHERE client = ?1 AND node = ?2",
     [EACH_OCCUPANCY] = "SELECT client, node, nickname FROM \"@s2_occupancies\"",
-};
-
-struct sqlite {
-	struct database base;
-	struct secret *secret;
-	char *path, *prefix;
-	sqlite3 *db; /* NULL while the file can't be opened */
-	sqlite3_stmt *statements[STATEMENTS];
-	struct arena scratch; /* of s2_fold */
-	struct str rows;      /* of the user who is being read */
-	time_t second;
-	char now[20]; /* `second` as text */
+    [FIND_ROOM] = "SELECT id FROM \"@s2_rooms\" WHERE name = ?1",
+    [ADD_ROOM] = "INSERT INTO \"@s2_rooms\" (name) VALUES (?1)",
+    [PUT_LINE] = "INSERT OR IGNORE INTO \"@s2_lines\" (room, number, time, id, stanza_id, nickname, occupant_id, content)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [PUT_STAY] = "INSERT INTO \"@s2_stays\" (room, jid, first, last) VALUES (?1, ?2, ?3, ?4)"
+                 " ON CONFLICT (room, jid, first) DO UPDATE SET last = excluded.last",
+    [REMOVE_STAYS] = "DELETE FROM \"@s2_stays\" WHERE jid = ?1",
+    [FIND_LINE_BY_ID] = "SELECT l.number FROM \"@s2_lines\" l WHERE l.room = ?1 AND l.id = ?4 AND " HEARD,
+    [FIND_LINE] = "SELECT l.number FROM \"@s2_lines\" l WHERE l.room = ?1 AND l.number = ?4 AND l.id = '' AND " HEARD,
+    [GET_LINE] = "SELECT " LINE " FROM \"@s2_lines\" l WHERE l.number = ?1",
+    [FIRST_LINES] = "SELECT " LINE " FROM \"@s2_lines\" l WHERE " FOUND " ORDER BY l.number LIMIT ?9",
+    [LAST_LINES] = "SELECT " LINE " FROM \"@s2_lines\" l WHERE " FOUND " ORDER BY l.number DESC LIMIT ?9",
+    [COUNT_LINES] = "SELECT count(*) FROM (SELECT 1 FROM \"@s2_lines\" l WHERE " FOUND " LIMIT ?9)",
+    [NEXT_ROOM] = "SELECT id FROM \"@s2_rooms\" WHERE id > ?1 ORDER BY id LIMIT 1",
+    [LINE_BEHIND] = "SELECT number FROM \"@s2_lines\" WHERE room = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2",
+    [PRUNE_OLD] = "DELETE FROM \"@s2_lines\" WHERE number IN"
+                  " (SELECT number FROM \"@s2_lines\" WHERE number < ?1 ORDER BY number LIMIT ?2)",
+    [PRUNE_ROOM] = "DELETE FROM \"@s2_lines\" WHERE number IN"
+                   " (SELECT number FROM \"@s2_lines\" WHERE room = ?1 AND number <= ?2 ORDER BY number LIMIT ?3)",
+    [PRUNE_STAYS] = "DELETE FROM \"@s2_stays\" WHERE room = ?1 AND last <> 0 AND last <"
+                    " (SELECT coalesce(min(number), 9223372036854775807) FROM \"@s2_lines\" WHERE room = ?1)",
+    [REMOVE_ROOM] = "DELETE FROM \"@s2_rooms\" WHERE id = ?1 AND NOT EXISTS"
+                    " (SELECT 1 FROM \"@s2_lines\" WHERE room = ?1) AND NOT EXISTS"
+                    " (SELECT 1 FROM \"@s2_stays\" WHERE room = ?1)",
 };
 
 static void fold(sqlite3_context *context, int count, sqlite3_value **values)
@@ -199,7 +178,12 @@ static struct database *sqlite_open(const struct config *config, struct secret *
 		*error = mem_printf("database %s: %s", sqlite->path, strerror(errno));
 	else
 		close(fd);
-	if (fd < 0 || !connect_open(sqlite, error)) {
+	bool open = fd >= 0 && connect_open(sqlite, error);
+	if (open && !archive_begin(sqlite)) {
+		*error = mem_printf("database %s: %s", sqlite->path, sqlite3_errmsg(sqlite->db));
+		open = false;
+	}
+	if (!open) {
 		sqlite_close(&sqlite->base);
 		return NULL;
 	}
@@ -213,9 +197,7 @@ static int failed(struct sqlite *sqlite, int code)
 	return code;
 }
 
-/* Binds the arguments ('i' int64_t, 't' text) and makes the first step: SQLITE_ROW, SQLITE_DONE or an error. Texts have
- * to live until the statement is reset. */
-static int start(struct sqlite *sqlite, enum statement which, const char *types, ...)
+int sqlite_start(struct sqlite *sqlite, enum statement which, const char *types, ...)
 {
 	sqlite3_stmt *statement = sqlite->statements[which];
 	va_list args;
@@ -231,28 +213,22 @@ static int start(struct sqlite *sqlite, enum statement which, const char *types,
 	return code == SQLITE_ROW || code == SQLITE_DONE ? code : failed(sqlite, code);
 }
 
-/* The next row of a statement that gave SQLITE_ROW. */
-static int next(struct sqlite *sqlite, enum statement which)
+int sqlite_next(struct sqlite *sqlite, enum statement which)
 {
 	int code = sqlite3_step(sqlite->statements[which]);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? code : failed(sqlite, code);
 }
 
-/* Ends a statement; `code` is how its last step went. */
-static int end(struct sqlite *sqlite, enum statement which, int code)
+int sqlite_end(struct sqlite *sqlite, enum statement which, int code)
 {
 	sqlite3_reset(sqlite->statements[which]);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* A statement without rows that matter. */
-#define RUN(sqlite, which, ...) end(sqlite, which, start(sqlite, which, __VA_ARGS__))
-
-/* The first column of the first row, or 0. */
-static int end_number(struct sqlite *sqlite, enum statement which, int code, int64_t *number)
+int sqlite_end_number(struct sqlite *sqlite, enum statement which, int code, int64_t *number)
 {
 	*number = code == SQLITE_ROW ? sqlite3_column_int64(sqlite->statements[which], 0) : 0;
-	return end(sqlite, which, code);
+	return sqlite_end(sqlite, which, code);
 }
 
 /* A copy that is fit for XML: SQLite takes any bytes for text, and others write into this file, too. */
@@ -269,7 +245,7 @@ static const char *copy_text(struct arena *arena, const char *text, size_t len)
 	return text;
 }
 
-static const char *column(struct sqlite *sqlite, enum statement which, int index, struct arena *arena)
+const char *sqlite_column(struct sqlite *sqlite, enum statement which, int index, struct arena *arena)
 {
 	const char *text = (const char *)sqlite3_column_text(sqlite->statements[which], index);
 	return copy_text(arena, text, (size_t)sqlite3_column_bytes(sqlite->statements[which], index));
@@ -287,7 +263,7 @@ static const char *now_text(struct sqlite *sqlite)
 }
 
 /* Rows are collected in a buffer, because their number is not known before the last one. */
-static void *take_rows(struct sqlite *sqlite, struct arena *arena)
+void *sqlite_take_rows(struct sqlite *sqlite, struct arena *arena)
 {
 	void *rows = arena_alloc(arena, sqlite->rows.len);
 	if (sqlite->rows.len)
@@ -299,41 +275,41 @@ static void *take_rows(struct sqlite *sqlite, struct arena *arena)
 static int read_settings(struct sqlite *sqlite, struct job *job, struct store_user *user)
 {
 	struct arena *arena = &job->results;
-	int code = start(sqlite, GET_SETTINGS, "i", user->id);
-	for (; code == SQLITE_ROW; code = next(sqlite, GET_SETTINGS)) {
+	int code = sqlite_start(sqlite, GET_SETTINGS, "i", user->id);
+	for (; code == SQLITE_ROW; code = sqlite_next(sqlite, GET_SETTINGS)) {
 		struct store_setting setting = {
-		    .key = column(sqlite, GET_SETTINGS, 0, arena),
-		    .value = column(sqlite, GET_SETTINGS, 1, arena),
+		    .key = sqlite_column(sqlite, GET_SETTINGS, 0, arena),
+		    .value = sqlite_column(sqlite, GET_SETTINGS, 1, arena),
 		    .type = sqlite3_column_int(sqlite->statements[GET_SETTINGS], 2),
 		};
 		str_add(&sqlite->rows, &setting, sizeof setting);
 		user->setting_count++;
 	}
-	user->settings = take_rows(sqlite, arena);
-	return end(sqlite, GET_SETTINGS, code);
+	user->settings = sqlite_take_rows(sqlite, arena);
+	return sqlite_end(sqlite, GET_SETTINGS, code);
 }
 
 static int read_buddies(struct sqlite *sqlite, struct job *job, struct store_user *user)
 {
 	struct arena *arena = &job->results;
 	sqlite3_stmt *row = sqlite->statements[GET_BUDDIES];
-	int code = start(sqlite, GET_BUDDIES, "i", user->id);
-	for (; code == SQLITE_ROW; code = next(sqlite, GET_BUDDIES)) {
+	int code = sqlite_start(sqlite, GET_BUDDIES, "i", user->id);
+	for (; code == SQLITE_ROW; code = sqlite_next(sqlite, GET_BUDDIES)) {
 		const char *subscription = (const char *)sqlite3_column_text(row, 5);
 		struct store_buddy buddy = {
 		    .id = sqlite3_column_int64(row, 0),
-		    .name = column(sqlite, GET_BUDDIES, 1, arena),
-		    .alias = column(sqlite, GET_BUDDIES, 2, arena),
-		    .groups = column(sqlite, GET_BUDDIES, 3, arena),
-		    .icon_hash = column(sqlite, GET_BUDDIES, 4, arena),
+		    .name = sqlite_column(sqlite, GET_BUDDIES, 1, arena),
+		    .alias = sqlite_column(sqlite, GET_BUDDIES, 2, arena),
+		    .groups = sqlite_column(sqlite, GET_BUDDIES, 3, arena),
+		    .icon_hash = sqlite_column(sqlite, GET_BUDDIES, 4, arena),
 		    .subscribed = text_equal(subscription, "both"),
 		    .flags = sqlite3_column_int(row, 6),
 		};
 		str_add(&sqlite->rows, &buddy, sizeof buddy);
 		user->buddy_count++;
 	}
-	user->buddies = take_rows(sqlite, arena);
-	return end(sqlite, GET_BUDDIES, code);
+	user->buddies = sqlite_take_rows(sqlite, arena);
+	return sqlite_end(sqlite, GET_BUDDIES, code);
 }
 
 static const char *read_password(struct sqlite *sqlite, struct job *job, const char *jid)
@@ -351,20 +327,20 @@ static int get_user(struct sqlite *sqlite, struct job *job)
 {
 	sqlite3_stmt *row = sqlite->statements[GET_USER];
 	struct arena *arena = &job->results;
-	int code = start(sqlite, GET_USER, "t", job->user.jid);
+	int code = sqlite_start(sqlite, GET_USER, "t", job->user.jid);
 	if (code != SQLITE_ROW)
-		return end(sqlite, GET_USER, code);
+		return sqlite_end(sqlite, GET_USER, code);
 	struct store_user *user = arena_alloc(arena, sizeof *user);
 	user->id = sqlite3_column_int64(row, 0);
-	user->jid = column(sqlite, GET_USER, 1, arena);
-	user->name = column(sqlite, GET_USER, 2, arena);
+	user->jid = sqlite_column(sqlite, GET_USER, 1, arena);
+	user->name = sqlite_column(sqlite, GET_USER, 2, arena);
 	user->password = read_password(sqlite, job, user->jid);
-	user->language = column(sqlite, GET_USER, 4, arena);
-	user->encoding = column(sqlite, GET_USER, 5, arena);
+	user->language = sqlite_column(sqlite, GET_USER, 4, arena);
+	user->encoding = sqlite_column(sqlite, GET_USER, 5, arena);
 	user->vip = sqlite3_column_int(row, 6);
 	user->online = sqlite3_column_int(row, 7);
 	job->found = user;
-	code = end(sqlite, GET_USER, code);
+	code = sqlite_end(sqlite, GET_USER, code);
 	if (code == SQLITE_OK)
 		code = read_settings(sqlite, job, user);
 	return code == SQLITE_OK ? read_buddies(sqlite, job, user) : code;
@@ -374,7 +350,7 @@ static int write_user(struct sqlite *sqlite, const struct store_user *user, cons
 {
 	int64_t id;
 	const char *now = now_text(sqlite);
-	int code = end_number(sqlite, FIND_USER, start(sqlite, FIND_USER, "t", user->jid), &id);
+	int code = sqlite_end_number(sqlite, FIND_USER, sqlite_start(sqlite, FIND_USER, "t", user->jid), &id);
 	if (code != SQLITE_OK)
 		return code;
 	if (id) {
@@ -394,7 +370,7 @@ static int put_user(struct sqlite *sqlite, struct job *job)
 	int64_t taken = 0;
 	int code = SQLITE_OK;
 	if (job->flag)
-		code = end_number(sqlite, NAME_IS_TAKEN, start(sqlite, NAME_IS_TAKEN, "tt", user->name, user->jid),
+		code = sqlite_end_number(sqlite, NAME_IS_TAKEN, sqlite_start(sqlite, NAME_IS_TAKEN, "tt", user->name, user->jid),
 		                  &taken);
 	if (code != SQLITE_OK)
 		return code;
@@ -414,10 +390,10 @@ static int remove_user(struct sqlite *sqlite, struct job *job)
 	static const enum statement steps[] = {REMOVE_BUDDY_SETTINGS, REMOVE_BUDDIES, REMOVE_SETTINGS, REMOVE_NAME,
 	                                       REMOVE_USER};
 	int64_t id;
-	int code = end_number(sqlite, FIND_USER, start(sqlite, FIND_USER, "t", job->user.jid), &id);
+	int code = sqlite_end_number(sqlite, FIND_USER, sqlite_start(sqlite, FIND_USER, "t", job->user.jid), &id);
 	for (size_t i = 0; code == SQLITE_OK && id && i < sizeof steps / sizeof *steps; i++)
 		code = RUN(sqlite, steps[i], "i", id);
-	return code;
+	return code == SQLITE_OK ? RUN(sqlite, REMOVE_STAYS, "t", job->user.jid) : code;
 }
 
 static int set_online(struct sqlite *sqlite, struct job *job)
@@ -437,13 +413,13 @@ static int find_buddy(struct sqlite *sqlite, struct job *job, int64_t *id)
 	sqlite3_stmt *row = sqlite->statements[FIND_BUDDY];
 	bool exact = false;
 	*id = 0;
-	int code = start(sqlite, FIND_BUDDY, "it", job->user_id, job->buddy.name);
-	for (; code == SQLITE_ROW && !exact; code = exact ? code : next(sqlite, FIND_BUDDY)) {
+	int code = sqlite_start(sqlite, FIND_BUDDY, "it", job->user_id, job->buddy.name);
+	for (; code == SQLITE_ROW && !exact; code = exact ? code : sqlite_next(sqlite, FIND_BUDDY)) {
 		exact = sqlite3_column_int(row, 1);
 		if (exact || !*id)
 			*id = sqlite3_column_int64(row, 0);
 	}
-	return end(sqlite, FIND_BUDDY, code);
+	return sqlite_end(sqlite, FIND_BUDDY, code);
 }
 
 static int put_buddy(struct sqlite *sqlite, struct job *job)
@@ -483,13 +459,13 @@ static int remove_buddy(struct sqlite *sqlite, struct job *job)
 static int each_jid(struct sqlite *sqlite, struct job *job)
 {
 	sqlite3_stmt *row = sqlite->statements[EACH_JID];
-	int code = start(sqlite, EACH_JID, "i", (int64_t)job->flag);
-	for (; code == SQLITE_ROW; code = next(sqlite, EACH_JID)) {
+	int code = sqlite_start(sqlite, EACH_JID, "i", (int64_t)job->flag);
+	for (; code == SQLITE_ROW; code = sqlite_next(sqlite, EACH_JID)) {
 		const char *jid = (const char *)sqlite3_column_text(row, 0);
 		if (jid && utf8_xml_valid(jid, (size_t)sqlite3_column_bytes(row, 0)))
 			job_add_item(job, 0, jid, (size_t)sqlite3_column_bytes(row, 0));
 	}
-	return end(sqlite, EACH_JID, code);
+	return sqlite_end(sqlite, EACH_JID, code);
 }
 
 static int put_pending(struct sqlite *sqlite, struct job *job)
@@ -506,13 +482,13 @@ static int remove_pending(struct sqlite *sqlite, struct job *job)
 static int each_pending(struct sqlite *sqlite, struct job *job)
 {
 	sqlite3_stmt *row = sqlite->statements[EACH_PENDING];
-	int code = start(sqlite, EACH_PENDING, "");
-	for (; code == SQLITE_ROW; code = next(sqlite, EACH_PENDING)) {
+	int code = sqlite_start(sqlite, EACH_PENDING, "");
+	for (; code == SQLITE_ROW; code = sqlite_next(sqlite, EACH_PENDING)) {
 		const char *stanza = sqlite3_column_blob(row, 1);
 		size_t len = (size_t)sqlite3_column_bytes(row, 1);
 		job_add_item(job, (uint64_t)sqlite3_column_int64(row, 0), stanza ? stanza : "", len);
 	}
-	return end(sqlite, EACH_PENDING, code);
+	return sqlite_end(sqlite, EACH_PENDING, code);
 }
 
 static int put_occupancy(struct sqlite *sqlite, struct job *job)
@@ -529,8 +505,8 @@ static int remove_occupancy(struct sqlite *sqlite, struct job *job)
 static int each_occupancy(struct sqlite *sqlite, struct job *job)
 {
 	sqlite3_stmt *row = sqlite->statements[EACH_OCCUPANCY];
-	int code = start(sqlite, EACH_OCCUPANCY, "");
-	for (; code == SQLITE_ROW; code = next(sqlite, EACH_OCCUPANCY)) {
+	int code = sqlite_start(sqlite, EACH_OCCUPANCY, "");
+	for (; code == SQLITE_ROW; code = sqlite_next(sqlite, EACH_OCCUPANCY)) {
 		bool valid = true;
 		for (int i = 0; i < 3; i++) {
 			const char *text = (const char *)sqlite3_column_text(row, i);
@@ -539,7 +515,7 @@ static int each_occupancy(struct sqlite *sqlite, struct job *job)
 		for (int i = 0; i < 3 && valid; i++)
 			job_add_item(job, 0, (const char *)sqlite3_column_text(row, i), (size_t)sqlite3_column_bytes(row, i));
 	}
-	return end(sqlite, EACH_OCCUPANCY, code);
+	return sqlite_end(sqlite, EACH_OCCUPANCY, code);
 }
 
 static const struct {
@@ -553,6 +529,10 @@ static const struct {
     [JOB_PUT_PENDING] = {put_pending, false},   [JOB_REMOVE_PENDING] = {remove_pending, false},
     [JOB_EACH_PENDING] = {each_pending, false}, [JOB_PUT_OCCUPANCY] = {put_occupancy, false},
     [JOB_REMOVE_OCCUPANCY] = {remove_occupancy, false}, [JOB_EACH_OCCUPANCY] = {each_occupancy, false},
+    [JOB_PUT_LINE] = {archive_put_line, false},
+    [JOB_PUT_STAY] = {archive_put_stay, false},
+    [JOB_SEARCH_LINES] = {archive_search, false},
+    [JOB_PRUNE_LINES] = {archive_prune, true},
 };
 
 /* Errors that say more about the database than about the statement. */
@@ -632,7 +612,7 @@ static void sqlite_rollback(struct database *database)
 {
 	struct sqlite *sqlite = (struct sqlite *)database;
 	if (sqlite->db && !sqlite3_get_autocommit(sqlite->db))
-		end(sqlite, ROLLBACK, sqlite3_step(sqlite->statements[ROLLBACK]));
+		sqlite_end(sqlite, ROLLBACK, sqlite3_step(sqlite->statements[ROLLBACK]));
 }
 
 const struct driver driver_sqlite = {

@@ -36,6 +36,7 @@ struct store {
 	struct flusher flusher;
 	struct list ready; /* answers to give */
 	struct complaint dropped, failed;
+	uint64_t last_line;
 	bool delivering, closing;
 };
 
@@ -95,6 +96,10 @@ static void give_answer(struct store *store, struct job *job)
 		answer_pending(job);
 	else if (job->kind == JOB_EACH_OCCUPANCY)
 		answer_occupancies(job);
+	else if (job->kind == JOB_SEARCH_LINES)
+		job->answer.page(job->arg, job->error ? NULL : &job->page, job->error);
+	else if (job->kind == JOB_PRUNE_LINES)
+		job->answer.prune(job->arg, job->left, job->room);
 	else if (job->kind == JOB_GET_USER || job->kind == JOB_PUT_USER)
 		job->answer.user(job->arg, job->error ? NULL : job->found, job->error);
 	else
@@ -239,6 +244,35 @@ void store_each_occupancy(struct store *store, store_occupancy_answer *answer, v
 	submit(store, &(struct job){.kind = JOB_EACH_OCCUPANCY, .answer.occupancy = answer, .arg = arg});
 }
 
+void store_put_line(struct store *store, const struct store_line *line)
+{
+	submit(store, &(struct job){.kind = JOB_PUT_LINE, .line = *line});
+}
+
+uint64_t store_last_line(const struct store *store)
+{
+	return store->last_line;
+}
+
+void store_put_stay(struct store *store, const struct store_stay *stay)
+{
+	submit(store, &(struct job){.kind = JOB_PUT_STAY, .stay = *stay});
+}
+
+void store_search_lines(struct store *store, const struct store_search *search, store_page_answer *answer, void *arg)
+{
+	submit(store, &(struct job){.kind = JOB_SEARCH_LINES, .search = *search, .answer.page = answer, .arg = arg});
+}
+
+void store_prune_lines(struct store *store, uint64_t oldest, unsigned most, int64_t after, store_prune_answer *answer,
+                       void *arg)
+{
+	submit(store, &(struct job){.kind = JOB_PRUNE_LINES,
+	                            .prune = {(int64_t)oldest, after, most},
+	                            .answer.prune = answer,
+	                            .arg = arg});
+}
+
 const unsigned char *store_occupant_key(const struct store *store)
 {
 	return secret_occupants(store->secret);
@@ -310,6 +344,7 @@ struct store *store_open(struct loop *loop, const struct config *config, char **
 	struct store *store = mem_new(sizeof *store);
 	store->loop = loop;
 	store->secret = secret;
+	store->last_line = database->last_line;
 	store->flusher = (struct flusher){.flush = flush, .arg = store};
 	store->dropped.what = "changes were dropped, the queue of the database is full";
 	store->failed.what = "changes were not stored";

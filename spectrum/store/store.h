@@ -66,7 +66,7 @@ void store_get_user(struct store *, const char *jid, store_user_answer *, void *
  * STORE_NAME_TAKEN. */
 #define STORE_NAME_TAKEN "name-taken"
 void store_put_user(struct store *, const struct store_user *, bool unique_name, store_user_answer *, void *arg);
-/* Removes the user with contacts and settings. `done` may be NULL here and below. */
+/* Removes the user with contacts, settings, and what he might read of rooms. `done` may be NULL here and below. */
 void store_remove_user(struct store *, const char *jid, store_done *, void *arg);
 void store_set_online(struct store *, int64_t user_id, bool online);
 void store_put_setting(struct store *, int64_t user_id, const struct store_setting *);
@@ -100,6 +100,59 @@ void store_remove_occupancy(struct store *, const char *client, const char *node
 /* One call each, then one with NULL. */
 typedef void store_occupancy_answer(void *arg, const struct store_occupancy *);
 void store_each_occupancy(struct store *, store_occupancy_answer *, void *arg);
+
+/* A line that was said in a room of the network, stored once however many users heard it. */
+struct store_line {
+	const char *room; /* folded name */
+	uint64_t number;  /* greater than those of all lines before, in all rooms */
+	int64_t time;     /* ms since 1970 */
+	const char *id;   /* that the network has given it; "" */
+	const char *stanza_id; /* of the stanza that carried it */
+	const char *nickname, *occupant_id;
+	const char *content; /* what is inside of the stanza, as XML */
+	bool prompt;         /* nobody has it yet: not risked for a cheaper commit */
+};
+void store_put_line(struct store *, const struct store_line *);
+/* The greatest number of a line when the database was opened; 0 if there was none. */
+uint64_t store_last_line(const struct store *);
+
+/* Somebody was in a room, and may read what was said meanwhile. */
+struct store_stay {
+	const char *room;
+	const char *jid;      /* bare */
+	uint64_t first, last; /* numbers of lines; last 0: he is still there */
+};
+/* Inserts, or changes `last`. Stays that are open when the database is opened end with the last line that it has. */
+void store_put_stay(struct store *, const struct store_stay *);
+
+/* What of a room's lines somebody wants to read (XEP-0313). All that is given has to be true of a line. */
+struct store_search {
+	const char *room, *jid;
+	uint64_t heard;            /* of a stay that is open: the last line that he has heard */
+	int64_t start, end;        /* ms since 1970, both included; 0 = not given */
+	const char *nickname;      /* who said it; NULL = anybody */
+	const char *after_id, *before_id; /* NULL, or ids of lines that bound the whole result */
+	const char *after, *before;       /* NULL, or ids of lines that bound this page */
+	const char *ids;           /* NULL, or just these: each with \x01 behind it */
+	unsigned most;             /* lines of a page */
+	bool backwards;            /* the last ones that fit, not the first */
+};
+struct store_page {
+	const struct store_line *lines; /* in the order of their numbers */
+	size_t count;
+	bool complete;     /* there are no more in this direction */
+	int64_t total;     /* of all pages; -1 if they were not counted, as there are too many */
+};
+#define STORE_NO_SUCH_LINE "no-such-line" /* the error: one of the ids */
+/* `page` is NULL with an error. */
+typedef void store_page_answer(void *arg, const struct store_page *page, const char *error);
+void store_search_lines(struct store *, const struct store_search *, store_page_answer *, void *arg);
+
+/* Forgets some lines that are older than `oldest` (a number), and of the room behind `after` (in the order of the
+ * database's own numbers; 0 = the first) some of those that are more than `most`. `left` says whether there was more to
+ * forget, `room` which room it was: 0 when all were seen. */
+typedef void store_prune_answer(void *arg, bool left, int64_t room);
+void store_prune_lines(struct store *, uint64_t oldest, unsigned most, int64_t after, store_prune_answer *, void *arg);
 
 /* 32 bytes that are the same at each start: what the ids of occupants of rooms are made with. */
 const unsigned char *store_occupant_key(const struct store *);
