@@ -178,6 +178,13 @@ const struct config_key config_keys[] = {
     TEXT("database.vip_statement", "", "SQL query that finds a row if $barejid is a VIP."),
     TEXT("database.connectionstring", "", "pqxx: complete connection string, instead of server, port, user and so on."),
 
+    NUMBER("archive.days", "30", 0, 36500,
+           "Days for which what is said in rooms is kept, so that users can read it later; 0: not at all."),
+    NUMBER("archive.lines", "10000", 1, INT32_MAX, "Most lines that are kept of one room."),
+    NUMBER("archive.page", "100", 1, 1000, "Most lines in one answer."),
+    NUMBER("archive.history", "20", 0, 1000,
+           "Lines that a client gets when it joins and does not say how many it wants."),
+
     TEXT("logging.config", "", "Log settings of the main process, a log4j property file."),
     TEXT("logging.backend_config", "", "Log settings of the backends, a log4j property file."),
 
@@ -193,6 +200,7 @@ const struct config_key config_keys[] = {
            "Bytes of contacts' pictures that are kept in service.working_dir; 0: none."),
 
     SWITCH("settings.send_headlines", "0", "Whether new users get headlines as such."),
+    SWITCH("settings.record_history", "1", "Whether new users can read later what was said in their rooms."),
     SWITCH("settings.stay_connected", "0", "Whether new users stay logged in to the network when they are offline."),
 
     CHOICE("proxy.type", "socks5", "http|socks4|socks5", "Kind of the proxy on the way to the network."),

@@ -89,6 +89,7 @@ void reply_refuse(const struct reply *, enum s2_condition, const char *text);
 /* Addresses on the frontend's arena: node@gateway, node@gateway/resource. NULL if the name makes no JID. */
 const char *contact_jid(struct frontend *, const struct user *, const char *name, const char *resource);
 const char *room_jid(struct frontend *, const struct room *, const char *nickname);
+const char *occupant_jid(struct frontend *, const char *bare, const char *nickname);
 /* user@host or user@host/resource. */
 const char *user_address(struct frontend *, const struct user *, const char *resource);
 
@@ -96,8 +97,12 @@ const char *user_address(struct frontend *, const struct user *, const char *res
 struct writer *stanza_open(struct frontend *, const char *name, enum upstream_care, const char *from, const char *to,
                            const char *type);
 void stanza_close(struct frontend *);
+/* For who uses the frontend's arena and opens no stanza: it is reset when the loop turns. */
+void stanza_tidy(struct frontend *);
 /* The delay element (XEP-0203), if the time is known and not now, or if the link is down and the stanza has to wait. */
 void write_delay(struct frontend *, struct writer *, const char *from, int64_t time);
+/* The same, always. */
+void write_past(struct writer *, const char *from, int64_t time);
 void write_show(struct writer *, enum s2_status);
 /* <name>text</name>, at most so many bytes of it. */
 void write_cut(struct writer *, const char *name, const char *text, size_t most);
@@ -118,6 +123,9 @@ void message_delivered(void *arg, struct user *, const char *resource, const cha
 void message_bounced(void *arg, const struct ticket *, enum s2_condition, const char *text);
 void muc_occupant(void *arg, struct user *, const char *resource, const struct room *, const struct room_presence *);
 void muc_message(void *arg, struct user *, const char *resource, const struct room *, const struct room_line *);
+bool muc_content(void *arg, const struct room *, const struct room_line *, unsigned part, struct room_record *);
+void muc_record(void *arg, struct user *, const char *resource, const struct room *, const struct room_record *,
+                bool history);
 void muc_changed(void *arg, struct user *, const char *resource, const struct room *, unsigned codes);
 void muc_subject(void *arg, struct user *, const char *resource, const struct room *);
 void muc_error(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,

@@ -1,15 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rooms as XEP-0045 shows them: joining and leaving, occupants with affiliation, role and status codes, groupchat,
  * subject, errors. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "spectrum/frontend/inside.h"
+#include "lib/base/clock.h"
+#include "lib/xmpp/parser.h"
+#include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
 
 #define ROOM_REMOVED (ROOM_KICKED | ROOM_BANNED | ROOM_NOT_MEMBER | ROOM_MEMBERS_ONLY)
 #define NS_CONFERENCE "jabber:x:conference" /* XEP-0249 */
 
 /* ---- In ---- */
+
+/* A number that is not negative, else -1. */
+static int read_number(const struct element *element, const char *attribute)
+{
+	const char *text = element ? element_get(element, attribute) : NULL;
+	if (text_empty(text) || strspn(text, "0123456789") != strlen(text))
+		return -1;
+	long long number = strtoll(text, NULL, 10);
+	return number > INT_MAX ? INT_MAX : (int)number;
+}
+
+static void read_history(struct request *request, const struct element *history, struct room_history *limits)
+{
+	const char *since = history ? element_get(history, "since") : NULL;
+	int seconds = read_number(history, "seconds");
+	int64_t now = clock_wall_ms(), ago = now - (int64_t)seconds * 1000;
+	limits->stanzas = read_number(history, "maxstanzas");
+	limits->chars = read_number(history, "maxchars");
+	limits->since = since ? clock_parse(since) : 0;
+	if (seconds >= 0 && limits->since < ago)
+		limits->since = ago;
+	if (seconds == 0)
+		limits->stanzas = 0;
+}
 
 void muc_join(struct request *request, const struct element *x)
 {
@@ -20,6 +49,7 @@ void muc_join(struct request *request, const struct element *x)
 	}
 	struct room_entry entry = {
 	    .node = request->to.node, .nickname = request->to.resource, .password = text_or_null(password)};
+	read_history(request, element_child(x, "history", NS_MUC), &entry.history);
 	room_join(request->frontend->hub, request->from.bare, request->from.resource, &entry);
 }
 
@@ -104,7 +134,7 @@ static void write_codes(struct writer *writer, unsigned codes)
 	}
 }
 
-static void write_occupant_id(struct writer *writer, const char *id)
+void muc_write_occupant_id(struct writer *writer, const char *id)
 {
 	if (text_empty(id))
 		return;
@@ -153,7 +183,7 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	write_item(frontend, writer, value, real_jid, codes);
 	write_codes(writer, codes);
 	xml_close(writer);
-	write_occupant_id(writer, presence->occupant_id);
+	muc_write_occupant_id(writer, presence->occupant_id);
 	if (!gone)
 		write_hats(writer, value);
 	stanza_close(frontend);
@@ -186,25 +216,92 @@ static void write_stanza_id(struct writer *writer, const char *by, const char *i
 	xml_close(writer);
 }
 
+/* The id of a part of a line: the network's, or else its number. */
+static const char *part_id(struct frontend *frontend, const struct room_line *line, const struct s2_message *piece,
+                           unsigned part)
+{
+	if (!line->number || !text_empty(piece->id))
+		return text_or_null(piece->id);
+	return arena_printf(&frontend->arena, "%" PRIx64, line->number + part);
+}
+
+static const char *stanza_id_of(const struct s2_message *piece, const char *id)
+{
+	return text_empty(piece->own_id) ? id : piece->own_id;
+}
+
+static void write_piece(struct frontend *frontend, struct writer *writer, const struct room *room,
+                        const struct s2_message *piece)
+{
+	message_write(frontend, writer, piece,
+	              text_empty(piece->reply_author) ? NULL : room_jid(frontend, room, piece->reply_author));
+}
+
 void muc_message(void *arg, struct user *user, const char *resource, const struct room *room,
                  const struct room_line *line)
 {
 	struct frontend *frontend = arg;
-	const struct s2_message *message = line->message;
 	const char *bare = room_jid(frontend, room, NULL);
 	struct s2_message piece;
-	for (unsigned part = 0; message_part(frontend, message, part, &piece); part++) {
-		struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, piece.nickname),
-		                                       user_address(frontend, user, resource),
-		                                       text_empty(piece.own_id) ? piece.id : piece.own_id);
-		message_write(frontend, writer, &piece,
-		              text_empty(piece.reply_author) ? NULL : room_jid(frontend, room, piece.reply_author));
-		write_occupant_id(writer, line->occupant_id);
-		if (line->id && !part)
-			write_stanza_id(writer, bare, line->id);
+	for (unsigned part = 0; message_part(frontend, line->message, part, &piece); part++) {
+		const char *id = part_id(frontend, line, &piece, part);
+		struct writer *writer =
+		    groupchat_open(frontend, room_jid(frontend, room, piece.nickname),
+		                   user_address(frontend, user, resource), stanza_id_of(&piece, id));
+		write_piece(frontend, writer, room, &piece);
+		muc_write_occupant_id(writer, line->occupant_id);
+		if (line->number)
+			write_stanza_id(writer, bare, id);
 		write_delay(frontend, writer, bare, piece.time);
 		stanza_close(frontend);
 	}
+}
+
+bool muc_content(void *arg, const struct room *room, const struct room_line *line, unsigned part,
+                 struct room_record *record)
+{
+	struct frontend *frontend = arg;
+	struct s2_message piece;
+	struct writer writer;
+	struct str out = {0};
+	stanza_tidy(frontend);
+	if (!message_part(frontend, line->message, part, &piece))
+		return false;
+	writer_init(&writer, &out, NS_CLIENT);
+	write_piece(frontend, &writer, room, &piece);
+	writer_end(&writer);
+	record->id = text_or_null(piece.id);
+	record->stanza_id = stanza_id_of(&piece, part_id(frontend, line, &piece, part));
+	record->content = arena_strndup(&frontend->arena, str_text(&out), out.len);
+	str_fini(&out);
+	return true;
+}
+
+void muc_write_record(struct frontend *frontend, struct writer *writer, const char *ns, const char *bare,
+                      const struct room_record *record)
+{
+	/* From the database, in which others may have written, too. */
+	const struct element *content = parser_fragment(&frontend->arena, record->content, ns);
+	const struct element *child = content ? element_child(content, NULL, NULL) : NULL;
+	for (; child; child = element_next(child, NULL, NULL))
+		xml_element(writer, child);
+	muc_write_occupant_id(writer, record->occupant_id);
+	write_stanza_id(writer, bare, record->id);
+}
+
+void muc_record(void *arg, struct user *user, const char *resource, const struct room *room,
+                const struct room_record *record, bool history)
+{
+	struct frontend *frontend = arg;
+	const char *bare = room_jid(frontend, room, NULL);
+	struct writer *writer = groupchat_open(frontend, room_jid(frontend, room, record->nickname),
+	                                       user_address(frontend, user, resource), record->stanza_id);
+	muc_write_record(frontend, writer, writer->ns[0], bare, record);
+	if (history)
+		write_past(writer, bare, record->time);
+	else
+		write_delay(frontend, writer, bare, record->time);
+	stanza_close(frontend);
 }
 
 void muc_subject(void *arg, struct user *user, const char *resource, const struct room *room)

@@ -9,4 +9,13 @@
 /* roominfo.c: what a room tells of itself. */
 void roominfo_collect(struct request *, struct info *);
 
+/* muc.c */
+void muc_write_occupant_id(struct writer *, const char *id);
+/* What stands in a stanza that carries a line of the archive: content, occupant id, stanza id. `ns`: the namespace of
+ * the stanza; `bare`: the room's JID. */
+void muc_write_record(struct frontend *, struct writer *, const char *ns, const char *bare, const struct room_record *);
+
+/* archive.c: IQs of a room's archive. */
+iq_handler archive_query_set, archive_query_get, archive_metadata;
+
 #endif

@@ -29,10 +29,14 @@ static const struct {
     {S2_ROOM_PERSISTENT, "muc_persistent", "muc_temporary"},
 };
 
-static void add_features(struct info *out, const struct room *room)
+static void add_features(const struct hub *hub, struct info *out, const struct room *room)
 {
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		info_add_feature(out, always[i]);
+	if (archive_is_kept(hub)) {
+		info_add_feature(out, NS_MAM);
+		info_add_feature(out, NS_MAM "#extended");
+	}
 	if (!room)
 		return;
 	const struct s2_room_info *info = room_get_info(room);
@@ -69,7 +73,7 @@ void roominfo_collect(struct request *request, struct info *out)
 	if (text_empty(name))
 		name = address_name(request->arena, request->to.node);
 	info_add_identity(out, "conference", "text", name);
-	add_features(out, request->room);
+	add_features(request->frontend->hub, out, request->room);
 	if (request->room)
 		add_values(request, out);
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
+#include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
 
 #define LOG_AREA "route"
@@ -39,6 +39,9 @@ static const struct iq_route {
     {"set", "query", NS_PRIVATE, TARGET_GATEWAY, storage_set},
     {"set", "command", NS_COMMANDS, TARGET_GATEWAY, adhoc_set},
     {"get", "query", NS_MUC_ADMIN, TARGET_ROOM, muc_admin_get},
+    {"set", "query", NS_MAM, TARGET_ROOM, archive_query_set},
+    {"get", "query", NS_MAM, TARGET_ROOM, archive_query_get},
+    {"get", "metadata", NS_MAM, TARGET_ROOM, archive_metadata},
     {"set", "moderate", NS_MODERATE, TARGET_ROOM, annotation_moderate},
     {"set", "apply-to", NS_FASTEN, TARGET_ROOM, annotation_moderate_old},
 };

@@ -17,6 +17,11 @@ static void clean(void *arg)
 	disco_caps_expire(frontend->caps);
 }
 
+void stanza_tidy(struct frontend *frontend)
+{
+	loop_defer(frontend->loop, &frontend->cleaning, clean, frontend);
+}
+
 struct writer *stanza_open(struct frontend *frontend, const char *name, enum upstream_care care, const char *from,
                            const char *to, const char *type)
 {
@@ -114,21 +119,41 @@ const char *contact_jid(struct frontend *frontend, const struct user *user, cons
 	return join_jid(frontend, contact_node(&frontend->arena, user, name), frontend->jid, resource);
 }
 
+/* A nickname that no JID can hold has another one there. */
+static const char *resource_of(struct frontend *frontend, const char *nickname)
+{
+	const char *resource = text_empty(nickname) ? NULL : jid_prepare_resource(&frontend->arena, nickname);
+	if (resource || text_empty(nickname))
+		return resource;
+	return arena_printf(&frontend->arena, "nick-%016llx",
+	                    (unsigned long long)hash_bytes(nickname, strlen(nickname)));
+}
+
+const char *occupant_jid(struct frontend *frontend, const char *bare, const char *nickname)
+{
+	const char *resource = resource_of(frontend, nickname);
+	return resource ? join(&frontend->arena, bare, '/', resource) : bare;
+}
+
 const char *room_jid(struct frontend *frontend, const struct room *room, const char *nickname)
 {
-	const char *resource = NULL;
-	if (!text_empty(nickname)) {
-		resource = jid_prepare_resource(&frontend->arena, nickname);
-		if (!resource) /* a nickname that no JID can hold */
-			resource = arena_printf(&frontend->arena, "nick-%016llx",
-			                        (unsigned long long)hash_bytes(nickname, strlen(nickname)));
-	}
+	const char *resource = resource_of(frontend, nickname);
 	return join_jid(frontend, room_node(room), frontend->jid, resource);
 }
 
 const char *user_address(struct frontend *frontend, const struct user *user, const char *resource)
 {
 	return resource ? join(&frontend->arena, user_jid(user), '/', resource) : user_jid(user);
+}
+
+void write_past(struct writer *writer, const char *from, int64_t time)
+{
+	char stamp[CLOCK_TEXT_BYTES];
+	clock_format(time, stamp);
+	xml_open(writer, "delay", NS_DELAY);
+	xml_attr(writer, "from", from);
+	xml_attr(writer, "stamp", stamp);
+	xml_close(writer);
 }
 
 void write_delay(struct frontend *frontend, struct writer *writer, const char *from, int64_t time)
@@ -141,12 +166,7 @@ void write_delay(struct frontend *frontend, struct writer *writer, const char *f
 		time = now;
 	if (!waits && now - time < DELAY_LEAST_MS)
 		return;
-	char stamp[CLOCK_TEXT_BYTES];
-	clock_format(time, stamp);
-	xml_open(writer, "delay", NS_DELAY);
-	xml_attr(writer, "from", from);
-	xml_attr(writer, "stamp", stamp);
-	xml_close(writer);
+	write_past(writer, from, time);
 }
 
 void write_cut(struct writer *writer, const char *name, const char *text, size_t most)

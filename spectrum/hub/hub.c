@@ -11,7 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/random.h"
-#include "spectrum/hub/user.h"
+#include "spectrum/hub/room.h"
 
 #define LOG_AREA "hub"
 #define JOURNAL_HALF_BYTES (2u << 20)
@@ -108,7 +108,8 @@ static const struct link_events link_table = {
 uint64_t hub_next_number(struct hub *hub)
 {
 	uint64_t now = (uint64_t)clock_wall_ms() * 1000;
-	hub->last_number = now > hub->last_number ? now : hub->last_number + 1;
+	uint64_t next = hub->last_number + HUB_NUMBER_STEP;
+	hub->last_number = now > next ? now : next;
 	return hub->last_number;
 }
 
@@ -142,10 +143,13 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 		free(hub);
 		return NULL;
 	}
-	if (hub->store)
+	if (hub->store) {
 		memcpy(hub->occupant_key, store_occupant_key(hub->store), sizeof hub->occupant_key);
-	else
+		hub->last_number = store_last_line(hub->store);
+	} else {
 		random_bytes(hub->occupant_key, sizeof hub->occupant_key);
+	}
+	archive_start(hub);
 	hub->tick = timer_new(loop, tick, hub);
 	hub->link = link_new(loop, config, argc, argv, &link_table, hub);
 	return hub;
@@ -176,6 +180,7 @@ void hub_free(struct hub **at)
 	if (!hub)
 		return;
 	hub_stop(hub);
+	archive_stop(hub);
 	if (hub->store)
 		store_close(&hub->store);
 	journal_close(&hub->journal);
@@ -204,7 +209,7 @@ static void was_in_room(void *arg, const struct store_occupancy *was)
 	if (!slash)
 		return;
 	char *jid = mem_strndup(was->client, (size_t)(slash - was->client));
-	room_join(hub, jid, slash + 1, &(struct room_entry){.node = was->node, .nickname = was->nickname});
+	room_join(hub, jid, slash + 1, &(struct room_entry){was->node, was->nickname, NULL, {0, -1, 0}});
 	free(jid);
 }
 

@@ -19,6 +19,7 @@ struct room;
 struct occupant;
 struct room_presence;
 struct room_line;
+struct room_record;
 
 /* How the user's own connection to the network stands: what the presence of the gateway's JID says. */
 enum account_state { ACCOUNT_OFFLINE, ACCOUNT_CONNECTING, ACCOUNT_ONLINE };
@@ -68,6 +69,13 @@ struct hub_events {
 	                 const struct room_presence *);
 	void (*room_message)(void *arg, struct user *, const char *resource, const struct room *,
 	                     const struct room_line *);
+	/* What is kept of part number `part` of a line: content and the stanza's id, borrowed until the loop turns.
+	 * False behind the last part. */
+	bool (*room_content)(void *arg, const struct room *, const struct room_line *, unsigned part,
+	                     struct room_record *);
+	/* Something that was kept. `history`: it was said before the client came. */
+	void (*room_record)(void *arg, struct user *, const char *resource, const struct room *,
+	                    const struct room_record *, bool history);
 	/* Something of room_get_info has changed; the codes say what clients ask about. */
 	void (*room_changed)(void *arg, struct user *, const char *resource, const struct room *, unsigned codes);
 	void (*room_subject)(void *arg, struct user *, const char *resource, const struct room *);
@@ -119,12 +127,29 @@ struct room_presence {
 	unsigned codes;
 };
 
+/* What a client wants to read of what was said before it came (XEP-0045 section 7.2.13); -1: it does not say. */
+struct room_history {
+	int stanzas, chars;
+	int64_t since; /* ms since 1970; 0: it does not say */
+};
+
 /* A line that was said in a room. */
-#define ROOM_LINE_ID_BYTES 20
 struct room_line {
 	const struct s2_message *message;
-	const char *id;          /* XEP-0359: of the line in this room; NULL: it is a notice of the room */
+	uint64_t number; /* 0: it is a notice of the room. Else what its id is made of (XEP-0359) if the network gives
+	                    none; a part of it has a greater one */
 	const char *occupant_id; /* of who said it */
+};
+
+/* A line, or a part of one that takes several stanzas, as it is kept. */
+struct room_record {
+	uint64_t number;
+	const char *id;        /* XEP-0359 */
+	const char *stanza_id; /* the attribute of the stanza that carried it */
+	const char *nickname, *occupant_id;
+	const char *content; /* what is inside of the stanza, as XML; what has no namespace is of jabber:client */
+	int64_t time;        /* ms since 1970, 0 = now */
+	bool named;          /* the id is the network's */
 };
 
 /* Opens the database and starts the first backend. NULL with *error (owned by the caller) if that can't be. */
@@ -296,7 +321,12 @@ const struct s2_room_info *room_get_info(const struct room *);
 struct room_entry {
 	const char *node, *nickname;
 	const char *password; /* may be NULL */
+	struct room_history history;
 };
+#define ROOM_HISTORY_ANY  \
+	{                 \
+		-1, -1, 0 \
+	}
 void room_join(struct hub *, const char *jid, const char *resource, const struct room_entry *);
 void room_leave(struct user *, const char *resource, const char *node);
 void room_send(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,
@@ -308,6 +338,30 @@ void room_annotate(struct hub *, const char *jid, const char *resource, const ch
 /* Rooms that the network listed for the user, and for everybody. */
 bool room_is_listed(const struct hub *, const struct user *, const char *node);
 size_t room_listing(const struct hub *, const struct user *, const struct s2_room_listing **rooms);
+
+/* ---- What was said in rooms (archive.c, XEP-0313) ---- */
+bool archive_is_kept(const struct hub *);
+/* All that is given has to be true of a line; NULL and 0 are not given. */
+struct archive_query {
+	int64_t start, end; /* ms since 1970, both included */
+	const char *nickname;
+	const char *after_id, *before_id; /* bound the whole result */
+	const char *after, *before;       /* bound this page */
+	const char *ids;                  /* just these: each with \x01 behind it */
+	unsigned most;
+	bool backwards; /* the last page that fits */
+};
+struct archive_page {
+	const struct room_record *records;
+	size_t count;
+	bool complete;
+	int64_t total; /* -1: not counted */
+};
+/* `page` is NULL with an error. */
+typedef void archive_answer(void *arg, const struct archive_page *page, enum s2_condition, const char *text);
+/* What this user (bare JID) has heard of the room with this node. The answer never comes inside of the call. */
+void archive_search(struct hub *, const char *jid, const char *node, const struct archive_query *, archive_answer *,
+                    void *arg);
 
 /* ---- Accounts (account.c) ---- */
 enum account_reply { ACCOUNT_DONE, ACCOUNT_REFUSED };

@@ -11,6 +11,7 @@
 #include "spectrum/link/link.h"
 #include "spectrum/store/store.h"
 
+#define HUB_NUMBER_STEP 32 /* between the numbers of two lines: a line may take so many stanzas */
 #define HUB_TICK_MS 250
 #define HUB_LACKS_MOST 255
 #define HUB_UNSENT_MOST (4u << 20) /* bytes that a backend has not taken yet */
@@ -28,6 +29,7 @@ struct hub {
 	unsigned char occupant_key[32];
 	uint64_t last_number; /* of a line in a room */
 	struct pace joins;    /* of rooms, per user */
+	struct archive *archive; /* NULL: nothing of rooms is kept */
 	struct list retrying; /* users that wait for their next log-in */
 	struct list unsaved;  /* users with contacts that are to be stored */
 	struct list waiting;  /* users with messages that wait for their log-in */

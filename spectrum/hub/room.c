@@ -99,6 +99,8 @@ static void room_free(struct room *room)
 		}
 	}
 	list_remove(&room->joining_node);
+	history_end(room);
+	archive_close(room);
 	occupant_remove_all(room);
 	venue_leave(&room->venue);
 	free(room->name);
@@ -151,7 +153,6 @@ static void replay_occupant(struct room *room, const char *resource, const struc
 
 void room_replay(struct room *room, const char *resource, const char *requested)
 {
-	struct hub *hub = room->user->hub;
 	struct occupant *self = NULL;
 	for (unsigned i = 0; i < room->count; i++) {
 		struct occupant *occupant = occupant_at(room, i);
@@ -166,8 +167,7 @@ void room_replay(struct room *room, const char *resource, const char *requested)
 	                ROOM_SELF | (text_equal(requested, room->nickname) ? 0 : ROOM_NICK_ASSIGNED) |
 	                    (room->created ? ROOM_CREATED : 0) | (room->info.flags & S2_ROOM_LOGGED ? ROOM_LOGGED : 0));
 	remember(room, user_resource(room->user, resource), requested);
-	if (room->has_subject)
-		hub_tell(hub, room_subject, room->user, resource, room);
+	history_replay(room, user_resource(room->user, resource));
 }
 
 /* ---- Joining ---- */
@@ -184,6 +184,8 @@ static struct room *room_new(struct user *user, const struct room_entry *entry)
 	room->nickname = mem_strdup(entry->nickname);
 	room->password = mem_strdup(entry->password);
 	list_init(&room->joining_node);
+	list_init(&room->entries);
+	list_init(&room->held);
 	room->next = user->rooms;
 	user->rooms = room;
 	arena_fini(&arena);
@@ -238,16 +240,20 @@ void room_join(struct hub *hub, const char *jid, const char *client, const struc
 		return;
 	}
 	bool inside = room && room->attendees & room_bit(resource);
+	if (inside && room->state == ROOM_JOINED && !text_equal(entry->nickname, room->nickname)) {
+		send_join(room, entry->nickname); /* a new nickname */
+		return;
+	}
 	if (room) {
 		room->attendees |= room_bit(resource);
-		if (inside && room->state == ROOM_JOINED && !text_equal(entry->nickname, room->nickname))
-			send_join(room, entry->nickname); /* a new nickname */
-		else if (room->state != ROOM_JOINING)
+		history_enter(room, resource, &entry->history);
+		if (room->state != ROOM_JOINING)
 			room_replay(room, client, entry->nickname); /* while the network is away: as it was */
 		return;
 	}
 	room = room_new(user, entry);
 	room->attendees |= room_bit(resource);
+	history_enter(room, resource, &entry->history);
 	send_join(room, entry->nickname);
 	user_load(user);
 }
@@ -263,6 +269,7 @@ void room_interrupt_all(struct user *user)
 	for (struct room *room = user->rooms; room; room = room->next) {
 		if (room->state == ROOM_JOINED)
 			room->state = ROOM_REJOINING;
+		archive_close(room);
 		occupant_doubt_all(room);
 	}
 }
@@ -285,6 +292,7 @@ static void leave(struct room *room, struct resource *resource)
 	if (!(room->attendees & room_bit(resource)))
 		return;
 	tell_left(room, resource, 0, NULL);
+	history_leave(room, resource);
 	room->attendees &= ~room_bit(resource);
 	if (room->attendees)
 		return;

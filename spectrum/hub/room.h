@@ -26,6 +26,12 @@ struct room {
 	uintptr_t *occupants; /* occupant.c: sorted by nickname */
 	unsigned count, room;
 	uint64_t attendees; /* bit number-1 of each resource that is in */
+	uint64_t reading;   /* of them, those that get nothing live yet: history.c */
+	struct list entries, held;
+	unsigned held_count;
+	uint64_t stay; /* archive.c: number of the first line that the user may read; 0 = he is not there, or reads
+	                  nothing */
+	bool stay_stored;
 	char *subject, *subject_author;
 	int64_t subject_time;
 	bool has_subject;
@@ -52,6 +58,40 @@ void room_tell_occupant(struct room *, const struct s2_participant *, const char
 void room_replay(struct room *, const char *resource, const char *requested);
 /* The network has let the user go: nobody is in it any more. May free the user. */
 void room_over(struct room *);
+
+/* Runs the body for those of them that get what happens live. */
+#define EACH_LISTENER(room, resource) \
+	EACH_ATTENDEE(room, resource) \
+	if (!((room)->reading & room_bit(resource)))
+
+/* ---- history.c: what a client gets first ---- */
+/* A client has asked to come in: it gets nothing that is said until history_replay has given it what was said before,
+ * and the subject. */
+void history_enter(struct room *, struct resource *, const struct room_history *);
+/* It knows who is there, and itself. */
+void history_replay(struct room *, struct resource *);
+/* There is a subject now, or it is known that there is none. */
+void history_subject(struct room *);
+/* For those who read: a line that is said meanwhile. */
+void history_hold(struct room *, const struct room_record *);
+void history_leave(struct room *, const struct resource *);
+void history_end(struct room *);
+/* A line of the database; its id may be on the arena. */
+struct room_record room_record_of(struct arena *, const struct store_line *);
+
+/* ---- archive.c: who may read what was said ---- */
+void archive_start(struct hub *);
+void archive_stop(struct hub *);
+/* The user is in the room from now on, and until now. */
+void archive_open(struct room *);
+void archive_close(struct room *);
+/* He has heard a line. */
+bool archive_wants(const struct room *);
+void archive_keep(struct room *, const struct room_record *, bool prompt);
+void archive_heard(struct room *);
+/* Reads the last lines that he has heard. */
+struct store_search;
+void archive_search_room(struct room *, struct store_search *);
 
 /* ---- roominfo.c ---- */
 void room_forget_info(struct s2_room_info *);

@@ -17,6 +17,7 @@
 static const struct user_setting settings[] = {
     SWITCH("enable_transport", "Log in to the network when I am online", "1", NULL),
     SWITCH("send_headlines", "Show news as headlines, not as talk", "0", "settings.send_headlines"),
+    SWITCH("record_history", "Let me read later what was said in my rooms", "1", "settings.record_history"),
     SWITCH("stay_connected", "Stay logged in to the network when I am offline", "0", "settings.stay_connected"),
 };
 

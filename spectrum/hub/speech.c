@@ -17,20 +17,49 @@ static uint64_t mark_of(const struct s2_message *message)
 	return hash_bytes(parts, sizeof parts);
 }
 
+#define LINE_ID_BYTES 20
+
+/* For the archive, and for clients that come in just now. */
+static void keep_line(struct room *room, const struct room_line *line, struct said *said)
+{
+	struct hub *hub = room->user->hub;
+	bool keep = archive_wants(room) && !said->kept;
+	struct room_record record = {.nickname = line->message->nickname, .occupant_id = line->occupant_id};
+	for (unsigned part = 0; part < HUB_NUMBER_STEP && (keep || room->reading); part++) {
+		char id[LINE_ID_BYTES];
+		record.id = NULL;
+		if (!hub->events->room_content(hub->arg, room, line, part, &record))
+			break;
+		record.number = said->number + part;
+		record.time = line->message->time;
+		record.named = !text_empty(record.id);
+		snprintf(id, sizeof id, "%" PRIx64, record.number);
+		if (!record.named)
+			record.id = id;
+		if (keep)
+			archive_keep(room, &record, !room->attendees);
+		if (room->reading)
+			history_hold(room, &record);
+	}
+	said->kept |= keep;
+	archive_heard(room);
+}
+
 /* To all clients that are in the room. */
 static void pass_line(struct room *room, const struct s2_message *message)
 {
 	struct user *user = room->user;
 	struct room_line line = {.message = message};
-	char id[ROOM_LINE_ID_BYTES];
 	if (!text_empty(message->nickname)) {
 		const struct occupant *author = occupant_find(room, message->nickname);
-		struct line heard = venue_hear(room->venue, &room->hearing, mark_of(message));
-		snprintf(id, sizeof id, "%" PRIx64, heard.number);
-		line.id = text_empty(message->id) ? id : message->id;
+		bool fresh;
+		struct said *said = venue_hear(room->venue, &room->hearing, mark_of(message), &fresh);
+		line.number = said->number;
 		line.occupant_id = author ? occupant_text(author, OCCUPANT_ID) : NULL;
+		if (archive_wants(room) || room->reading)
+			keep_line(room, &line, said);
 	}
-	EACH_ATTENDEE(room, resource)
+	EACH_LISTENER(room, resource)
 	{
 		user->hub->stats.messages_out++;
 		hub_tell(user->hub, room_message, user, resource->name, room, &line);
@@ -74,8 +103,7 @@ void room_annotated(struct room *room, const struct s2_annotation *annotation)
 
 void room_subject_changed(void *arg, struct seat *seat, const struct s2_message *in)
 {
-	struct user *user = user_of_seat(seat);
-	struct room *room = room_find_by_name(user, in->peer);
+	struct room *room = room_find_by_name(user_of_seat(seat), in->peer);
 	if (!room)
 		return;
 	bool same = room->has_subject && text_equal(room->subject, in->body) && room->subject_time == in->time;
@@ -84,10 +112,8 @@ void room_subject_changed(void *arg, struct seat *seat, const struct s2_message 
 	room->subject_time = in->time;
 	room->has_subject = true;
 	list_remove(&room->joining_node);
-	if (room->state == ROOM_JOINING || same)
-		return; /* comes with the room */
-	EACH_ATTENDEE(room, resource)
-	hub_tell(user->hub, room_subject, user, resource->name, room);
+	if (room->state != ROOM_JOINING && !same)
+		history_subject(room); /* else it comes with the room */
 }
 
 void room_subject_due(struct hub *hub, uint64_t now)
@@ -98,8 +124,7 @@ void room_subject_due(struct hub *hub, uint64_t now)
 			return; /* in the order of time */
 		list_remove(&room->joining_node);
 		room->has_subject = true;
-		EACH_ATTENDEE(room, resource)
-		hub_tell(hub, room_subject, room->user, resource->name, room);
+		history_subject(room);
 	}
 }
 

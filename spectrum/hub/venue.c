@@ -192,7 +192,9 @@ static uint64_t said_begin(const struct venue *venue)
 
 void venue_listen(const struct venue *venue, struct hearing *hearing)
 {
-	*hearing = (struct hearing){venue->said_end, 0};
+	hearing->base = venue->said_end;
+	hearing->heard = 0;
+	hearing->sure = venue->hub->last_number;
 }
 
 static void make_room(struct venue *venue)
@@ -208,48 +210,82 @@ static void make_room(struct venue *venue)
 	venue->said_room = room;
 }
 
+static bool has_heard(const struct hearing *hearing, uint64_t position)
+{
+	uint64_t bit = position - hearing->base;
+	return bit < HEARD_BITS && hearing->heard >> bit & 1;
+}
+
+static void tell_missed(struct hearing *hearing, uint64_t behind, uint64_t before)
+{
+	if (hearing->missed)
+		hearing->missed(hearing, behind, before);
+}
+
+/* To `base`, which is in the ring or its end; what was not heard until there is missed. */
+static void advance(const struct venue *venue, struct hearing *hearing, uint64_t base)
+{
+	uint64_t begin = said_begin(venue);
+	if (hearing->base < begin && base >= begin) {
+		uint64_t before = begin < venue->said_end ? said_at(venue, begin)->number : UINT64_MAX;
+		hearing->heard = begin - hearing->base < HEARD_BITS ? hearing->heard >> (begin - hearing->base) : 0;
+		hearing->base = begin;
+		tell_missed(hearing, hearing->sure, before);
+	}
+	for (; hearing->base < base; hearing->base++, hearing->heard >>= 1) {
+		uint64_t number = said_at(venue, hearing->base)->number;
+		if (hearing->heard & 1)
+			hearing->sure = number;
+		else
+			tell_missed(hearing, number - 1, number + 1);
+	}
+}
+
 /* The line of that mark that this view has not heard yet; the end if there is none. */
 static uint64_t find_line(const struct venue *venue, const struct hearing *hearing, uint64_t mark, uint64_t now)
 {
 	uint64_t at = hearing->base;
 	for (; at < venue->said_end; at++) {
-		bool heard = at - hearing->base < HEARD_BITS && hearing->heard >> (at - hearing->base) & 1;
 		const struct said *said = said_at(venue, at);
-		if (!heard && said->mark == mark && now - said->at <= SAID_FOR_MS)
+		if (said->mark == mark && now - said->at <= SAID_FOR_MS && !has_heard(hearing, at))
 			break;
 	}
 	return at;
 }
 
-static void advance(struct hearing *hearing, uint64_t base)
-{
-	uint64_t by = base - hearing->base;
-	hearing->heard = by < HEARD_BITS ? hearing->heard >> by : 0;
-	hearing->base = base;
-}
-
-static void note(struct hearing *hearing, uint64_t position)
+static void note(const struct venue *venue, struct hearing *hearing, uint64_t position)
 {
 	if (position - hearing->base >= HEARD_BITS)
-		advance(hearing, position - HEARD_BITS + 1);
+		advance(venue, hearing, position - HEARD_BITS + 1);
 	hearing->heard |= (uint64_t)1 << (position - hearing->base);
 	while (hearing->heard & 1)
-		advance(hearing, hearing->base + 1);
+		advance(venue, hearing, hearing->base + 1);
 }
 
-struct line venue_hear(struct venue *venue, struct hearing *hearing, uint64_t mark)
+struct said *venue_hear(struct venue *venue, struct hearing *hearing, uint64_t mark, bool *fresh)
 {
 	uint64_t now = loop_now(venue->hub->loop);
-	if (hearing->base < said_begin(venue))
-		advance(hearing, said_begin(venue));
+	advance(venue, hearing, said_begin(venue));
 	uint64_t position = find_line(venue, hearing, mark, now);
-	bool fresh = position == venue->said_end;
-	if (fresh) {
+	*fresh = position == venue->said_end;
+	if (*fresh) {
 		make_room(venue);
-		if (hearing->base < said_begin(venue))
-			advance(hearing, said_begin(venue));
-		*said_at(venue, venue->said_end++) = (struct said){mark, hub_next_number(venue->hub), now};
+		*said_at(venue, venue->said_end++) = (struct said){mark, hub_next_number(venue->hub), now, false};
+		advance(venue, hearing, said_begin(venue));
 	}
-	note(hearing, position);
-	return (struct line){said_at(venue, position)->number, fresh};
+	note(venue, hearing, position);
+	return said_at(venue, position);
+}
+
+void venue_settle(const struct venue *venue, struct hearing *hearing, uint64_t time)
+{
+	uint64_t base = hearing->base > said_begin(venue) ? hearing->base : said_begin(venue);
+	while (base < venue->said_end && (has_heard(hearing, base) || said_at(venue, base)->at <= time))
+		base++;
+	advance(venue, hearing, base);
+}
+
+uint64_t venue_heard(const struct venue *venue, const struct hearing *hearing)
+{
+	return hearing->base < venue->said_end ? said_at(venue, hearing->base)->number - 1 : UINT64_MAX;
 }

@@ -41,6 +41,7 @@ struct occupant {
 /* A line that was said, as far as it is needed to know it again. */
 struct said {
 	uint64_t mark, number, at; /* what makes it this line; its number; when it came, in ms of loop_now */
+	bool kept;                 /* it is in the archive */
 };
 
 struct venue {
@@ -72,14 +73,20 @@ size_t occupant_bytes(const struct occupant *);
 /* How far one view is: of the lines from `base` on it has heard those whose bits are set. */
 struct hearing {
 	uint64_t base, heard;
-};
-struct line {
-	uint64_t number; /* grows, also over restarts */
-	bool fresh;      /* nobody has heard it before */
+	uint64_t sure; /* number of the last line before `base` that it has heard */
+	/* Lines with numbers between these two (both excluded) will not be heard any more. May be NULL. */
+	void (*missed)(struct hearing *, uint64_t behind, uint64_t before);
 };
 
+/* From now on. */
 void venue_listen(const struct venue *, struct hearing *);
-/* This view has heard a line; `mark` is a hash of what makes it this line. */
-struct line venue_hear(struct venue *, struct hearing *, uint64_t mark);
+/* This view has heard a line; `mark` is a hash of what makes it this line. Borrowed until the next call; *fresh says
+ * whether nobody has heard it before. */
+struct said *venue_hear(struct venue *, struct hearing *, uint64_t mark, bool *fresh);
+/* Gives up lines that others have heard before `time` (loop_now), and this view has not. */
+void venue_settle(const struct venue *, struct hearing *, uint64_t time);
+/* The number of the last line before the first one that this view has not heard (yet); UINT64_MAX if it has heard all.
+ */
+uint64_t venue_heard(const struct venue *, const struct hearing *);
 
 #endif

@@ -179,7 +179,7 @@ static struct database *sqlite_open(const struct config *config, struct secret *
 	else
 		close(fd);
 	bool open = fd >= 0 && connect_open(sqlite, error);
-	if (open && !archive_begin(sqlite)) {
+	if (open && !lines_begin(sqlite)) {
 		*error = mem_printf("database %s: %s", sqlite->path, sqlite3_errmsg(sqlite->db));
 		open = false;
 	}
@@ -529,10 +529,10 @@ static const struct {
     [JOB_PUT_PENDING] = {put_pending, false},   [JOB_REMOVE_PENDING] = {remove_pending, false},
     [JOB_EACH_PENDING] = {each_pending, false}, [JOB_PUT_OCCUPANCY] = {put_occupancy, false},
     [JOB_REMOVE_OCCUPANCY] = {remove_occupancy, false}, [JOB_EACH_OCCUPANCY] = {each_occupancy, false},
-    [JOB_PUT_LINE] = {archive_put_line, false},
-    [JOB_PUT_STAY] = {archive_put_stay, false},
-    [JOB_SEARCH_LINES] = {archive_search, false},
-    [JOB_PRUNE_LINES] = {archive_prune, true},
+    [JOB_PUT_LINE] = {lines_put, false},
+    [JOB_PUT_STAY] = {lines_put_stay, false},
+    [JOB_SEARCH_LINES] = {lines_search, false},
+    [JOB_PRUNE_LINES] = {lines_prune, true},
 };
 
 /* Errors that say more about the database than about the statement. */

@@ -94,12 +94,12 @@ const char *sqlite_column(struct sqlite *, enum statement, int index, struct are
 /* What str_add put into sqlite->rows, on the arena. */
 void *sqlite_take_rows(struct sqlite *, struct arena *);
 
-/* archive.c: handlers of jobs about what was said in rooms. */
-int archive_put_line(struct sqlite *, struct job *);
-int archive_put_stay(struct sqlite *, struct job *);
-int archive_search(struct sqlite *, struct job *);
-int archive_prune(struct sqlite *, struct job *);
+/* lines.c: handlers of jobs about what was said in rooms. */
+int lines_put(struct sqlite *, struct job *);
+int lines_put_stay(struct sqlite *, struct job *);
+int lines_search(struct sqlite *, struct job *);
+int lines_prune(struct sqlite *, struct job *);
 /* At the start: ends the stays that were open, and finds the last line. */
-bool archive_begin(struct sqlite *);
+bool lines_begin(struct sqlite *);
 
 #endif

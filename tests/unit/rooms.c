@@ -120,39 +120,90 @@ static void hats_are_kept_with_their_owner(void **state)
 	empty(&room);
 }
 
+static bool fresh;
+
+static uint64_t hear(struct venue *venue, struct hearing *hearing, uint64_t mark)
+{
+	return venue_hear(venue, hearing, mark, &fresh)->number;
+}
+
 static void lines_are_known_again(void **state)
 {
 	struct venue *venue = venue_enter(&hub, "#lines");
-	struct hearing one, other, late;
+	struct hearing one = {0}, other = {0}, late = {0};
 	venue_listen(venue, &one);
 	venue_listen(venue, &other);
 	uint64_t numbers[3000];
 	/* One is far ahead of the other; every third line is the same words. */
 	for (uint64_t n = 0; n < 900; n++) {
-		struct line line = venue_hear(venue, &one, n % 3 ? n : 7);
-		assert_true(line.fresh && (!n || line.number > numbers[n - 1]));
-		numbers[n] = line.number;
+		numbers[n] = hear(venue, &one, n % 3 ? n : 7);
+		assert_true(fresh && (!n || numbers[n] > numbers[n - 1]));
 	}
 	for (uint64_t n = 0; n < 900; n++) {
-		struct line line = venue_hear(venue, &other, n % 3 ? n : 7);
-		assert_true(!line.fresh && line.number == numbers[n]);
+		assert_int_equal(hear(venue, &other, n % 3 ? n : 7), numbers[n]);
+		assert_false(fresh);
 	}
 	/* Out of order, and one that the other never hears. */
 	static const uint64_t order[] = {1004, 1001, 1000, 1005, 1003};
 	for (uint64_t n = 1000; n < 1006; n++)
-		numbers[n] = venue_hear(venue, &one, n).number;
+		numbers[n] = hear(venue, &one, n);
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-		assert_int_equal(venue_hear(venue, &other, order[i]).number, numbers[order[i]]);
+		assert_int_equal(hear(venue, &other, order[i]), numbers[order[i]]);
 	/* Who comes later hears no line twice. */
 	venue_listen(venue, &late);
-	assert_true(venue_hear(venue, &late, 1005).fresh);
-	assert_false(venue_hear(venue, &one, 1005).fresh);
+	hear(venue, &late, 1005);
+	assert_true(fresh);
+	hear(venue, &one, 1005);
+	assert_false(fresh);
 	/* Thousands that one view misses do no harm. */
-	for (uint64_t n = 2000; n < 5000; n++)
-		assert_true(venue_hear(venue, &one, n).fresh);
-	assert_false(venue_hear(venue, &other, 4999).fresh);
-	assert_true(venue_hear(venue, &other, 2000).fresh);
+	for (uint64_t n = 2000; n < 5000; n++) {
+		hear(venue, &one, n);
+		assert_true(fresh);
+	}
+	hear(venue, &other, 4999);
+	assert_false(fresh);
+	hear(venue, &other, 2000);
+	assert_true(fresh);
 	venue_leave(&venue);
+}
+
+static struct str gaps; /* "behind-before " in numbers of lines from 1 on */
+static uint64_t said_first;
+
+static void note_gap(struct hearing *hearing, uint64_t behind, uint64_t before)
+{
+	str_addf(&gaps, "%d-%d ", (int)((behind + HUB_NUMBER_STEP - said_first) / HUB_NUMBER_STEP),
+	         (int)((before + HUB_NUMBER_STEP - 1 - said_first) / HUB_NUMBER_STEP) + 1);
+}
+
+static void what_was_not_heard_is_missed(void **state)
+{
+	struct venue *venue = venue_enter(&hub, "#missed");
+	struct hearing one = {0}, other = {.missed = note_gap};
+	hub.last_number = (uint64_t)4e15; /* so that lines are exactly a step apart */
+	venue_listen(venue, &one);
+	venue_listen(venue, &other);
+	for (uint64_t n = 1; n <= 5; n++) {
+		uint64_t number = hear(venue, &one, n);
+		said_first = n == 1 ? number : said_first;
+	}
+	assert_int_equal(venue_heard(venue, &other), said_first - 1);
+	hear(venue, &other, 1);
+	hear(venue, &other, 3);
+	assert_int_equal(venue_heard(venue, &other), said_first + HUB_NUMBER_STEP - 1);
+	assert_string_equal(str_text(&gaps), ""); /* it may still come */
+	venue_settle(venue, &other, UINT64_MAX);
+	assert_string_equal(str_text(&gaps), "1-3 3-5 4-6 ");
+	assert_true(venue_heard(venue, &other) == UINT64_MAX);
+	/* So far behind that it can't be known any more. */
+	str_clear(&gaps, 0);
+	for (uint64_t n = 6; n <= 6000; n++)
+		hear(venue, &one, n);
+	hear(venue, &other, 6000);
+	venue_settle(venue, &other, UINT64_MAX);
+	assert_true(!strncmp(str_text(&gaps), "3-4977 4976-4978 ", 17));
+	venue_leave(&venue);
+	str_fini(&gaps);
 }
 
 static void joins_have_a_pace(void **state)
@@ -177,11 +228,9 @@ static void joins_have_a_pace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(views_share_their_occupants),
-	    cmocka_unit_test(doubt_ends_with_news),
-	    cmocka_unit_test(hats_are_kept_with_their_owner),
-	    cmocka_unit_test(lines_are_known_again),
-	    cmocka_unit_test(joins_have_a_pace),
+	    cmocka_unit_test(views_share_their_occupants),    cmocka_unit_test(doubt_ends_with_news),
+	    cmocka_unit_test(hats_are_kept_with_their_owner), cmocka_unit_test(lines_are_known_again),
+	    cmocka_unit_test(what_was_not_heard_is_missed),   cmocka_unit_test(joins_have_a_pace),
 	};
 	return cmocka_run_group_tests(tests, make_hub, free_hub);
 }

@@ -13,7 +13,7 @@
 #define PRUNE_AT_ONCE 2000
 #define CLOCK_DOUBT_MS 3600000 /* so much may the times that networks tell be ahead of our clock */
 
-bool archive_begin(struct sqlite *sqlite)
+bool lines_begin(struct sqlite *sqlite)
 {
 	char *close = schema_sql("UPDATE \"@s2_stays\" SET last = (SELECT coalesce(max(number), 0) FROM \"@s2_lines\")"
 	                         " WHERE last = 0",
@@ -49,7 +49,7 @@ static int make_room(struct sqlite *sqlite, const char *name, int64_t *room)
 	return code;
 }
 
-int archive_put_line(struct sqlite *sqlite, struct job *job)
+int lines_put(struct sqlite *sqlite, struct job *job)
 {
 	const struct store_line *line = &job->line;
 	int64_t room;
@@ -60,7 +60,7 @@ int archive_put_line(struct sqlite *sqlite, struct job *job)
 	           line->nickname, line->occupant_id, line->content);
 }
 
-int archive_put_stay(struct sqlite *sqlite, struct job *job)
+int lines_put_stay(struct sqlite *sqlite, struct job *job)
 {
 	const struct store_stay *stay = &job->stay;
 	int64_t room;
@@ -86,9 +86,9 @@ static int find_line(const struct search *search, const char *id, int64_t *numbe
 	struct sqlite *sqlite = search->sqlite;
 	const char *jid = search->job->search.jid;
 	char again[24];
-	int code = sqlite_end_number(sqlite, FIND_LINE_BY_ID,
-	                             sqlite_start(sqlite, FIND_LINE_BY_ID, "itit", search->room, jid, search->heard, id),
-	                             number);
+	int code = sqlite_end_number(
+	    sqlite, FIND_LINE_BY_ID,
+	    sqlite_start(sqlite, FIND_LINE_BY_ID, "itit", search->room, jid, search->heard, id), number);
 	int64_t ours = (int64_t)(strtoull(id, NULL, 16) & INT64_MAX);
 	snprintf(again, sizeof again, "%" PRIx64, ours);
 	if (code == SQLITE_OK && !*number && !strcmp(again, id))
@@ -211,7 +211,7 @@ static int read_ids(struct search *search)
 	return code;
 }
 
-int archive_search(struct sqlite *sqlite, struct job *job)
+int lines_search(struct sqlite *sqlite, struct job *job)
 {
 	struct search search = {.sqlite = sqlite, .job = job, .heard = (int64_t)(job->search.heard & INT64_MAX)};
 	int code = find_room(sqlite, job->search.room, &search.room);
@@ -233,14 +233,14 @@ static int prune(struct job *job, struct sqlite *sqlite, int code)
 	return code;
 }
 
-int archive_prune(struct sqlite *sqlite, struct job *job)
+int lines_prune(struct sqlite *sqlite, struct job *job)
 {
 	int64_t room, number;
 	job->left = false;
-	int code =
-	    prune(job, sqlite, RUN(sqlite, PRUNE_OLD, "ii", job->prune.oldest, (int64_t)PRUNE_AT_ONCE));
+	int code = prune(job, sqlite, RUN(sqlite, PRUNE_OLD, "ii", job->prune.oldest, (int64_t)PRUNE_AT_ONCE));
 	if (code == SQLITE_OK)
-		code = sqlite_end_number(sqlite, NEXT_ROOM, sqlite_start(sqlite, NEXT_ROOM, "i", job->prune.after), &room);
+		code =
+		    sqlite_end_number(sqlite, NEXT_ROOM, sqlite_start(sqlite, NEXT_ROOM, "i", job->prune.after), &room);
 	if (code != SQLITE_OK || !(job->room = room))
 		return code;
 	code = sqlite_end_number(sqlite, LINE_BEHIND,

@@ -74,10 +74,9 @@ static void nobody_reads_what_was_said_when_he_was_not_there(void **state)
 	assert_string_equal(SEARCH(.jid = "eve@example.org"), "of 0");
 	assert_string_equal(SEARCH(.room = "#none"), "of 0");
 	/* Of what goes on he reads as far as he has heard. */
-	assert_string_equal(search(env, (struct store_search){.heard = 17000}),
-	                    "3000 4000 6000 9000 16000 17000 of 6");
+	assert_string_equal(search(env, (struct store_search){.heard = 17000}), "3000 4000 6000 9000 16000 17000 of 6");
 	/* And no id tells him that there was more. */
-	assert_string_equal(SEARCH(.after = "1f40"), STORE_NO_SUCH_LINE); /* 8000 */
+	assert_string_equal(SEARCH(.after = "1f40"), STORE_NO_SUCH_LINE);             /* 8000 */
 	assert_string_equal(SEARCH(.after = "2328"), "16000 17000 18000 19000 of 8"); /* 9000 */
 }
 
@@ -101,8 +100,12 @@ static void pages_go_both_ways(void **state)
 	assert_string_equal(SEARCH(.most = 2, .after_id = "net-3", .before_id = "8"), "4 5 of 4 more");
 	assert_string_equal(SEARCH(.most = 2, .after_id = "net-3", .before_id = "8", .after = "net-5"), "6 7 of 4");
 	assert_string_equal(SEARCH(.nickname = "ben"), "3 6 9 of 3");
-	assert_string_equal(SEARCH(.ids = "net-3\x01" "2\x01"), "3 2 of 2");
-	assert_string_equal(SEARCH(.ids = "net-3\x01" "net-4\x01"), STORE_NO_SUCH_LINE);
+	assert_string_equal(SEARCH(.ids = "net-3\x01"
+	                                  "2\x01"),
+	                    "3 2 of 2");
+	assert_string_equal(SEARCH(.ids = "net-3\x01"
+	                                  "net-4\x01"),
+	                    STORE_NO_SUCH_LINE);
 	/* Hardly an id at all, or that of a line which the network calls otherwise. */
 	const char *const bad[] = {"", "3", "0", "-1", "ffffffffffffffffffffff", "net", "0x2", " 2", "2 ", "02"};
 	for (size_t i = 1; i < sizeof bad / sizeof *bad; i++)
@@ -117,7 +120,8 @@ static void times_bound_the_result(void **state)
 	for (uint64_t n = 0; n < 5; n++)
 		say(env, "#r", (now + n * HOUR) * 1000, "", "ann");
 	char expected[128];
-	snprintf(expected, sizeof expected, "%" PRIu64 " %" PRIu64 " of 2", (now + HOUR) * 1000, (now + 2 * HOUR) * 1000);
+	snprintf(expected, sizeof expected, "%" PRIu64 " %" PRIu64 " of 2", (now + HOUR) * 1000,
+	         (now + 2 * HOUR) * 1000);
 	assert_string_equal(SEARCH(.start = (int64_t)(now + HOUR), .end = (int64_t)(now + 2 * HOUR)), expected);
 	assert_string_equal(SEARCH(.start = (int64_t)(now + 9 * HOUR)), "of 0");
 	assert_string_equal(SEARCH(.end = (int64_t)(now - 1)), "of 0");
@@ -186,7 +190,8 @@ static void old_lines_and_too_many_are_forgotten(void **state)
 	assert_true(prune_all(env, 101, 100) > 3);
 	assert_string_equal(query(env, "SELECT count(*), min(number) FROM s2_lines WHERE room = 1"), "100|8851");
 	assert_string_equal(query(env, "SELECT count(*) FROM s2_lines WHERE room = 2"), "100");
-	assert_string_equal(query(env, "SELECT first FROM s2_stays ORDER BY first"), "1\n60"); /* of #s; the later of #r */
+	assert_string_equal(query(env, "SELECT first FROM s2_stays ORDER BY first"),
+	                    "1\n60"); /* of #s; the later of #r */
 	assert_true(prune_all(env, 10000, 100) >= 2);
 	assert_string_equal(query(env, "SELECT (SELECT count(*) FROM s2_lines), (SELECT count(*) FROM s2_stays),"
 	                               " (SELECT count(*) FROM s2_rooms)"),
