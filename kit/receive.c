@@ -203,6 +203,14 @@ static void status(struct s2_user *user, const struct wire_frame *frame)
 		kit.backend->set_status(user, frame->status.status, frame->status.text);
 }
 
+static void response(struct s2_user *user, const struct wire_frame *frame)
+{
+	if (kit.backend->answered)
+		kit.backend->answered(user, frame->response.id,
+		                      frame->response.answered ? frame->response.values : NULL,
+		                      frame->response.answered ? frame->response.count : 0);
+}
+
 static void join_room(struct s2_user *user, const struct wire_frame *frame)
 {
 	if (kit.backend->join_room)
@@ -251,6 +259,7 @@ static const struct {
     [WIRE_ATTENTION] = {attention, FOR_ANYONE},
     [WIRE_EXIT] = {leave_process, FOR_ANYONE},
     [WIRE_ANNOTATION] = {annotation, FOR_ANYONE},
+    [WIRE_RESPONSE] = {response, FOR_USER},
     [WIRE_SLOT] = {slot, FOR_USER},
 };
 

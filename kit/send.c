@@ -135,6 +135,22 @@ void s2_disconnected(struct s2_user *user, enum s2_connection_error error, const
 	str_fini(&jid);
 }
 
+bool s2_ask(struct s2_user *user, const struct s2_request *request)
+{
+	return kit.extended &&
+	       kit_line_write(&(struct wire_frame){.type = WIRE_REQUEST, .user = user->jid, .question = *request});
+}
+
+void s2_ask_end(struct s2_user *user, const char *id, enum s2_condition condition, const char *text)
+{
+	struct wire_frame frame = {.type = WIRE_REQUEST_END, .user = user->jid};
+	frame.result.id = id;
+	frame.result.condition = condition;
+	frame.result.text = text;
+	if (kit.extended)
+		kit_line_write(&frame);
+}
+
 /* ---- Messages ---- */
 
 static void send_message(struct s2_user *user, enum wire_type type, const struct s2_message *message)

@@ -51,6 +51,9 @@ struct s2_backend {
 	void (*login)(struct s2_user *, const struct s2_login *);
 	void (*logout)(struct s2_user *);
 	void (*set_status)(struct s2_user *, enum s2_status, const char *text);
+	/* What the user filled into a question of s2_ask, name and value of each field; NULL: he did not, or too late. Called at
+	 * most once for each; what comes of it is told by the next question, s2_connected, s2_disconnected or s2_ask_end. */
+	void (*answered)(struct s2_user *, const char *id, const struct s2_setting *values, size_t count);
 
 	/* Messages. With S2_FEATURE_MESSAGE_RESULT each `message` and `set_subject` ends with exactly one
 	 * s2_message_result or s2_message_done for its id, also when the session dies before (the kit refuses what is left at
@@ -103,6 +106,13 @@ void s2_connected(struct s2_user *);
 /* The login failed or the session is over for good; the user is freed, no `logout` follows. The main process decides
  * about logging in again by the error's class. `text` is told to the person. */
 void s2_disconnected(struct s2_user *, enum s2_connection_error, const char *text);
+
+/* Asks the user something: during the log-in (a code, a picture to scan, a page to open) or later. A question with the same
+ * id takes the place of the one before. False if the main process can't ask: go on without an answer, or say why not with
+ * s2_disconnected. */
+bool s2_ask(struct s2_user *, const struct s2_request *);
+/* No answer is wanted any more, or this came of it: S2_DONE, or what is wrong with it. */
+void s2_ask_end(struct s2_user *, const char *id, enum s2_condition, const char *text);
 
 void s2_message(struct s2_user *, const struct s2_message *);
 void s2_message_result(struct s2_user *, const char *id, const char *peer, enum s2_condition, const char *text);

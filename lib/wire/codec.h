@@ -27,6 +27,9 @@ union wire_message {
 	Pbnetwork__APIVersion version;
 	Pbnetwork__MessageResult result;
 	Pbnetwork__RoomError room_error;
+	Pbnetwork__Request question;
+	Pbnetwork__Response response;
+	Pbnetwork__RequestEnd request_end;
 	Pbnetwork__Annotation annotation;
 	Pbnetwork__RoomInfo room_info;
 	Pbnetwork__Slot slot;
@@ -92,5 +95,14 @@ wire_encode_function wire_encode_room_error;
 wire_encode_function wire_encode_annotation;
 wire_encode_function wire_encode_room_info;
 wire_encode_function wire_encode_slot;
+
+/* question.c: REQUEST, RESPONSE, REQUEST_END. */
+wire_decode_function wire_decode_question, wire_decode_response, wire_decode_request_end;
+wire_encode_function wire_encode_question, wire_encode_response, wire_encode_request_end;
+/* For the codecs of several files: never NULL and clean; the same, but NULL if there is none. */
+const char *wire_decode_required(struct wire_decoder *, const char *raw);
+const char *wire_decode_optional(struct wire_decoder *, const char *raw);
+char *wire_encode_required(struct wire_encoder *, const char *text);
+char *wire_encode_optional(struct wire_encoder *, const char *text);
 
 #endif

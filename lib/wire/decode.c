@@ -23,16 +23,20 @@ const char *wire_clean(struct arena *arena, const char *raw)
 	return text;
 }
 
-static const char *required(struct wire_decoder *d, const char *raw)
+const char *wire_decode_required(struct wire_decoder *d, const char *raw)
 {
 	const char *text = wire_clean(d->arena, raw);
 	return text ? text : "";
 }
 
-static const char *optional(struct wire_decoder *d, const char *raw)
+const char *wire_decode_optional(struct wire_decoder *d, const char *raw)
 {
 	return text_empty(raw) ? NULL : text_or_null(wire_clean(d->arena, raw));
 }
+
+/* Shorthands. */
+#define required wire_decode_required
+#define optional wire_decode_optional
 
 static enum s2_status status_of(int value)
 {

@@ -7,17 +7,21 @@
 
 /* protobuf-c's structs hold char *, but packing only reads. Text from a backend stems from a foreign network, so it is
  * cleaned on its way out, too; the main process's stems from an XML parser. */
-static char *required(struct wire_encoder *e, const char *text)
+char *wire_encode_required(struct wire_encoder *e, const char *text)
 {
 	if (!text)
 		return (char *)"";
 	return (char *)(e->direction == WIRE_TO_MAIN ? wire_clean(&e->arena, text) : text);
 }
 
-static char *optional(struct wire_encoder *e, const char *text)
+char *wire_encode_optional(struct wire_encoder *e, const char *text)
 {
-	return text_empty(text) ? NULL : required(e, text);
+	return text_empty(text) ? NULL : wire_encode_required(e, text);
 }
+
+/* Shorthands. */
+#define required wire_encode_required
+#define optional wire_encode_optional
 
 void wire_encode_connected(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)
 {

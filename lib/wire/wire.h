@@ -52,6 +52,9 @@ enum wire_type {
 	WIRE_ROOM_INFO = 132,      /* B->M: what is true of a room */
 	WIRE_SLOT_REQUEST = 104,   /* B->M: where can a file go? */
 	WIRE_SLOT = 105,           /* M->B: there, or nowhere */
+	WIRE_REQUEST = 120,        /* B->M: a question to the user, during or after the log-in */
+	WIRE_RESPONSE = 121,       /* M->B: his answer, or that there will be none */
+	WIRE_REQUEST_END = 122,    /* B->M: no answer is wanted any more, or what came of it */
 };
 
 /* One frame, decoded. Which member counts follows from `type`. */
@@ -97,6 +100,13 @@ struct wire_frame {
 		} result;
 		struct s2_annotation annotation;
 		struct s2_slot slot;
+		struct s2_request question; /* REQUEST; REQUEST_END uses `result`: id, condition, text */
+		struct {                    /* RESPONSE */
+			const char *id;
+			bool answered;
+			const struct s2_setting *values; /* name and value of each field */
+			size_t count;
+		} response;
 		struct { /* BUDDIES */
 			const struct s2_buddy *items;
 			size_t count;

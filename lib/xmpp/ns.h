@@ -56,6 +56,8 @@
 #define NS_XHTML "http://www.w3.org/1999/xhtml"
 #define NS_PRIVATE "jabber:iq:private"                          /* XEP-0049 */
 #define NS_BOOKMARKS_1 "storage:bookmarks"                      /* XEP-0048 */
+#define NS_BOB "urn:xmpp:bob"                                   /* XEP-0231 */
+#define NS_MEDIA "urn:xmpp:media-element"                       /* XEP-0221 */
 #define NS_STATS "http://jabber.org/protocol/stats"             /* XEP-0039 */
 #define NS_SERVERINFO "http://jabber.org/network/serverinfo"    /* XEP-0157 */
 #define NS_COMMANDS "http://jabber.org/protocol/commands"       /* XEP-0050 */

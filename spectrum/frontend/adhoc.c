@@ -6,6 +6,7 @@
 
 #include "lib/xmpp/form.h"
 #include "spectrum/frontend/command.h"
+#include "spectrum/frontend/question.h"
 
 /* ---- Out ---- */
 
@@ -31,21 +32,50 @@ static void write_note(struct writer *writer, enum dialogue_note note, const cha
 	xml_close(writer);
 }
 
+/* What comes after an answer to the network nobody knows before. */
 static void write_actions(const struct dialogue *dialogue, struct writer *writer)
 {
-	const char *forward = dialogue_has_next(dialogue) ? "next" : "complete";
+	bool next = dialogue->question || dialogue_has_next(dialogue);
 	xml_open(writer, "actions", NULL);
-	xml_attr(writer, "execute", forward);
+	xml_attr(writer, "execute", next ? "next" : "complete");
 	if (dialogue_has_previous(dialogue))
 		xml_empty(writer, "prev", NULL);
-	xml_empty(writer, forward, NULL);
+	if (next)
+		xml_empty(writer, "next", NULL);
+	if (!dialogue_has_next(dialogue))
+		xml_empty(writer, "complete", NULL);
 	xml_close(writer);
 }
 
-static void write_form(const struct dialogue *dialogue, struct writer *writer)
+/* A picture (XEP-0221); its bytes come beside the form if they are few, else they are asked for (XEP-0231). */
+static void write_picture(struct dialogue *dialogue, struct writer *writer)
+{
+	struct frontend *frontend = dialogue->frontend;
+	const char *cid = question_image_id(&frontend->arena, &dialogue->form);
+	if (!cid)
+		return;
+	xml_open(writer, "field", NULL);
+	xml_attr(writer, "type", "text-single");
+	xml_attr(writer, "var", "picture");
+	xml_attr(writer, "label", "Picture");
+	xml_open(writer, "media", NS_MEDIA);
+	xml_open(writer, "uri", NULL);
+	xml_attr(writer, "type", question_image_type(&dialogue->form));
+	xml_textf(writer, "cid:%s", cid);
+	xml_close(writer);
+	xml_close(writer);
+	xml_close(writer);
+}
+
+static void write_form(struct dialogue *dialogue, struct writer *writer)
 {
 	const struct s2_request *form = &dialogue->form;
-	form_open(writer, "form", dialogue->command->form_type, form->title, form->text);
+	const char *text = form->text;
+	if (!text_empty(form->url))
+		text =
+		    arena_printf(&dialogue->frontend->arena, "%s%s%s", text ? text : "", text ? "\n" : "", form->url);
+	form_open(writer, "form", dialogue_form_type(dialogue), form->title, text);
+	write_picture(dialogue, writer);
 	for (size_t i = 0; i < form->field_count; i++)
 		form_ask(writer, &form->fields[i], false);
 	form_close(writer);
@@ -99,6 +129,12 @@ static void adhoc_ask(struct dialogue *dialogue, const char *note)
 	struct writer *writer = open_command(reply, dialogue->command->node, dialogue->id, "executing");
 	write_actions(dialogue, writer);
 	write_form(dialogue, writer);
+	question_write_image(writer, &dialogue->form, true);
+	if (!text_empty(dialogue->form.url)) {
+		xml_open(writer, "x", NS_OOB);
+		xml_leaf(writer, "url", NULL, dialogue->form.url);
+		xml_close(writer);
+	}
 	write_note(writer, NOTE_ERROR, note);
 	xml_close(writer);
 	stanza_close(dialogue->frontend);
@@ -133,8 +169,16 @@ static void adhoc_expired(struct dialogue *dialogue)
 	adhoc_refuse(dialogue, S2_REMOTE_SERVER_TIMEOUT, "This took too long. Begin again.");
 }
 
-static const struct dialogue_front adhoc_front = {
-    .ask = adhoc_ask, .done = adhoc_done, .refuse = adhoc_refuse, .expired = adhoc_expired};
+static bool adhoc_reachable(const struct dialogue *dialogue)
+{
+	return dialogue->reply;
+}
+
+static const struct dialogue_front adhoc_front = {.ask = adhoc_ask,
+                                                  .done = adhoc_done,
+                                                  .refuse = adhoc_refuse,
+                                                  .expired = adhoc_expired,
+                                                  .reachable = adhoc_reachable};
 
 /* ---- In ---- */
 
@@ -185,9 +229,9 @@ static const char *read_form(struct request *request, struct dialogue *dialogue,
 {
 	struct arena *arena = request->arena;
 	const char *type = form_value(arena, form, "FORM_TYPE"), *wrong = NULL;
-	if (!form)
+	if (!form && dialogue->form.field_count)
 		return "Send the form that was asked for.";
-	if (type && strcmp(type, dialogue->command->form_type))
+	if (type && strcmp(type, dialogue_form_type(dialogue)))
 		return "This is the form of something else.";
 	for (size_t i = 0; !wrong && i < dialogue->form.field_count; i++) {
 		const struct s2_field *field = &dialogue->form.fields[i];
@@ -209,7 +253,7 @@ static void cancel(struct request *request, struct dialogue *dialogue)
 	stanza_close(request->frontend);
 	reply_free(reply);
 	adhoc_refuse(dialogue, S2_RECIPIENT_UNAVAILABLE, "You have cancelled this.");
-	dialogue_end(dialogue);
+	dialogue_cancel(dialogue);
 }
 
 static void go_on(struct request *request, struct dialogue *dialogue, enum action action, const struct element *command)
@@ -218,6 +262,12 @@ static void go_on(struct request *request, struct dialogue *dialogue, enum actio
 	dialogue_touch(dialogue);
 	if (action == CANCEL) {
 		cancel(request, dialogue);
+	} else if (dialogue->result) {
+		struct arena arena = {0};
+		const char *result = arena_strdup(&arena, dialogue->result);
+		dialogue->reply = reply_new(request);
+		dialogue_done(dialogue, dialogue->result_note, "%s", result);
+		arena_fini(&arena);
 	} else if (dialogue->state != DIALOGUE_ASKING) {
 		refuse(request, S2_BAD_REQUEST, "bad-action", "The last step is still being worked on. Wait for it.");
 	} else if (action == PREV && !dialogue_has_previous(dialogue)) {

@@ -7,17 +7,26 @@
 #include <strings.h>
 
 #include "spectrum/frontend/command.h"
+#include "spectrum/frontend/question.h"
 
 #define BLANKS " \t\r\n"
 
 /* ---- Out ---- */
 
-static void say(struct frontend *frontend, const char *to, const char *text)
+/* With the picture of `form` (may be NULL). */
+static void say_with(struct frontend *frontend, const char *to, const char *text, const struct s2_request *form)
 {
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, frontend->jid, to, "chat");
 	content_write_id(writer, NULL);
 	xml_leaf(writer, "body", NULL, text);
+	if (form)
+		question_write_picture(frontend, writer, form, text);
 	stanza_close(frontend);
+}
+
+static void say(struct frontend *frontend, const char *to, const char *text)
+{
+	say_with(frontend, to, text, NULL);
 }
 
 /* To the owner of a dialogue; the text is freed. */
@@ -26,7 +35,9 @@ static void say_all(struct dialogue *dialogue, struct str *text)
 	struct arena arena = {0};
 	const char *to =
 	    dialogue->client ? arena_printf(&arena, "%s/%s", dialogue->jid, dialogue->client) : dialogue->jid;
-	say(dialogue->frontend, to, str_text(text));
+	const struct s2_request *form =
+	    dialogue->state == DIALOGUE_ASKING && dialogue->asked_field == 0 ? &dialogue->form : NULL;
+	say_with(dialogue->frontend, to, str_text(text), form);
 	str_fini(text);
 	arena_fini(&arena);
 }
@@ -83,6 +94,10 @@ static void ask_field(struct dialogue *dialogue, const char *note)
 		str_addf(&text, "%s\n", note);
 	if (dialogue->asked_field == 0)
 		add_introduction(&text, &dialogue->form);
+	if (!dialogue->form.field_count) { /* nothing to answer: what comes of it comes by itself */
+		say_all(dialogue, &text);
+		return;
+	}
 	add_question(&text, &dialogue->form.fields[dialogue->asked_field]);
 	if (dialogue->asked_field == 0 && !note)
 		str_adds(&text, "\n(\"cancel\" ends this.)");
@@ -203,7 +218,7 @@ static void cancel(struct dialogue *dialogue)
 	struct str out = {0};
 	str_addf(&out, "\"%s\" is cancelled.", dialogue->command->title);
 	say_all(dialogue, &out);
-	dialogue_end(dialogue);
+	dialogue_cancel(dialogue);
 }
 
 static void go_on(struct request *request, struct dialogue *dialogue, const char *said)
@@ -219,12 +234,44 @@ static void go_on(struct request *request, struct dialogue *dialogue, const char
 		return;
 	}
 	dialogue_touch(dialogue);
+	if (!dialogue->form.field_count) {
+		dialogue_next(dialogue);
+		return;
+	}
 	const struct s2_field *field = &dialogue->form.fields[dialogue->asked_field];
 	const char *wrong = take_answer(dialogue, request->arena, field, said);
 	if (wrong)
 		ask_field(dialogue, wrong);
 	else
 		advance(dialogue);
+}
+
+/* ---- Questions of the network, unasked for ---- */
+
+void chat_question(struct frontend *frontend, const struct user *user, const struct s2_request *request)
+{
+	const struct jid from = {
+	    .bare = user_jid(user), .full = user_jid(user), .node = "", .domain = "", .resource = ""};
+	const struct request owner = {.frontend = frontend, .from = from};
+	struct dialogue *dialogue = NULL;
+	/* Not if he is in the middle of something, or if there is nothing to answer. */
+	if (request->field_count && !dialogue_of_chat(frontend->dialogues, user_jid(user), &chat_front))
+		dialogue = dialogue_new(&owner, &chat_front, command_find("answer"), NULL);
+	if (dialogue) {
+		dialogue_ask_question(dialogue, request);
+		return;
+	}
+	struct str text = {0};
+	add_introduction(&text, request);
+	if (request->field_count)
+		str_adds(&text, "Write \"answer\" when you are ready to answer this.");
+	say_with(frontend, user_jid(user), str_text(&text), request);
+	str_fini(&text);
+}
+
+void chat_question_end(struct frontend *frontend, const struct user *user, const char *text)
+{
+	say(frontend, user_jid(user), text);
 }
 
 /* ---- Administrators: their words come before those of users ---- */

@@ -167,6 +167,17 @@ static void finish_unregister(struct dialogue *dialogue)
 		dialogue_done(dialogue, NOTE_WARN, "You did not confirm. Nothing was changed.");
 }
 
+/* ---- What the network asks ---- */
+
+static void finish_answer(struct dialogue *dialogue)
+{
+	const struct s2_request *request = question_at(dialogue->frontend->hub, dialogue->jid, 0);
+	if (request)
+		dialogue_ask_question(dialogue, request);
+	else
+		dialogue_done(dialogue, NOTE_INFO, "The network asks nothing at the moment.");
+}
+
 /* ---- Settings ---- */
 
 static void ask_settings(struct dialogue *dialogue)
@@ -352,90 +363,33 @@ static void finish_help(struct dialogue *dialogue)
 
 /* ---- The table ---- */
 
+/* clang-format off */
 static const struct command commands[] = {
-    {"register",
-     "register|password",
-     "Register, or change name and password",
+    {"register", "register|password", "Register, or change name and password",
      "register with this gateway, or change name and password",
-     FOR_ANYONE,
-     NULL,
-     NS_REGISTER,
-     {ask_account},
-     finish_register},
-    {"login",
-     "login|connect",
-     "Log in to the network",
-     "log in to the network",
-     FOR_REGISTERED,
-     NULL,
-     FORM("login"),
-     {0},
-     finish_login},
-    {"logout",
-     "logout|disconnect",
-     "Log out of the network",
-     "log out of the network, and stay so",
-     FOR_LOGGED_IN,
-     NULL,
-     FORM("logout"),
-     {0},
-     finish_logout},
-    {"status",
-     "status",
-     "Status",
-     "how you stand with this gateway and its network",
-     FOR_ANYONE,
-     NULL,
-     FORM("status"),
-     {0},
-     finish_status},
-    {"contacts",
-     "contacts|list",
-     "List of contacts",
-     "your contacts on the network",
-     FOR_LOGGED_IN,
-     NULL,
-     FORM("contacts"),
-     {0},
-     finish_contacts},
-    {"add-contact",
-     "add",
-     "Add a contact",
-     "add a contact by its name on the network",
-     FOR_LOGGED_IN,
-     NULL,
-     FORM("add-contact"),
-     {ask_contact},
-     finish_contact},
-    {"join-room",
-     "join|room",
-     "Join a room",
-     "be invited to a room of the network",
-     FOR_REGISTERED,
-     "features.muc",
-     FORM("join-room"),
-     {ask_room},
-     finish_room},
-    {"settings",
-     "settings|set",
-     "Transport settings",
-     "what this gateway does for you",
-     FOR_REGISTERED,
-     NULL,
-     FORM("settings"),
-     {ask_settings},
-     finish_settings},
-    {"unregister",
-     "unregister",
-     "Unregister",
-     "remove your registration and its contacts",
-     FOR_REGISTERED,
-     NULL,
-     FORM("unregister"),
-     {ask_unregister},
-     finish_unregister},
-    {"help", "help|?", "Help", "show this", FOR_ANYONE, NULL, FORM("help"), {0}, finish_help},
+     FOR_ANYONE, NULL, NS_REGISTER, {ask_account}, finish_register},
+    {"login", "login|connect", "Log in to the network", "log in to the network",
+     FOR_REGISTERED, NULL, FORM("login"), {0}, finish_login},
+    {"logout", "logout|disconnect", "Log out of the network", "log out of the network, and stay so",
+     FOR_LOGGED_IN, NULL, FORM("logout"), {0}, finish_logout},
+    {"answer", "answer", "Answer the network", "answer what the network has asked",
+     FOR_LOGGED_IN, NULL, FORM("answer"), {0}, finish_answer},
+    {"status", "status", "Status", "how you stand with this gateway and its network",
+     FOR_ANYONE, NULL, FORM("status"), {0}, finish_status},
+    {"contacts", "contacts|list", "List of contacts", "your contacts on the network",
+     FOR_LOGGED_IN, NULL, FORM("contacts"), {0}, finish_contacts},
+    {"add-contact", "add", "Add a contact", "add a contact by its name on the network",
+     FOR_LOGGED_IN, NULL, FORM("add-contact"), {ask_contact}, finish_contact},
+    {"join-room", "join|room", "Join a room", "be invited to a room of the network",
+     FOR_REGISTERED, "features.muc", FORM("join-room"), {ask_room}, finish_room},
+    {"settings", "settings|set", "Transport settings", "what this gateway does for you",
+     FOR_REGISTERED, NULL, FORM("settings"), {ask_settings}, finish_settings},
+    {"unregister", "unregister", "Unregister", "remove your registration and its contacts",
+     FOR_REGISTERED, NULL, FORM("unregister"), {ask_unregister}, finish_unregister},
+    {"help", "help|?", "Help", "show this",
+     FOR_ANYONE, NULL, FORM("help"), {0}, finish_help},
 };
+/* clang-format on */
 
 const struct command *command_at(size_t at)
 {

@@ -75,18 +75,23 @@ static const char *owner_of(const struct dialogue *dialogue, struct arena *arena
 
 /* ---- The table ---- */
 
-static void dialogue_free(struct dialogue *dialogue)
+static void forget_values(struct dialogue *dialogue)
 {
-	struct dialogue_table *table = dialogue->frontend->dialogues;
-	list_remove(&dialogue->node);
-	if (!--table->count)
-		timer_stop(table->tick);
 	while (dialogue->values) {
 		struct dialogue_value *next = dialogue->values->next;
 		mem_free_secret(dialogue->values->text);
 		free(dialogue->values);
 		dialogue->values = next;
 	}
+}
+
+static void dialogue_free(struct dialogue *dialogue)
+{
+	struct dialogue_table *table = dialogue->frontend->dialogues;
+	list_remove(&dialogue->node);
+	if (!--table->count)
+		timer_stop(table->tick);
+	forget_values(dialogue);
 	if (dialogue->reply)
 		reply_free(dialogue->reply);
 	arena_fini(&dialogue->arena);
@@ -94,13 +99,20 @@ static void dialogue_free(struct dialogue *dialogue)
 	free(dialogue->jid);
 	free(dialogue->client);
 	mem_free_secret(dialogue->argument);
+	free(dialogue->question);
+	free(dialogue->answered);
+	free(dialogue->result);
 	free(dialogue);
 }
 
 static void expire(struct dialogue *dialogue)
 {
+	const struct user *user = hub_user(dialogue->frontend->hub, dialogue->jid);
 	if (dialogue->awaits_login) {
-		dialogue_done(dialogue, NOTE_INFO, "The log-in to the network is under way and takes its time.%s%s",
+		dialogue_done(dialogue, NOTE_INFO, "%s%s%s",
+		              user && user_is_online(user)
+		                  ? "The network has your answer."
+		                  : "The log-in to the network is under way and takes its time.",
 		              dialogue->form.text ? " " : "", dialogue->form.text ? dialogue->form.text : "");
 		return;
 	}
@@ -233,8 +245,10 @@ void dialogue_touch(struct dialogue *dialogue)
 	dialogue->due = loop_now(dialogue->frontend->loop) + seconds * 1000;
 }
 
-void dialogue_end(struct dialogue *dialogue)
+void dialogue_cancel(struct dialogue *dialogue)
 {
+	if (dialogue->question)
+		question_answer(dialogue->frontend->hub, dialogue->jid, dialogue->question, NULL, 0);
 	dialogue_free(dialogue);
 }
 
@@ -439,8 +453,40 @@ static bool fill_form(struct dialogue *dialogue, int step)
 	return dialogue->form.field_count > 0;
 }
 
+/* Hands the answer to the network; what it says to that is the next step. */
+static void answer_question(struct dialogue *dialogue)
+{
+	struct s2_setting values[DIALOGUE_FIELDS];
+	size_t count = 0;
+	struct hub *hub = dialogue->frontend->hub;
+	const struct s2_request *form = &dialogue->form;
+	char *id = dialogue->question;
+	if (!form->field_count && question_find(hub, dialogue->jid, id)) {
+		ask(dialogue, NULL); /* only shown: not done yet */
+		return;
+	}
+	for (; count < form->field_count; count++)
+		values[count] =
+		    (struct s2_setting){form->fields[count].name, dialogue_value(dialogue, form->fields[count].name)};
+	dialogue->question = NULL;
+	free(dialogue->answered);
+	dialogue->answered = id;
+	dialogue->state = DIALOGUE_WORKING;
+	bool taken = question_answer(hub, dialogue->jid, id, values, count);
+	forget_values(dialogue);
+	clear_form(dialogue);
+	if (taken)
+		dialogue_await_login(dialogue);
+	else
+		dialogue_done(dialogue, NOTE_WARN, "The network does not wait for this answer any more.");
+}
+
 void dialogue_next(struct dialogue *dialogue)
 {
+	if (dialogue->question) {
+		answer_question(dialogue);
+		return;
+	}
 	if (dialogue->step >= 0)
 		dialogue->asked_steps |= 1u << dialogue->step;
 	while (has_step(dialogue, ++dialogue->step)) {
@@ -456,7 +502,7 @@ void dialogue_next(struct dialogue *dialogue)
 
 bool dialogue_has_next(const struct dialogue *dialogue)
 {
-	return has_step(dialogue, dialogue->step + 1);
+	return !dialogue->question && has_step(dialogue, dialogue->step + 1);
 }
 
 /* The last step before `step` that had something to ask; -1 if none did. */
@@ -469,7 +515,7 @@ static int asked_before(const struct dialogue *dialogue, int step)
 
 bool dialogue_has_previous(const struct dialogue *dialogue)
 {
-	return asked_before(dialogue, dialogue->step) >= 0;
+	return !dialogue->question && asked_before(dialogue, dialogue->step) >= 0;
 }
 
 void dialogue_previous(struct dialogue *dialogue)
@@ -503,6 +549,15 @@ void dialogue_done(struct dialogue *dialogue, enum dialogue_note note, const cha
 	va_start(args, format);
 	str_addv(&text, format, args);
 	va_end(args);
+	if (dialogue->front->reachable && !dialogue->front->reachable(dialogue)) {
+		free(dialogue->result);
+		dialogue->result = str_take(&text);
+		dialogue->result_note = note;
+		dialogue->awaits_login = false;
+		dialogue->state = DIALOGUE_ASKING;
+		dialogue_touch(dialogue);
+		return;
+	}
 	dialogue->front->done(dialogue, note, str_text(&text));
 	str_fini(&text);
 	dialogue_free(dialogue);
@@ -547,11 +602,82 @@ void dialogue_await_login(struct dialogue *dialogue)
 	dialogue->due = loop_now(dialogue->frontend->loop) + LOGIN_WAIT_MS;
 }
 
+void dialogue_ask_question(struct dialogue *dialogue, const struct s2_request *request)
+{
+	struct arena *arena = &dialogue->form_arena;
+	/* A field may have the name of one that was filled in before. */
+	forget_values(dialogue);
+	clear_form(dialogue);
+	dialogue->awaits_login = false;
+	free(dialogue->question);
+	dialogue->question = mem_strdup(request->id);
+	if (request->title)
+		dialogue->form.title = arena_strdup(arena, request->title);
+	dialogue->form.text = arena_strdup(arena, request->text);
+	dialogue->form.url = arena_strdup(arena, request->url);
+	dialogue->form.seconds = request->seconds;
+	for (size_t i = 0; i < request->field_count; i++)
+		dialogue_field(dialogue, &request->fields[i]);
+	if (request->image) {
+		dialogue->form.image =
+		    memcpy(arena_alloc(arena, request->image_bytes), request->image, request->image_bytes);
+		dialogue->form.image_bytes = request->image_bytes;
+		dialogue->form.image_type = arena_strdup(arena, request->image_type);
+	}
+	dialogue_touch(dialogue);
+	ask(dialogue, NULL);
+}
+
+const char *dialogue_form_type(const struct dialogue *dialogue)
+{
+	return dialogue->question ? "urn:spectrum2:command:answer" : dialogue->command->form_type;
+}
+
+static bool is_of(const struct dialogue *dialogue, const char *jid)
+{
+	return !dialogue->result && !strcmp(dialogue->jid, jid);
+}
+
+bool dialogue_question(struct frontend *frontend, const char *jid, const struct s2_request *request)
+{
+	LIST_EACH (&frontend->dialogues->all, node) {
+		struct dialogue *dialogue = LIST_ITEM(node, struct dialogue, node);
+		if (!is_of(dialogue, jid) || !(dialogue->awaits_login || text_equal(dialogue->question, request->id)))
+			continue;
+		dialogue_ask_question(dialogue, request);
+		return true;
+	}
+	return false;
+}
+
+bool dialogue_question_end(struct frontend *frontend, const char *jid, const char *id, enum s2_condition condition,
+                           const char *text)
+{
+	bool known = false;
+	LIST_EACH (&frontend->dialogues->all, node) {
+		struct dialogue *dialogue = LIST_ITEM(node, struct dialogue, node);
+		bool asks = text_equal(dialogue->question, id);
+		bool answered = dialogue->awaits_login && text_equal(dialogue->answered, id);
+		if (!is_of(dialogue, jid) || (!asks && !answered))
+			continue;
+		known = true;
+		free(dialogue->question);
+		dialogue->question = NULL;
+		dialogue_done(dialogue, condition == S2_DONE ? NOTE_INFO : NOTE_ERROR, "%s",
+		              text                   ? text
+		              : condition == S2_DONE ? "The network has your answer."
+		                                     : "The network does not wait for an answer any more.");
+	}
+	return known;
+}
+
 void dialogue_login_state(struct frontend *frontend, const char *jid, enum account_state state, const char *text)
 {
 	LIST_EACH (&frontend->dialogues->all, node) {
 		struct dialogue *dialogue = LIST_ITEM(node, struct dialogue, node);
-		if (!dialogue->awaits_login || strcmp(dialogue->jid, jid))
+		/* A picture that is only shown is done with when the log-in is. */
+		bool shows = dialogue->question && !dialogue->form.field_count && state != ACCOUNT_CONNECTING;
+		if (!is_of(dialogue, jid) || !(dialogue->awaits_login || shows))
 			continue;
 		if (state == ACCOUNT_ONLINE)
 			dialogue_done(dialogue, NOTE_INFO, "You are logged in to the network.");

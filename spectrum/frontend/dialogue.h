@@ -29,8 +29,8 @@ enum dialogue_note { NOTE_INFO, NOTE_WARN, NOTE_ERROR };
 
 /* What makes a dialogue reach its owner. Only `ask` may lead to its end. */
 struct dialogue_front {
-	/* Show the form, from its first field on, or go on if the answers are known; `note` says what was wrong with the
-	 * last answer, or is NULL. */
+	/* Show the form, from its first field on, or go on if the answers are known; `note` says what was wrong with
+	 * the last answer, or is NULL. */
 	void (*ask)(struct dialogue *, const char *note);
 	/* The result: text, what stands in the form, and rows under columns. */
 	void (*done)(struct dialogue *, enum dialogue_note, const char *text);
@@ -38,6 +38,8 @@ struct dialogue_front {
 	void (*refuse)(struct dialogue *, enum s2_condition, const char *text);
 	/* It took too long. */
 	void (*expired)(struct dialogue *);
+	/* Whether something can be said now. NULL: always. */
+	bool (*reachable)(const struct dialogue *);
 };
 
 struct dialogue_value {
@@ -74,6 +76,10 @@ struct dialogue {
 	struct s2_field columns[DIALOGUE_COLUMNS];
 	struct dialogue_row *rows, **rows_end;
 	bool awaits_login; /* working: what the network says to the log-in is the result */
+	char *question;    /* id of what the network asks and the form shows; NULL: a step of the command */
+	char *answered;    /* id of the question that was answered last */
+	char *result;      /* ad-hoc: for the next request, as none waits for an answer; NULL: there is none */
+	enum dialogue_note result_note;
 
 	struct reply *reply;  /* ad-hoc: the request that has no answer yet */
 	unsigned asked_field; /* chat: of the form */
@@ -103,8 +109,8 @@ void dialogue_next(struct dialogue *);
 bool dialogue_has_next(const struct dialogue *);
 bool dialogue_has_previous(const struct dialogue *);
 void dialogue_previous(struct dialogue *);
-/* Ends it without a word. */
-void dialogue_end(struct dialogue *);
+/* He does not want to go on: ends it without a word to him; the network, if it asked something, is told. */
+void dialogue_cancel(struct dialogue *);
 
 /* ---- For commands ---- */
 
@@ -127,12 +133,20 @@ void dialogue_again(struct dialogue *, const char *reason);
 struct dialogue_handle;
 struct dialogue_handle *dialogue_hold(const struct dialogue *);
 struct dialogue *dialogue_resume(struct dialogue_handle *);
-/* What comes of his log-in will be the result (dialogue_login_state). */
+/* What comes of his log-in will be the result, or the next question (dialogue_login_state, dialogue_question). */
 void dialogue_await_login(struct dialogue *);
+/* Shows what the network asks. */
+void dialogue_ask_question(struct dialogue *, const struct s2_request *);
+/* XEP-0068, of the form at hand. */
+const char *dialogue_form_type(const struct dialogue *);
 
 /* ---- Out of the hub ---- */
 
 /* News of the user's log-in to the network. */
 void dialogue_login_state(struct frontend *, const char *jid, enum account_state, const char *text);
+/* The network asks something: true if one of his dialogues waits for that. */
+bool dialogue_question(struct frontend *, const char *jid, const struct s2_request *);
+/* A question is over: true if one of his dialogues knew that. */
+bool dialogue_question_end(struct frontend *, const char *jid, const char *id, enum s2_condition, const char *text);
 
 #endif

@@ -25,6 +25,7 @@ struct feature {
 /* clang-format off */
 static const struct feature gateway_features[] = {
     {NS_COMMANDS, NULL, 0},
+    {NS_BOB, NULL, 0},
     {NS_PRIVATE, NULL, 0},
     {NS_DISCO_INFO, NULL, 0},
     {NS_DISCO_ITEMS, NULL, 0},

@@ -16,6 +16,7 @@
 #include "spectrum/frontend/own.h"
 #include "spectrum/frontend/pep.h"
 #include "spectrum/frontend/privilege.h"
+#include "spectrum/frontend/question.h"
 #include "spectrum/server/server.h"
 #include "spectrum/upstream/component.h"
 
@@ -127,6 +128,8 @@ static const struct hub_events hub_table = {
     .typing = message_typing,
     .attention = message_attention,
     .received = message_delivered,
+    .question = question_arrived,
+    .question_end = question_over,
     .bounce = message_bounced,
     .occupant = muc_occupant,
     .room_message = muc_message,

@@ -68,6 +68,7 @@ iq_handler disco_info, disco_items;
 iq_handler muc_admin_get;
 iq_handler register_get, register_set;
 iq_handler service_ping, service_version, service_last, service_time, service_prompt, service_address;
+iq_handler question_image_get;
 iq_handler service_statistics, storage_get, storage_set;
 
 /* ---- Writing (stanza.c) ---- */
@@ -150,7 +151,9 @@ void disco_write_caps(struct frontend *, struct writer *, unsigned lacks);
 void disco_write_gateway_caps(struct frontend *, struct writer *);
 /* muc.c: an invitation of the gateway (XEP-0249) to a room's address. */
 void muc_invite(struct frontend *, const char *to, const char *room);
-/* chat.c: words to the gateway itself. */
+/* chat.c: words to the gateway itself; a question of the network to somebody who is in no dialogue; how it ended. */
+void chat_question(struct frontend *, const struct user *, const struct s2_request *);
+void chat_question_end(struct frontend *, const struct user *, const char *text);
 void chat_received(struct request *, const char *body);
 /* adhoc.c, for disco.c: the list of commands; what a node is, false if it is none of commands. */
 void adhoc_items(struct request *);

@@ -37,6 +37,7 @@ static const struct iq_route {
     {"get", "query", NS_STATS, TARGET_GATEWAY, service_statistics},
     {"get", "query", NS_PRIVATE, TARGET_GATEWAY, storage_get},
     {"set", "query", NS_PRIVATE, TARGET_GATEWAY, storage_set},
+    {"get", "data", NS_BOB, TARGET_GATEWAY, question_image_get},
     {"set", "command", NS_COMMANDS, TARGET_GATEWAY, adhoc_set},
     {"get", "query", NS_MUC_ADMIN, TARGET_ROOM, muc_admin_get},
     {"set", "query", NS_MAM, TARGET_ROOM, archive_query_set},

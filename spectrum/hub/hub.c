@@ -57,10 +57,11 @@ static void tick(void *arg)
 	conversation_waiting_due(hub, now);
 	profile_due(hub, now);
 	proof_due(hub, now);
+	question_due(hub, now);
 	pace_clean(&hub->joins, now);
 	if (pace_empty(&hub->joins) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
 	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->profiles) &&
-	    list_empty(&hub->proofs))
+	    list_empty(&hub->proofs) && list_empty(&hub->questions))
 		timer_stop(hub->tick);
 }
 
@@ -93,6 +94,8 @@ static const struct link_events link_table = {
     .typing = conversation_typed,
     .attention = conversation_attended,
     .card = profile_arrived,
+    .question = question_asked,
+    .question_end = question_ended,
     .buddy = contact_changed,
     .buddy_removed = contact_removed,
     .authorization = contact_authorization,
@@ -136,6 +139,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->waiting);
 	list_init(&hub->joining);
 	list_init(&hub->profiles);
+	list_init(&hub->questions);
 	hub->joins = (struct pace){.burst = JOIN_BURST, .interval_ms = JOIN_INTERVAL_MS};
 	list_init(&hub->proofs);
 	hub->store = store_open(loop, config, error);

@@ -64,6 +64,11 @@ struct hub_events {
 	 * afterwards. */
 	void (*bounce)(void *arg, const struct ticket *, enum s2_condition, const char *text);
 
+	/* The network asks the user something (a code, a picture to scan ...); a question with the id of an earlier one
+	 * takes its place. And the end of a question, answered or not: condition S2_DONE if it went well. */
+	void (*question)(void *arg, struct user *, const struct s2_request *);
+	void (*question_end)(void *arg, struct user *, const char *id, enum s2_condition, const char *text);
+
 	/* Rooms: to one resource that is in the room. */
 	void (*occupant)(void *arg, struct user *, const char *resource, const struct room *,
 	                 const struct room_presence *);
@@ -384,6 +389,14 @@ bool account_needs_password(const struct hub *);
 bool account_needs_registration(const struct hub *);
 /* The bare JID is one of service.admin_jid. */
 bool account_is_admin(const struct hub *, const char *jid);
+
+/* ---- What the network asks (question.c) ---- */
+/* Question number `at` of those of the user that have no answer yet, oldest first; NULL at the end. */
+const struct s2_request *question_at(const struct hub *, const char *jid, size_t at);
+/* NULL if it is over. */
+const struct s2_request *question_find(const struct hub *, const char *jid, const char *id);
+/* Answers it, in name and value of each field; values NULL: he won't. It is gone then. False if it was already. */
+bool question_answer(struct hub *, const char *jid, const char *id, const struct s2_setting *values, size_t count);
 
 /* ---- Administration by words (admin.c) ---- */
 /* What a command answered; "" is an answer, too. */

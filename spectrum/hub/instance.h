@@ -35,6 +35,8 @@ struct hub {
 	struct list waiting;  /* users with messages that wait for their log-in */
 	struct list joining;  /* rooms whose join waits for its subject */
 	struct list proofs;   /* attempts that wait for the network */
+	struct list questions; /* of the network to users, oldest first */
+	unsigned question_count;
 	struct list profiles; /* requests without an answer yet, oldest first */
 	struct map profile_of; /* the same by user and name */
 	uint32_t next_profile;
@@ -75,6 +77,8 @@ void conversation_received(void *arg, struct seat *, const char *peer, const cha
 void conversation_typed(void *arg, struct seat *, const char *peer, enum s2_typing);
 void conversation_attended(void *arg, struct seat *, const struct s2_message *);
 void profile_arrived(void *arg, struct seat *, uint32_t request, const struct s2_card *);
+void question_asked(void *arg, struct seat *, const struct s2_request *);
+void question_ended(void *arg, struct seat *, const char *id, enum s2_condition, const char *text);
 void contact_changed(void *arg, struct seat *, const struct s2_buddy *);
 void contact_removed(void *arg, struct seat *, const char *name);
 void contact_authorization(void *arg, struct seat *, const char *name);
@@ -92,5 +96,6 @@ void room_subject_due(struct hub *, uint64_t now);
 void conversation_waiting_due(struct hub *, uint64_t now);
 void profile_due(struct hub *, uint64_t now);
 void proof_due(struct hub *, uint64_t now);
+void question_due(struct hub *, uint64_t now);
 
 #endif

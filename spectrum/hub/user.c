@@ -273,6 +273,7 @@ void user_logout(struct user *user, const char *text)
 	bool seated = user->state == USER_CONNECTING || user->state == USER_ONLINE;
 	unsigned codes = hub->stopping ? ROOM_SHUTDOWN : text ? ROOM_LOST : 0;
 	user->ending = true;
+	question_drop_all(user, text);
 	conversation_refuse(user, S2_RECIPIENT_UNAVAILABLE, text ? text : "You have logged out.");
 	room_end_all(user, codes, text);
 	contact_offline(user, NULL);
@@ -509,6 +510,7 @@ void user_connected(void *arg, struct seat *seat)
 	user_move(user, USER_ONLINE);
 	user->attempts = 0;
 	log_info("online user=%s", user->jid);
+	question_settle_all(user);
 	hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, user->sent_text);
 	hub_tell(user->hub, online, user);
 	room_rejoin_all(user);
@@ -522,6 +524,7 @@ static void user_retry(struct user *user, uint64_t delay_ms, const char *text)
 {
 	struct hub *hub = user->hub;
 	user_move(user, USER_RETRYING);
+	question_drop_all(user, text);
 	contact_offline(user, NULL);
 	contact_forget_status(user);
 	room_interrupt_all(user);
@@ -596,6 +599,8 @@ void user_restart(struct user *user, int64_t id, const char *name, const char *p
 {
 	struct hub *hub = user->hub;
 	bool seated = user->state == USER_CONNECTING || user->state == USER_ONLINE;
+	if (seated)
+		question_drop_all(user, "You have changed your registration.");
 	if (seated && user->seat.backend)
 		link_logout(&user->seat, user->name);
 	if (!user->registered)

@@ -119,6 +119,10 @@ void room_interrupt_all(
 void room_refuse_all(struct user *, enum s2_condition, const char *text);
 void room_end_all(struct user *, unsigned codes, const char *text); /* tells everybody in them, and forgets them */
 bool room_has_resource(const struct user *, const struct resource *);
+/* question.c: whatever his session asked is over. */
+void question_drop_all(struct user *, const char *text);
+/* He is logged in: what was asked for that needs no answer any more. */
+void question_settle_all(struct user *);
 /* account.c: how a request through the database is refused. */
 extern const char account_no_database[], account_database_down[];
 

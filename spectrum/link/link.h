@@ -65,6 +65,9 @@ struct link_events {
 	void (*room_error)(void *arg, struct seat *, const char *room, const char *nickname, enum s2_condition,
 	                   const char *text);
 	void (*room_info)(void *arg, struct seat *, const struct s2_room_info *);
+	/* A question to the user; and its end: nobody wants an answer any more, or this came of it. */
+	void (*question)(void *arg, struct seat *, const struct s2_request *);
+	void (*question_end)(void *arg, struct seat *, const char *id, enum s2_condition, const char *text);
 	/* `seat` NULL: for everybody. */
 	void (*room_list)(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
 	/* A backend sent BACKEND_CONFIG: config_offer was done, abilities may have changed. */
@@ -94,6 +97,8 @@ void link_attention(struct seat *, const struct s2_message *, struct ticket *);
 /* Only to a backend that has announced the feature. */
 void link_annotation(struct seat *, const struct s2_annotation *, struct ticket *);
 void link_slot(struct seat *, const struct s2_slot *);
+/* The answer to a question; `values` NULL: there will be none. */
+void link_response(struct seat *, const char *id, const struct s2_setting *values, size_t count);
 void link_typing(struct seat *, const char *peer, enum s2_typing);
 void link_status(struct seat *, enum s2_status, const char *text);
 void link_buddy_changed(struct seat *, const struct s2_buddy *);

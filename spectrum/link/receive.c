@@ -105,6 +105,18 @@ static void on_room_info(struct backend *b, struct seat *seat, const struct wire
 	TELL(b, room_info, seat, &frame->room_info);
 }
 
+static void on_question(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	if (b->extended && !text_empty(frame->question.id))
+		TELL(b, question, seat, &frame->question);
+}
+
+static void on_question_end(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	if (b->extended)
+		TELL(b, question_end, seat, frame->result.id, frame->result.condition, frame->result.text);
+}
+
 static void on_vcard(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, card, seat, frame->request, &frame->card);
@@ -234,6 +246,8 @@ static const struct {
     [WIRE_MESSAGE_RESULT] = {on_message_result, true},
     [WIRE_ROOM_ERROR] = {on_room_error, false},
     [WIRE_ANNOTATION] = {on_annotation, false},
+    [WIRE_REQUEST] = {on_question, false},
+    [WIRE_REQUEST_END] = {on_question_end, false},
     [WIRE_ROOM_INFO] = {on_room_info, false},
     [WIRE_SLOT_REQUEST] = {on_slot_request, false},
 };

@@ -66,6 +66,17 @@ void link_logout(struct seat *seat, const char *legacy_name)
 	send_frame(seat, &(struct wire_frame){.type = WIRE_LOGOUT, .login.name = legacy_name});
 }
 
+void link_response(struct seat *seat, const char *id, const struct s2_setting *values, size_t count)
+{
+	struct wire_frame frame = {.type = WIRE_RESPONSE};
+	frame.response.id = id;
+	frame.response.answered = values != NULL;
+	frame.response.values = values;
+	frame.response.count = values ? count : 0;
+	if (seat->backend->extended)
+		send_frame(seat, &frame);
+}
+
 void link_typing(struct seat *seat, const char *peer, enum s2_typing typing)
 {
 	static const enum wire_type types[] = {

@@ -132,6 +132,48 @@ static void configured(void *arg)
 {
 }
 
+static void named(void *arg, struct seat *seat, const char *peer, const char *id, const char *network_id)
+{
+	two_texts(arg, seat, peer, id);
+	read_text(network_id);
+}
+
+static void annotation(void *arg, struct seat *seat, const struct s2_annotation *in)
+{
+	assert(in->kind < S2_ANNOTATIONS);
+	two_texts(arg, seat, in->peer, in->target);
+}
+
+static void slot_request(void *arg, struct seat *seat, const struct s2_slot *slot)
+{
+	check(seat);
+	read_text(slot->id);
+	read_text(slot->name);
+}
+
+static void room_info(void *arg, struct seat *seat, const struct s2_room_info *info)
+{
+	one_text(arg, seat, info->name);
+	read_text(info->title);
+}
+
+static void question(void *arg, struct seat *seat, const struct s2_request *request)
+{
+	one_text(arg, seat, request->id);
+	for (size_t i = 0; i < request->field_count; i++) {
+		assert(request->fields[i].type < S2_FIELD_TYPES);
+		read_text(request->fields[i].name);
+		for (size_t j = 0; j < request->fields[i].option_count; j++)
+			read_text(request->fields[i].options[j].value);
+	}
+}
+
+static void question_end(void *arg, struct seat *seat, const char *id, enum s2_condition condition, const char *text)
+{
+	assert(condition >= S2_DONE && condition < S2_CONDITIONS);
+	one_text(arg, seat, id);
+}
+
 static const struct link_events events = {
     .result = result,
     .returned = returned,
@@ -151,6 +193,12 @@ static const struct link_events events = {
     .room_error = room_error,
     .room_list = room_list,
     .configured = configured,
+    .named = named,
+    .annotation = annotation,
+    .slot_request = slot_request,
+    .room_info = room_info,
+    .question = question,
+    .question_end = question_end,
 };
 
 static struct backend *backend_new(struct link *link)

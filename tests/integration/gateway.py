@@ -16,6 +16,7 @@ BUILD = pathlib.Path(os.environ.get("SPECTRUM2_BUILD", ROOT / "build")).resolve(
 MAIN = BUILD / "spectrum/spectrum2"
 ECHO = BUILD / "backends/echo/spectrum2_echo_backend"
 FILES = BUILD / "tests/peers/files_backend"
+ASKING = BUILD / "tests/peers/asking_backend"
 IRC = BUILD / "backends/irc/spectrum2_irc_backend"
 PURPLE = BUILD / "backends/libpurple/spectrum2_libpurple_backend"
 # A network on which the users of one instance see and reach each other; see there.

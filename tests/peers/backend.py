@@ -232,6 +232,11 @@ class Backend:
         self.send(MESSAGE_RESULT, {1: annotation[1], 2: annotation.get(5), 3: annotation[2], 4: 7 if bad else 0,
                                    5: "The network does not know this message." if bad else ""})
 
+    def on_121(self, answer):  # RESPONSE to a question that FRAMES asked
+        values = [unpack(answer[4])] if 4 in answer else []
+        told = " ".join(f"{v[1].decode()}={v[2].decode()}" for v in values)
+        self.say(answer[1], "control", f"RESPONSE {answer[2].decode()} {answer.get(3, 0)} {told}".strip())
+
     def on_31(self, query):  # QUERY: the answer to one of ours
         self.say(self.asker, "query", query.get(1, b""))
 

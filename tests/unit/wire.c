@@ -124,6 +124,29 @@ static void dump_room_info(struct str *out, const struct s2_room_info *info)
 	dump_number(out, "most", info->most);
 }
 
+static void dump_question(struct str *out, const struct s2_request *question)
+{
+	dump_text(out, "id", question->id);
+	dump_text(out, "title", question->title);
+	dump_text(out, "text", question->text);
+	dump_text(out, "url", question->url);
+	str_addf(out, " image=%.*s", (int)question->image_bytes, (const char *)question->image);
+	dump_text(out, "image_type", question->image_type);
+	dump_number(out, "seconds", question->seconds);
+	for (size_t i = 0; i < question->field_count; i++) {
+		const struct s2_field *field = &question->fields[i];
+		dump_text(out, "field", field->name);
+		dump_text(out, "label", field->label);
+		dump_number(out, "type", field->type);
+		dump_number(out, "required", field->required);
+		dump_text(out, "value", field->value);
+		for (size_t j = 0; j < field->option_count; j++) {
+			dump_text(out, "option", field->options[j].value);
+			dump_text(out, "shown", field->options[j].label);
+		}
+	}
+}
+
 static void dump_values(struct str *out, const struct wire_frame *frame)
 {
 	switch (frame->type) {
@@ -178,6 +201,20 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		break;
 	case WIRE_ANNOTATION:
 		dump_annotation(out, &frame->annotation);
+		break;
+	case WIRE_REQUEST:
+		dump_question(out, &frame->question);
+		break;
+	case WIRE_REQUEST_END:
+		dump_text(out, "id", frame->result.id);
+		dump_number(out, "condition", frame->result.condition);
+		dump_text(out, "text", frame->result.text);
+		break;
+	case WIRE_RESPONSE:
+		dump_text(out, "id", frame->response.id);
+		dump_number(out, "answered", frame->response.answered);
+		for (size_t i = 0; i < frame->response.count; i++)
+			dump_text(out, frame->response.values[i].key, frame->response.values[i].value);
 		break;
 	case WIRE_ROOM_INFO:
 		dump_room_info(out, &frame->room_info);
@@ -287,6 +324,11 @@ static void known_bytes_are_read_and_written(void **state)
 	}
 }
 
+static const struct s2_option question_options[] = {{"sms", "By message"}, {"app", NULL}};
+static const struct s2_field question_fields[] = {
+    {"way", "Way", S2_FIELD_LIST, true, "sms", question_options, 2},
+    {.name = "code", .type = S2_FIELD_PRIVATE},
+};
 static const struct s2_setting settings[] = {{"stay_connected", "1"}, {"", ""}, {"encoding", "utf-8"}};
 static const char *const groups[] = {"Friends", "W\xc3\xb6rk"};
 static const struct s2_attachment attachments[] = {{.url = "https://example.org/a",
@@ -399,6 +441,15 @@ static const struct {
      {.type = WIRE_ROOM_ERROR,
       .user = "a@b",
       .result = {.peer = "#c", .nickname = "al", .condition = S2_CONFLICT, .text = "taken"}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_REQUEST,
+      .user = "a@b",
+      .question = {"q1", "Title", "Text", "https://x/", "PNG", 3, "image/png", question_fields, 2, 60}}},
+    {WIRE_TO_MAIN, {.type = WIRE_REQUEST, .user = "a@b", .question = {.id = "q2"}}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_REQUEST_END, .user = "a@b", .result = {.id = "q1", .condition = S2_GONE, .text = "never mind"}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_RESPONSE, .user = "a@b", .response = {"q1", true, settings, 2}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_RESPONSE, .user = "a@b", .response = {.id = "q1"}}},
     {WIRE_TO_MAIN,
      {.type = WIRE_ROOM_INFO,
       .user = "a@b",
