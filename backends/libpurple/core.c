@@ -13,6 +13,7 @@
 #include "backends/libpurple/names.h"
 #include "backends/libpurple/notices.h"
 #include "backends/libpurple/questions.h"
+#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/session.h"
 #include "backends/libpurple/settings.h"
 #include "backends/libpurple/sources.h"
@@ -182,6 +183,7 @@ bool core_start(void)
 	authorizations_start();
 	contacts_start();
 	files_start();
+	rooms_start();
 	talk_start(kit_loop());
 	purple_buddy_icons_set_caching(FALSE);
 	return true;

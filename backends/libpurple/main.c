@@ -4,6 +4,7 @@
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/core.h"
 #include "backends/libpurple/protocol.h"
+#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/session.h"
 #include "backends/libpurple/settings.h"
 #include "backends/libpurple/talk.h"
@@ -35,6 +36,9 @@ static struct s2_backend backend = {
     .block_buddy = contacts_block,
     .get_card = cards_get,
     .set_card = cards_set,
+    .join_room = rooms_join,
+    .leave_room = rooms_leave,
+    .set_subject = rooms_set_subject,
 };
 
 /* What a registration asks for depends on the protocol. */

@@ -8,6 +8,7 @@
 #include "backends/libpurple/cards.h"
 #include "backends/libpurple/markup.h"
 #include "backends/libpurple/questions.h"
+#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/sent.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -28,6 +29,8 @@ static void add_news(struct str *out, const char *html)
 
 static void tell(struct session *session, const char *text)
 {
+	if (session && session->state == SESSION_ONLINE && rooms_refused(session, text))
+		return;
 	struct sent *sent = session && session->state == SESSION_ONLINE ? sent_named_in(session, text) : NULL;
 	if (sent)
 		sent_end(session, sent, S2_RECIPIENT_UNAVAILABLE, text);

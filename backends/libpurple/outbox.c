@@ -17,11 +17,13 @@ struct outbox {
 	struct timer *timer;
 };
 
-/* One that waits, on an arena of its own. */
+/* One that waits, on an arena of its own: a message or a join. */
 struct waiting {
 	struct arena arena;
 	struct s2_message message;
 	void (*deliver)(struct session *, const struct s2_message *);
+	struct s2_room room;
+	void (*join)(struct session *, const struct s2_room *);
 };
 
 static void waiting_free(struct waiting *waiting)
@@ -32,18 +34,23 @@ static void waiting_free(struct waiting *waiting)
 	arena_fini(&arena);
 }
 
-static struct waiting *waiting_new(const struct s2_message *message)
+static struct waiting *waiting_new(const struct s2_message *message, const struct s2_room *room)
 {
 	struct arena arena = {0};
 	struct waiting *waiting = arena_alloc(&arena, sizeof *waiting);
-	waiting->message = (struct s2_message){
-	    .peer = arena_strdup(&arena, message->peer),
-	    .nickname = arena_strdup(&arena, message->nickname),
-	    .body = arena_strdup(&arena, message->body),
-	    .xhtml = arena_strdup(&arena, message->xhtml),
-	    .id = arena_strdup(&arena, message->id),
-	    .private_ = message->private_,
-	};
+	if (message)
+		waiting->message = (struct s2_message){
+		    .peer = arena_strdup(&arena, message->peer),
+		    .nickname = arena_strdup(&arena, message->nickname),
+		    .body = arena_strdup(&arena, message->body),
+		    .xhtml = arena_strdup(&arena, message->xhtml),
+		    .id = arena_strdup(&arena, message->id),
+		    .private_ = message->private_,
+		};
+	if (room)
+		waiting->room = (struct s2_room){.name = arena_strdup(&arena, room->name),
+		                                 .nickname = arena_strdup(&arena, room->nickname),
+		                                 .password = arena_strdup(&arena, room->password)};
 	waiting->arena = arena;
 	return waiting;
 }
@@ -56,8 +63,10 @@ static void flush(void *arg)
 	struct throttle_item *item;
 	while (session_is_online(session) && (item = throttle_take(&outbox->throttle, now)) != NULL) {
 		struct waiting *waiting = item->token;
-		if (waiting)
+		if (waiting && waiting->deliver)
 			waiting->deliver(session, &waiting->message);
+		else if (waiting)
+			waiting->join(session, &waiting->room);
 		waiting_free(waiting);
 		free(item);
 	}
@@ -76,29 +85,51 @@ static size_t count_lines(const char *body)
 	return lines;
 }
 
-void outbox_put(struct session *session, const struct s2_message *message,
-                void (*deliver)(struct session *, const struct s2_message *))
+/* It costs `pieces` of the rate. False if too many wait. */
+static bool put(struct session *session, struct waiting *waiting, const char *text, size_t pieces)
 {
 	struct outbox *outbox = session->outbox;
-	if (!outbox->throttle.interval_ms) {
-		deliver(session, message);
-		return;
-	}
-	struct waiting *waiting = waiting_new(message);
-	waiting->deliver = deliver;
-	if (!throttle_push(&outbox->throttle, message->body, message->body ? strlen(message->body) : 0, waiting)) {
+	if (!throttle_push(&outbox->throttle, text, text ? strlen(text) : 0, waiting)) {
 		waiting_free(waiting);
-		s2_message_result(session->s2, message->id, message->peer, S2_RESOURCE_CONSTRAINT,
-		                  "Too many messages wait for the network. Send it again later.");
-		return;
+		return false;
 	}
-	for (size_t lines = message->body ? count_lines(message->body) : 1; lines > 1; lines--)
+	while (pieces-- > 1)
 		throttle_push(&outbox->throttle, "", 0, NULL);
 	if (!timer_running(outbox->timer))
 		flush(session);
+	return true;
 }
 
-void outbox_online(struct session *session)
+void outbox_put(struct session *session, const struct s2_message *message,
+                void (*deliver)(struct session *, const struct s2_message *))
+{
+	if (!session->outbox->throttle.interval_ms) {
+		deliver(session, message);
+		return;
+	}
+	struct waiting *waiting = waiting_new(message, NULL);
+	waiting->deliver = deliver;
+	if (!put(session, waiting, message->body, message->body ? count_lines(message->body) : 1))
+		s2_message_result(session->s2, message->id, message->peer, S2_RESOURCE_CONSTRAINT,
+		                  "Too many messages wait for the network. Send it again later.");
+}
+
+void outbox_put_join(struct session *session, const struct s2_room *room,
+                     void (*join)(struct session *, const struct s2_room *))
+{
+	if (!session->outbox->throttle.interval_ms) {
+		join(session, room);
+		return;
+	}
+	struct waiting *waiting = waiting_new(NULL, room);
+	waiting->join = join;
+	/* The plugin asks who is there, too. */
+	if (!put(session, waiting, NULL, 2))
+		s2_room_error(session->s2, room->name, room->nickname, S2_RESOURCE_CONSTRAINT,
+		              "Too much waits for the network. Join again later.");
+}
+
+void outbox_set_rate(struct session *session)
 {
 	if (strcmp(purple_account_get_protocol_id(session->account), "prpl-irc"))
 		return;
@@ -107,6 +138,7 @@ void outbox_online(struct session *session)
 	throttle_set_rate(&session->outbox->throttle, burst > 0 ? (unsigned)burst : 1,
 	                  seconds > 0 ? (uint64_t)seconds * 1000 : 0, loop_now(kit_loop()));
 	throttle_limit(&session->outbox->throttle, MOST_PIECES, MOST_BYTES);
+	purple_account_set_int(session->account, "ratelimit-interval", 0);
 }
 
 void outbox_init(struct session *session)

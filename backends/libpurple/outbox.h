@@ -9,10 +9,12 @@
 void outbox_init(struct session *);
 /* Nothing is told: the kit refuses what is left of a user who goes. */
 void outbox_forget(struct session *);
-/* The connection stands: what the account's options say about the rate counts from now on. */
-void outbox_online(struct session *);
+/* Before the connection: takes what the account's options say about the rate away from the plugin. */
+void outbox_set_rate(struct session *);
 /* Calls `deliver` with the message, or a copy of it, as soon as its turn has come; refuses it if too many wait. */
 void outbox_put(struct session *, const struct s2_message *,
                 void (*deliver)(struct session *, const struct s2_message *));
+/* The same for a join. */
+void outbox_put_join(struct session *, const struct s2_room *, void (*join)(struct session *, const struct s2_room *));
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "backends/libpurple/markup.h"
 #include "backends/libpurple/settings.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -60,6 +61,20 @@ char *protocol_username(PurplePlugin *plugin, const char *name)
 			str_addf(&full, "%c%s", separator, value);
 	}
 	return str_take(&full);
+}
+
+bool protocol_run_command(PurpleConversation *conversation, const char *html, char **error)
+{
+	PurpleAccount *account = purple_conversation_get_account(conversation);
+	if (*html != '/' || !(protocol_info(account)->options & OPT_PROTO_SLASH_COMMANDS_NATIVE))
+		return false;
+	char *plain = markup_plain(html + 1), *why = NULL;
+	PurpleCmdStatus status = purple_cmd_do_command(conversation, plain, html + 1, &why);
+	free(plain);
+	if (status == PURPLE_CMD_STATUS_FAILED || status == PURPLE_CMD_STATUS_WRONG_ARGS)
+		*error = markup_plain(why ? why : "The command needs other arguments.");
+	g_free(why);
+	return status == PURPLE_CMD_STATUS_OK || *error;
 }
 
 /* ---- Options ---- */

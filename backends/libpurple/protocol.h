@@ -22,5 +22,8 @@ bool protocol_needs_password(PurplePlugin *);
 char *protocol_username(PurplePlugin *, const char *name);
 /* Sets the account's options: first those that the user has stored, then [purple], which so has the last word. */
 void protocol_set_options(PurpleAccount *, const struct s2_login *);
+/* "/me waves" and other commands, on networks that have them. False if `html` is none, else it was done; or it was not,
+ * with a reason in *error, owned by the caller. */
+bool protocol_run_command(PurpleConversation *, const char *html, char **error);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "backends/libpurple/files.h"
 #include "backends/libpurple/protocol.h"
+#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/turn.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -372,6 +373,15 @@ bool questions_answer(struct session *session, const struct s2_message *message)
 	return true;
 }
 
+bool questions_choose(guint id, int option)
+{
+	struct question *question = g_hash_table_lookup(here.questions, GUINT_TO_POINTER(id));
+	if (!question || (size_t)option >= question->option_count)
+		return false;
+	finish_option(question, &question->options[option]);
+	return true;
+}
+
 /* ---- What libpurple asks ---- */
 
 /* Answers that are always the same, by what the question is called. */
@@ -414,6 +424,10 @@ static void add_option(struct question *question, const char *label, int value, 
 static void *put(struct question *question, const char *title)
 {
 	struct session *session = question->session;
+	if (session && question->type == PURPLE_REQUEST_ACTION && rooms_take_invitation(session, question->id)) {
+		question->session = NULL;
+		return GUINT_TO_POINTER(question->id);
+	}
 	const char *protocol = session ? purple_account_get_protocol_id(session->account) : NULL;
 	for (size_t i = 0; session && i < sizeof rules / sizeof *rules; i++) {
 		if (strcmp(rules[i].protocol, protocol) || !title || strcmp(rules[i].title, title))

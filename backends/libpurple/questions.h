@@ -17,6 +17,8 @@ void questions_forget(struct session *);
 const char *questions_contact(const struct session *);
 /* True if a message to this name answers a question, which it then has done. */
 bool questions_answer(struct session *, const struct s2_message *);
+/* Answers the question with this id with option number `option`; false if it is not asked any more. */
+bool questions_choose(guint id, int option);
 /* Something to tell the user in the network's name. */
 void questions_tell(struct session *, const char *text);
 

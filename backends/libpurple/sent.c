@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/sent.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@
 #include "lib/base/str.h"
 
 enum {
-	WAIT_MS = 1500, /* for an error */
-	MOST = 256,     /* that wait; above that the oldest counts as done */
+	WAIT_MS = 1500,     /* for an error */
+	SUBJECT_MS = 10000, /* for the subject that the room then has */
+	MOST = 256,         /* that wait; above that the oldest counts as done */
 };
 
 void (*sent_not_echoed)(struct session *, const struct sent *);
@@ -32,25 +34,31 @@ void sent_end(struct session *session, struct sent *sent, enum s2_condition cond
 	sent_free(session, sent);
 }
 
+/* Its time is over. Words are done if nobody objected, a subject only if the room has shown it. */
 static void pass(struct session *session, struct sent *sent)
 {
-	if (sent->to_room && sent_not_echoed)
+	if (sent->to == SENT_ROOM && !sent->echoed)
 		sent_not_echoed(session, sent);
-	sent_end(session, sent, S2_DONE, NULL);
+	if (sent->to == SENT_SUBJECT)
+		sent_end(session, sent, S2_NOT_ALLOWED,
+		         "The room did not take the subject. You may not be allowed to change it.");
+	else
+		sent_end(session, sent, S2_DONE, NULL);
 }
 
 static void time_passed(void *arg)
 {
 	struct session *session = arg;
-	uint64_t now = loop_now(kit_loop());
-	while (!list_empty(&session->sent)) {
-		struct sent *first = LIST_ITEM(session->sent.next, struct sent, node);
-		if (first->until_ms > now) {
-			timer_start(session->sent_timer, first->until_ms - now, 0);
-			return;
-		}
-		pass(session, first);
+	uint64_t now = loop_now(kit_loop()), next = 0;
+	LIST_EACH (&session->sent, node) {
+		struct sent *sent = LIST_ITEM(node, struct sent, node);
+		if (sent->until_ms <= now)
+			pass(session, sent);
+		else if (!next || sent->until_ms < next)
+			next = sent->until_ms;
 	}
+	if (next)
+		timer_start(session->sent_timer, next - now, 0);
 }
 
 void sent_init(struct session *session)
@@ -66,15 +74,15 @@ void sent_fini(struct session *session)
 	timer_free(&session->sent_timer);
 }
 
-void sent_new(struct session *session, const struct s2_message *message, const char *who, bool to_room)
+void sent_new(struct session *session, const struct s2_message *message, const char *who, enum sent_to to)
 {
 	struct sent *sent = mem_new(sizeof *sent);
 	sent->id = mem_strdup(message->id);
 	sent->peer = mem_strdup(message->peer);
 	sent->who = mem_strdup(purple_normalize(session->account, who));
 	sent->text = mem_strdup(message->body ? message->body : "");
-	sent->until_ms = loop_now(kit_loop()) + WAIT_MS;
-	sent->to_room = to_room;
+	sent->until_ms = loop_now(kit_loop()) + (to == SENT_SUBJECT ? SUBJECT_MS : WAIT_MS);
+	sent->to = to;
 	if (session->sent_count == MOST)
 		pass(session, LIST_ITEM(session->sent.next, struct sent, node));
 	list_append(&session->sent, &sent->node);
@@ -83,7 +91,7 @@ void sent_new(struct session *session, const struct s2_message *message, const c
 		timer_start(session->sent_timer, WAIT_MS, 0);
 }
 
-struct sent *sent_with_id(const struct session *session, const char *id)
+static struct sent *with_id(const struct session *session, const char *id)
 {
 	LIST_EACH (&session->sent, node) {
 		struct sent *sent = LIST_ITEM(node, struct sent, node);
@@ -91,6 +99,45 @@ struct sent *sent_with_id(const struct session *session, const char *id)
 			return sent;
 	}
 	return NULL;
+}
+
+static const char *why_not(int result, enum s2_condition *condition)
+{
+	*condition = S2_UNDEFINED_CONDITION;
+	if (result == -E2BIG) {
+		*condition = S2_POLICY_VIOLATION;
+		return "The message is too long for this network.";
+	}
+	if (result == -ENOTCONN) {
+		*condition = S2_RECIPIENT_UNAVAILABLE;
+		return "There is no connection to the network at the moment.";
+	}
+	return "The network did not take the message.";
+}
+
+void sent_settle(struct session *session, const char *id, int result, const char *error)
+{
+	enum s2_condition condition = S2_NOT_ACCEPTABLE;
+	struct sent *sent = session->state == SESSION_ONLINE ? with_id(session, id) : NULL;
+	if (!sent || (result >= 0 && !error))
+		return;
+	const char *text = error ? error : why_not(result, &condition);
+	sent_end(session, sent, condition, text);
+}
+
+struct sent *sent_to_echo(const struct session *session, const char *who, const char *text)
+{
+	struct sent *oldest = NULL;
+	LIST_EACH (&session->sent, node) {
+		struct sent *sent = LIST_ITEM(node, struct sent, node);
+		if (sent->to != SENT_ROOM || sent->echoed || strcmp(sent->who, who))
+			continue;
+		if (!strcmp(sent->text, text))
+			return sent;
+		if (!oldest)
+			oldest = sent;
+	}
+	return oldest;
 }
 
 struct sent *sent_find(const struct session *session, const char *who, const char *text)

@@ -14,6 +14,7 @@
 #include "backends/libpurple/outbox.h"
 #include "backends/libpurple/protocol.h"
 #include "backends/libpurple/questions.h"
+#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/sent.h"
 #include "backends/libpurple/store.h"
 #include "backends/libpurple/turn.h"
@@ -95,6 +96,7 @@ static void session_free(struct session *session)
 	questions_forget(session);
 	cards_forget(session);
 	authorizations_forget(session);
+	rooms_forget(session);
 	store_forget(account);
 	account->ui_data = NULL;
 	purple_accounts_remove(account);
@@ -134,7 +136,6 @@ static void connected(PurpleConnection *gc)
 		return;
 	session->state = SESSION_ONLINE;
 	session_admit(session);
-	outbox_online(session);
 	contacts_online(session);
 }
 
@@ -185,6 +186,7 @@ static void begin(struct session *session, PurplePlugin *plugin, const struct s2
 	PurpleAccount *account = session->account;
 	uint64_t before = turn_take(session->number);
 	protocol_set_options(account, login);
+	outbox_set_rate(session);
 	store_claim(account, s2_user_jid(session->s2));
 	if (!text_empty(login->password)) {
 		/* It is in the gateway's database already, sealed; not in a file beside it. */
@@ -236,6 +238,7 @@ static void login_with(struct s2_user *s2, PurplePlugin *plugin, const char *use
 	questions_init(session);
 	cards_init(session);
 	authorizations_init(session);
+	rooms_init(session);
 	purple_accounts_add(account);
 	begin(session, plugin, login);
 }

@@ -38,6 +38,11 @@ struct session {
 	struct timer *cards_timer;
 	struct list authorizations; /* authorizations.c: not answered yet */
 	unsigned authorization_count;
+	struct list rooms; /* rooms.c */
+	unsigned room_count;
+	struct list invitations; /* rooms.c: not accepted yet, oldest first */
+	unsigned invitation_count;
+	bool saying;   /* inside of the protocol's function that sends to a room */
 	bool admitted; /* s2_connected was called */
 };
 

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/talk.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/markup.h"
 #include "backends/libpurple/outbox.h"
 #include "backends/libpurple/protocol.h"
 #include "backends/libpurple/questions.h"
+#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/sent.h"
 #include "backends/libpurple/turn.h"
-#include "lib/base/log.h"
+#include "backends/libpurple/words.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-
-#define LOG_AREA "libpurple"
 
 enum {
 	SWEEP_MS = 60000,
@@ -55,54 +52,45 @@ static char *html_for(struct session *session, const struct s2_message *message)
 	return markup_write(message->body, rich ? message->xhtml : NULL);
 }
 
-/* "/me waves" and other commands, on networks that have them. False if it is none. */
-static bool run_command(PurpleConversation *conversation, const char *html, char **error)
+static void say_to(struct session *session, const char *who, const struct s2_message *message)
 {
-	PurpleAccount *account = purple_conversation_get_account(conversation);
-	if (*html != '/' || !(protocol_info(account)->options & OPT_PROTO_SLASH_COMMANDS_NATIVE))
-		return false;
-	char *plain = markup_plain(html + 1), *why = NULL;
-	PurpleCmdStatus status = purple_cmd_do_command(conversation, plain, html + 1, &why);
-	free(plain);
-	if (status == PURPLE_CMD_STATUS_FAILED || status == PURPLE_CMD_STATUS_WRONG_ARGS)
-		*error = markup_plain(why ? why : "The command needs other arguments.");
-	g_free(why);
-	return status == PURPLE_CMD_STATUS_OK || *error;
+	PurpleConversation *conversation = conversation_with(session, who);
+	char *html = html_for(session, message), *error = NULL;
+	int result = 1;
+	/* Before it is sent, as the protocol may fail or echo it inside of the call. */
+	sent_new(session, message, who, SENT_PERSON);
+	if (!protocol_run_command(conversation, html, &error))
+		result = serv_send_im(session_connection(session), who, html, PURPLE_MESSAGE_SEND);
+	sent_settle(session, message->id, result, error);
+	free(html);
+	free(error);
 }
 
-static const char *why_not(int result, enum s2_condition *condition)
+/* To one occupant of a room; old main processes write "room/nickname" as the peer. False if it is for nobody in a room.
+ */
+static bool say_privately(struct session *session, const struct s2_message *message)
 {
-	*condition = S2_UNDEFINED_CONDITION;
-	if (result == -E2BIG) {
-		*condition = S2_POLICY_VIOLATION;
-		return "The message is too long for this network.";
+	const char *name = message->peer, *nickname = message->nickname;
+	if (!message->private_ && !rooms_is_occupant(session, message->peer, &name, &nickname))
+		return false;
+	struct room *room = rooms_find(session, name);
+	if (!room || text_empty(nickname)) {
+		refuse(session->s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+		return true;
 	}
-	if (result == -ENOTCONN) {
-		*condition = S2_RECIPIENT_UNAVAILABLE;
-		return "There is no connection to the network at the moment.";
-	}
-	return "The network did not take the message.";
+	char *who = rooms_occupant(room, nickname);
+	say_to(session, who, message);
+	free(who);
+	return true;
 }
 
 static void deliver(struct session *session, const struct s2_message *message)
 {
-	const char *who = message->peer;
-	PurpleConversation *conversation = conversation_with(session, who);
-	char *html = html_for(session, message), *error = NULL;
-	/* Before it is sent, as the protocol may fail or echo it inside of the call. */
-	sent_new(session, message, who, false);
-	int result = 1;
-	if (!run_command(conversation, html, &error))
-		result = serv_send_im(session_connection(session), who, html, PURPLE_MESSAGE_SEND);
-	/* It may be over by now, or told already. */
-	struct sent *sent = session_with_turn() ? sent_with_id(session, message->id) : NULL;
-	enum s2_condition condition;
-	if (sent && error)
-		sent_end(session, sent, S2_NOT_ACCEPTABLE, error);
-	else if (sent && result < 0)
-		sent_end(session, sent, condition, why_not(result, &condition));
-	free(html);
-	free(error);
+	struct room *room = message->private_ ? NULL : rooms_find(session, message->peer);
+	if (room)
+		rooms_say(session, room, message);
+	else if (!say_privately(session, message))
+		say_to(session, message->peer, message);
 }
 
 void talk_message(struct s2_user *s2, const struct s2_message *message)
@@ -155,13 +143,6 @@ void talk_attention(struct s2_user *s2, const struct s2_message *message)
 
 /* ---- To the user ---- */
 
-static int64_t time_of(time_t when, PurpleMessageFlags flags)
-{
-	time_t now = time(NULL);
-	bool old = flags & PURPLE_MESSAGE_DELAYED || now - when > DELAYED_S;
-	return old && when > 0 ? (int64_t)when * 1000 : 0;
-}
-
 /* What the user wrote himself: shown to him again by the protocol, or written in another client. */
 static bool is_echo(struct session *session, const char *who, const char *plain, PurpleMessageFlags flags)
 {
@@ -176,22 +157,21 @@ static bool is_echo(struct session *session, const char *who, const char *plain,
 static void tell_message(struct session *session, const char *who, const char *html, PurpleMessageFlags flags,
                          time_t when)
 {
-	struct str plain = {0}, xhtml = {0};
-	markup_read(html, &plain, &xhtml, NULL, NULL);
-	bool own = flags & PURPLE_MESSAGE_SEND;
-	const char *name = contacts_name(session->account, who);
-	if (own && is_echo(session, who, str_text(&plain), flags)) {
+	struct words words;
+	struct s2_message message = {.time = words_time(when, flags), .carbon = flags & PURPLE_MESSAGE_SEND};
+	words_read(&words, html);
+	message.private_ = rooms_is_occupant(session, who, &message.peer, &message.nickname);
+	if (!message.private_)
+		message.peer = contacts_name(session->account, who);
+	if (message.carbon && is_echo(session, who, str_text(&words.plain), flags)) {
 		/* nothing new */
 	} else if (flags & PURPLE_MESSAGE_NOTIFY) {
-		if (!own)
-			s2_attention(session->s2, name, str_text(&plain));
-	} else if (plain.len) {
-		struct s2_message message = {
-		    .peer = name, .body = plain.data, .xhtml = xhtml.data, .carbon = own, .time = time_of(when, flags)};
+		if (!message.carbon)
+			s2_attention(session->s2, message.peer, str_text(&words.plain));
+	} else if (words_put(&words, &message)) {
 		s2_message(session->s2, &message);
 	}
-	str_fini(&plain);
-	str_fini(&xhtml);
+	words_fini(&words);
 }
 
 /* An error is about the oldest message that may be meant; without one it is a message itself. */
@@ -238,6 +218,8 @@ static void write_conversation(PurpleConversation *conversation, const char *who
 {
 	if (purple_conversation_get_type(conversation) == PURPLE_CONV_TYPE_IM)
 		write_im(conversation, who, html, flags, when);
+	else if (purple_conversation_get_type(conversation) == PURPLE_CONV_TYPE_CHAT)
+		rooms_write(conversation, who, html, flags, when);
 }
 
 static void tell_typing(PurpleAccount *account, const char *who, gpointer typing)
@@ -258,8 +240,9 @@ static void sweep(void *arg)
 		PurpleConversation *conversation = each->data;
 		next = each->next;
 		purple_conversation_clear_message_history(conversation);
-		if (purple_conversation_get_type(conversation) == PURPLE_CONV_TYPE_IM &&
-		    now - GPOINTER_TO_UINT(conversation->ui_data) > IDLE_S)
+		PurpleConversationType type = purple_conversation_get_type(conversation);
+		if ((type == PURPLE_CONV_TYPE_IM && now - GPOINTER_TO_UINT(conversation->ui_data) > IDLE_S) ||
+		    (type == PURPLE_CONV_TYPE_CHAT && purple_conv_chat_has_left(PURPLE_CONV_CHAT(conversation))))
 			purple_conversation_destroy(conversation);
 	}
 }
@@ -267,7 +250,13 @@ static void sweep(void *arg)
 void talk_start(struct loop *loop)
 {
 	static int handle;
-	static PurpleConversationUiOps ops = {.write_im = write_im, .write_conv = write_conversation};
+	static PurpleConversationUiOps ops = {.write_im = write_im,
+	                                      .write_chat = rooms_write,
+	                                      .write_conv = write_conversation,
+	                                      .chat_add_users = rooms_users_added,
+	                                      .chat_rename_user = rooms_user_renamed,
+	                                      .chat_remove_users = rooms_users_removed,
+	                                      .chat_update_user = rooms_user_changed};
 	static const struct {
 		const char *signal;
 		enum s2_typing typing;

@@ -10,6 +10,7 @@ ROOMS = """
 Component "rooms.localhost" "muc"
   name = "Rooms"
   restrict_room_creation = false
+  muc_room_locking = false
   modules_enabled = { "vcard_muc" }
 """
 

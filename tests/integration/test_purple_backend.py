@@ -8,9 +8,10 @@ import itertools
 import pytest
 import pytest_asyncio
 
-from ircbackend import AWAY, LEFT, ONLINE, User, got, result, said
+from ircbackend import (AWAY, KICKED, LEFT, ME, MODERATOR, ONLINE, OWNER, ADMIN, User, got, participant, result, room_error,
+                        said)
 from ircclient import line
-from processes import free_port
+from processes import LIMIT, free_port
 from purplebackend import Backend
 from purplepeers import XmppNetwork
 from stanzas import available, message, presence, unavailable
@@ -442,3 +443,290 @@ async def test_a_request_can_be_refused(jabber, xmpp, people):
     await user.expect(got("AUTH_REQUEST", buddyName=juliet.jid))
     jabber.send("BUDDY_REMOVED", userName=user.jid, buddyName=juliet.jid)
     await juliet.expect(presence(user.name, "unsubscribed"))
+
+
+# Rooms. Both networks have the same tests; what a person there does is said by these two.
+
+
+class IrcRooms:
+    """People on IRC."""
+
+    def __init__(self, backend, inspircd, irc_people):
+        self.backend, self.inspircd, self.irc_people = backend, inspircd, irc_people
+
+    async def user(self):
+        user = await irc_user(self.backend)
+        return user, user.name.split("@")[0]
+
+    def room(self):
+        return fresh("#room")
+
+    async def inhabitant(self, room):
+        bob = await self.irc_people(fresh("bob"), self.inspircd)
+        await bob.join(room)
+        bob.name = bob.nick
+        bob.says = lambda text: bob.say(room, text)
+        bob.leaves = lambda why: bob.send(f"PART {room} :{why}")
+        bob.kicks = lambda nick, why: bob.send(f"KICK {room} {nick} :{why}")
+        bob.topic = lambda text: bob.send(f"TOPIC {room} :{text}")
+        bob.heard_in_room = lambda text, nick: bob.expect(line("PRIVMSG", room, text, nick=nick))
+        bob.saw_topic = lambda text: bob.expect(line("TOPIC", room, text))
+        bob.saw = lambda nick: bob.expect(line("JOIN", room, nick=nick))
+        bob.saw_go = lambda nick: bob.expect(lambda one: one.command in ("PART", "QUIT") and one.nick == nick)
+        bob.invites = lambda user, nick, to: bob.send(f"INVITE {nick} {to}")
+        return bob
+
+
+class XmppRooms:
+    """People on XMPP."""
+
+    def __init__(self, backend, xmpp, people):
+        self.backend, self.xmpp, self.people = backend, xmpp, people
+
+    async def user(self):
+        return await jabber_user(self.backend, self.xmpp), fresh("Romeo")
+
+    def room(self):
+        return f"{fresh('room')}@rooms.localhost"
+
+    async def inhabitant(self, room):
+        bob, name = await self.people("bob", host=self.xmpp), fresh("Bob")
+        await bob.join(room, name)
+        bob.name = name
+        bob.says = lambda text: bob.send_message(room, text, type="groupchat")
+        bob.leaves = lambda why: bob.leave(room, name, why)
+        bob.kicks = lambda nick, why: bob.send(
+            f"<iq type='set' id='kick' to='{room}'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='{nick}' "
+            f"role='none'><reason>{why}</reason></item></query></iq>")
+        bob.topic = lambda text: bob.send(f"<message to='{room}' type='groupchat'><subject>{text}</subject></message>")
+        bob.heard_in_room = lambda text, nick: bob.expect(message(f"{room}/{nick}", text))
+        bob.saw_topic = lambda text: bob.expect(message(room, where=lambda s: s.subject == text))
+        bob.saw = lambda nick: bob.expect(available(f"{room}/{nick}"))
+        bob.saw_go = lambda nick: bob.expect(unavailable(f"{room}/{nick}"))
+        bob.invites = lambda user, nick, to: bob.send_message(
+            to, content=f"<x xmlns='http://jabber.org/protocol/muc#user'><invite to='{user.name}'><reason>come</reason>"
+            "</invite></x>", type="normal")
+        return bob
+
+
+@pytest_asyncio.fixture(params=["irc", "xmpp"])
+async def rooms(request, backends, inspircd, xmpp, irc_people, people):
+    if request.param == "irc":
+        return IrcRooms(await backends("prpl-irc", **{"purple__port": inspircd.port, "purple__ratelimit-interval": 0}),
+                        inspircd, irc_people)
+    return XmppRooms(await backends("prpl-jabber", **plain(xmpp)), xmpp, people)
+
+
+@pytest_asyncio.fixture
+async def meeting(rooms):
+    """user and bob in one room; bob is its operator or owner."""
+    class Meeting:
+        pass
+    it = Meeting()
+    it.rooms, it.room = rooms, rooms.room()
+    it.bob = await rooms.inhabitant(it.room)
+    it.user, it.nick = await rooms.user()
+    _, it.people, it.subject = await it.user.join(it.room, it.nick)
+    await it.bob.saw(it.nick)
+    return it
+
+
+async def test_a_join_shows_others_then_oneself_then_the_subject(rooms):
+    room = rooms.room()
+    bob, carol = await rooms.inhabitant(room), await rooms.inhabitant(room)
+    bob.topic("About everything &amp; nothing" if isinstance(rooms, XmppRooms) else "About everything & nothing")
+    await bob.saw_topic("About everything & nothing")
+    user, nick = await rooms.user()
+    _, people, subject = await user.join(room, nick)
+    by_name = {p["nickname"]: p for p in people}
+    assert people[-1]["nickname"] == nick and by_name.keys() == {nick, bob.name, carol.name}
+    assert by_name[bob.name]["flag"] & MODERATOR and by_name[bob.name]["affiliation"] in (OWNER, ADMIN)
+    assert not by_name[carol.name]["flag"] & MODERATOR and not by_name[nick]["flag"] & MODERATOR
+    while subject["message"] == "":  # it may come after all else
+        subject = await user.expect(got("ROOM_SUBJECT_CHANGED", buddyName=room))
+    assert subject["message"] == "About everything & nothing"
+
+
+async def test_a_room_that_nobody_was_in(rooms):
+    user, nick = await rooms.user()
+    room, people, subject = await user.join(rooms.room(), nick)
+    assert [p["nickname"] for p in people] == [nick] and people[0]["flag"] & ME and subject["message"] == ""
+    await user.join(room, nick)  # once more, for another client
+    bob = await rooms.inhabitant(room)
+    await user.expect(participant(room, bob.name))
+
+
+async def test_words_in_a_room_come_back_once(meeting):
+    user, bob = meeting.user, meeting.bob
+    id = user.say(meeting.room, "Hello & good <day>!")
+    await bob.heard_in_room("Hello & good <day>!", meeting.nick)
+    own = await user.expect(said(meeting.room, "Hello & good <day>!"))
+    assert own["nickname"] == meeting.nick and own["ownId"] == id
+    await user.expect(result(id, peer=meeting.room))
+    bob.says("And <you> & me?")
+    answer = await user.expect(said(meeting.room, "And <you> & me?", nickname=bob.name))
+    assert not answer.get("pm") and not answer.get("ownId")
+    assert not await user.settled(got("CONV_MESSAGE"))
+
+
+async def test_many_words_in_a_room_in_order(meeting):
+    ids = [meeting.user.say(meeting.room, f"number {n}") for n in range(60)]
+    for n, id in enumerate(ids):
+        assert (await meeting.user.expect(got("CONV_MESSAGE", message=f"number {n}")))["ownId"] == id
+    for id in ids:
+        await meeting.user.expect(result(id))
+
+
+async def test_people_come_rename_and_go(meeting):
+    carol = await meeting.rooms.inhabitant(meeting.room)
+    await meeting.user.expect(participant(meeting.room, carol.name, status=None))
+    carol.leaves("good night")
+    gone = await meeting.user.expect(participant(meeting.room, carol.name, status=LEFT))
+    assert not gone["flag"] & KICKED
+
+
+async def test_kicks(meeting):
+    carol = await meeting.rooms.inhabitant(meeting.room)
+    await meeting.user.expect(participant(meeting.room, carol.name))
+    meeting.bob.kicks(carol.name, "too loud")
+    gone = await meeting.user.expect(participant(meeting.room, carol.name, status=LEFT))
+    assert gone["flag"] & KICKED and gone["statusMessage"] == "too loud"
+    meeting.bob.kicks(meeting.nick, "you, too")
+    gone = await meeting.user.expect(participant(meeting.room, meeting.nick, status=LEFT))
+    assert gone["flag"] & KICKED and gone["flag"] & ME and gone["statusMessage"] == "you, too"
+    id = meeting.user.say(meeting.room, "hello?")
+    await meeting.user.expect(got("MESSAGE_RESULT", id=id))
+    await meeting.user.join(meeting.room, meeting.nick)
+
+
+async def test_the_subject_changes_both_ways(meeting):
+    meeting.bob.topic("From bob")
+    changed = await meeting.user.expect(got("ROOM_SUBJECT_CHANGED", message="From bob"))
+    assert changed["nickname"] == meeting.bob.name
+    id = meeting.user.topic(meeting.room, "Without leave")  # those two are for who runs the room
+    assert (await meeting.user.expect(result(id, "not-allowed", peer=meeting.room), 2 * LIMIT))["text"]
+
+
+async def test_irc_subjects_of_everybody(irc, inspircd, irc_people):
+    user, bob, room = await irc_user(irc), await irc_people(fresh("bob"), inspircd), fresh("#free")
+    await bob.join(room)
+    bob.send(f"MODE {room} -t")
+    await bob.expect(line("MODE", room))
+    await user.join(room, "x")
+    id = user.topic(room, "From romeo & others")
+    await bob.expect(line("TOPIC", room, "From romeo & others"))
+    await user.expect(got("ROOM_SUBJECT_CHANGED", message="From romeo & others"))
+    await user.expect(result(id, peer=room))
+
+
+async def test_leaving(meeting):
+    meeting.user.leave(meeting.room)
+    await meeting.bob.saw_go(meeting.nick)
+    meeting.user.leave(meeting.room)
+    meeting.user.leave("#never")
+    id = meeting.user.topic(meeting.room, "x")
+    assert (await meeting.user.expect(result(id, "not-acceptable")))["text"]
+    await meeting.user.join(meeting.room, meeting.nick)
+
+
+async def test_an_invitation_is_told_and_joining_accepts_it(meeting):
+    other = meeting.rooms.room()
+    carol = await meeting.rooms.inhabitant(other)
+    carol.invites(meeting.user, meeting.nick, other)
+    told = await meeting.user.expect(got("CONV_MESSAGE", buddyName=other))
+    assert told["nickname"] and told["message"]
+    await meeting.user.join(other, meeting.nick)
+    await carol.saw(meeting.nick)
+
+
+async def test_log_out_leaves_the_rooms(meeting):
+    meeting.user.logout()
+    await meeting.bob.saw_go(meeting.nick)
+    await meeting.user.login()
+    await meeting.user.join(meeting.room, meeting.nick)
+
+
+@pytest.mark.parametrize("name", ["", "no\nroom", "\x01"])
+async def test_impossible_rooms(rooms, name):
+    user, nick = await rooms.user()
+    user.enter(name, nick)
+    assert (await user.expect(got("ROOM_ERROR")))["text"]
+    await user.join(rooms.room(), nick)
+
+
+async def test_irc_rooms_that_refuse(irc, inspircd, irc_people):
+    user, bob = await irc_user(irc), await irc_people(fresh("bob"), inspircd)
+    for mode, word in (("+i", "invitation"), ("+b *!*@*", "banned")):
+        room = fresh("#closed")
+        await bob.join(room)
+        bob.send(f"MODE {room} {mode}")
+        await bob.expect(line("MODE", room))
+        user.enter(room, "x")
+        assert word in (await user.expect(room_error(room, "not-allowed")))["text"]
+    room = fresh("#moderated")
+    await bob.join(room)
+    bob.send(f"MODE {room} +m")
+    await bob.expect(line("MODE", room))
+    await user.join(room, "x")
+    id = user.say(room, "may I?")
+    assert (await user.expect(result(id, "not-allowed", peer=room)))["text"]
+    user.enter("no-channel", "x")
+    await user.expect(room_error("no-channel", "jid-malformed"))
+
+
+async def test_an_irc_room_with_a_key(irc, inspircd, irc_people):
+    user, bob, room = await irc_user(irc), await irc_people(fresh("bob"), inspircd), fresh("#locked")
+    await bob.join(room)
+    bob.send(f"MODE {room} +k sesame")
+    await bob.expect(line("MODE", room))
+    await user.join(room, "x", "sesame")
+
+
+async def test_xmpp_rooms_that_refuse(jabber, xmpp, people):
+    user, bob, room = await jabber_user(jabber, xmpp), await people("bob", host=xmpp), f"{fresh('room')}@rooms.localhost"
+    await bob.join(room, "Bob")
+    user.enter(room, "Bob")
+    assert (await user.expect(room_error(room, "not-allowed")))["text"]
+    user.enter("room@nowhere.localhost", "Romeo")
+    assert (await user.expect(room_error("room@nowhere.localhost", "not-allowed")))["text"]
+    user.enter("norooms", "Romeo")
+    await user.expect(room_error("norooms", "jid-malformed"))
+
+
+async def test_xmpp_words_to_one_occupant(jabber, xmpp, people):
+    user, bob, room = await jabber_user(jabber, xmpp), await people("bob", host=xmpp), f"{fresh('room')}@rooms.localhost"
+    await bob.join(room, "Bob")
+    await user.join(room, "Romeo")
+    await bob.expect(available(f"{room}/Romeo"))
+    id = user.say(room, "psst", nickname="Bob", pm=1)
+    await bob.expect(message(f"{room}/Romeo", "psst", type="chat"))
+    await user.expect(result(id, peer=room))
+    bob.send_message(f"{room}/Romeo", "what?")
+    answer = await user.expect(said(room, "what?"))
+    assert answer["pm"] and answer["nickname"] == "Bob"
+    user.say(f"{room}/Bob", "nothing")
+    await bob.expect(message(f"{room}/Romeo", "nothing", type="chat"))
+
+
+async def test_xmpp_history_has_its_time(jabber, xmpp, people):
+    user, bob, room = await jabber_user(jabber, xmpp), await people("bob", host=xmpp), f"{fresh('room')}@rooms.localhost"
+    await bob.join(room, "Bob")
+    bob.send_message(room, "before you came", type="groupchat")
+    await bob.expect(message(room, "before you came"))
+    await user.join(room, "Romeo")
+    assert (await user.expect(said(room, "before you came")))["timeMs"]
+
+
+async def test_irc_people_change_their_names(irc, inspircd, irc_people):
+    user, bob, room = await irc_user(irc), await irc_people(fresh("bob"), inspircd), fresh("#room")
+    nick, new = user.name.split("@")[0], fresh("robert")
+    await bob.join(room)
+    await user.join(room, nick)
+    bob.send(f"NICK {new}")
+    await user.expect(participant(room, bob.nick, newname=new))
+    own = fresh("romulus")
+    user.say(room, f"/nick {own}")
+    await user.expect(participant(room, nick, newname=own))
+    await user.expect(got("ROOM_NICKNAME_CHANGED", room=room, nickname=own))
+    bob.send(f"MODE {room} +o {own}")
+    await user.expect(participant(room, own, flag=lambda f: f & MODERATOR and f & ME))

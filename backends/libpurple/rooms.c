@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "backends/libpurple/rooms.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/libpurple/markup.h"
+#include "backends/libpurple/occupants.h"
+#include "backends/libpurple/outbox.h"
+#include "backends/libpurple/protocol.h"
+#include "backends/libpurple/questions.h"
+#include "backends/libpurple/room.h"
+#include "backends/libpurple/sent.h"
+#include "backends/libpurple/turn.h"
+#include "backends/libpurple/words.h"
+#include "kit/kit.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+#define LOG_AREA "libpurple"
+
+enum {
+	JOIN_MS = 15000,  /* without any sign: the network does not say why */
+	SELF_MS = 5000,   /* until the user himself is in the list of a chat that he is in */
+	SUBJECT_MS = 500, /* until a room without a word about its subject has none */
+	MOST_INVITATIONS = 100,
+};
+
+/* ---- Rooms ---- */
+
+struct room *rooms_find(const struct session *session, const char *name)
+{
+	LIST_EACH (&session->rooms, node) {
+		struct room *room = LIST_ITEM(node, struct room, node);
+		if (!strcmp(room->name, name))
+			return room;
+	}
+	const char *normal = purple_normalize(session->account, name);
+	LIST_EACH (&session->rooms, node) {
+		struct room *room = LIST_ITEM(node, struct room, node);
+		if (!strcmp(room->chat, normal))
+			return room;
+	}
+	return NULL;
+}
+
+static struct room *room_of(PurpleConversation *conversation)
+{
+	struct session *session = session_of_account(purple_conversation_get_account(conversation));
+	if (!session || session->state != SESSION_ONLINE)
+		return NULL;
+	LIST_EACH (&session->rooms, node) {
+		struct room *room = LIST_ITEM(node, struct room, node);
+		if (room->conversation == conversation)
+			return room;
+	}
+	return NULL;
+}
+
+static void room_free(struct room *room)
+{
+	list_remove(&room->node);
+	room->session->room_count--;
+	timer_free(&room->timer);
+	free(room->name);
+	free(room->chat);
+	free(room->nickname);
+	free(room->last_words);
+	free(room->leaving_words);
+	free(room);
+}
+
+static void time_passed(void *arg);
+
+static struct room *room_new(struct session *session, const char *name, const char *chat, const char *nickname)
+{
+	struct room *room = mem_new(sizeof *room);
+	room->session = session;
+	room->name = mem_strdup(name);
+	room->chat = mem_strdup(purple_normalize(session->account, chat));
+	room->nickname = mem_strdup(nickname);
+	room->timer = timer_new(kit_loop(), time_passed, room);
+	list_append(&session->rooms, &room->node);
+	session->room_count++;
+	return room;
+}
+
+/* It did not come about, or is over. */
+static void room_fail(struct room *room, enum s2_condition condition, const char *text)
+{
+	s2_room_error(room->session->s2, room->name, room->nickname, condition, text);
+	room_free(room);
+}
+
+/* ---- Subject ---- */
+
+static void tell_subject(struct room *room, const char *who, const char *topic)
+{
+	char *plain = markup_plain(topic);
+	timer_stop(room->timer);
+	room->subject_told = true;
+	s2_room_subject(room->session->s2, &(struct s2_message){.peer = room->name, .nickname = who, .body = plain});
+	free(plain);
+}
+
+static void subject_changed(PurpleConversation *conversation, const char *who, const char *topic, gpointer data)
+{
+	struct room *room = room_of(conversation);
+	if (!room || room->state != ROOM_JOINED || (!room->subject_told && !topic))
+		return;
+	struct sent *sent = topic ? sent_find(room->session, room->chat, topic) : NULL;
+	if (sent && sent->to == SENT_SUBJECT)
+		sent_end(room->session, sent, S2_DONE, NULL);
+	tell_subject(room, who, topic ? topic : "");
+}
+
+void rooms_set_subject(struct s2_user *s2, const struct s2_message *message)
+{
+	struct session *session = session_of(s2);
+	struct room *room = session_is_online(session) ? rooms_find(session, message->peer) : NULL;
+	if (!room || room->state != ROOM_JOINED) {
+		s2_message_result(s2, message->id, message->peer, S2_NOT_ACCEPTABLE, "You are not in this room.");
+		return;
+	}
+	PurplePluginProtocolInfo *info = protocol_info(session->account);
+	if (!info->set_chat_topic) {
+		s2_message_result(s2, message->id, message->peer, S2_FEATURE_NOT_IMPLEMENTED,
+		                  "Rooms of this network have no subject that you could change.");
+		return;
+	}
+	uint64_t before = turn_take(session->number);
+	sent_new(session, message, room->chat, SENT_SUBJECT);
+	info->set_chat_topic(session_connection(session), purple_conv_chat_get_id(PURPLE_CONV_CHAT(room->conversation)),
+	                     message->body ? message->body : "");
+	turn_give_back(before);
+}
+
+/* ---- People ---- */
+
+/* The user is in: the end of the join. */
+static void tell_self(struct room *room, const PurpleConvChatBuddy *user)
+{
+	occupant_tell(room, user, true);
+	room->state = ROOM_JOINED;
+	const char *topic = purple_conv_chat_get_topic(PURPLE_CONV_CHAT(room->conversation));
+	if (!text_empty(topic))
+		tell_subject(room, PURPLE_CONV_CHAT(room->conversation)->who, topic);
+	else
+		timer_start(room->timer, SUBJECT_MS, 0);
+}
+
+/* Others first, the user himself last. */
+static void tell_users(struct room *room, GList *users)
+{
+	const PurpleConvChatBuddy *self = NULL;
+	for (GList *each = users; each; each = each->next) {
+		const PurpleConvChatBuddy *user = each->data;
+		if (occupant_is_self(room, purple_conv_chat_cb_get_name(each->data)))
+			self = user;
+		else
+			occupant_tell(room, user, false);
+	}
+	if (self)
+		tell_self(room, self);
+}
+
+void rooms_users_added(PurpleConversation *conversation, GList *users, gboolean new_arrivals)
+{
+	struct room *room = room_of(conversation);
+	if (room)
+		tell_users(room, users);
+}
+
+void rooms_user_renamed(PurpleConversation *conversation, const char *old_name, const char *new_name,
+                        const char *new_alias)
+{
+	struct room *room = room_of(conversation);
+	if (!room)
+		return;
+	bool self = occupant_is_self(room, old_name);
+	occupant_renamed(room, old_name, new_name, self);
+	if (self)
+		mem_replace(&room->nickname, new_name);
+}
+
+void rooms_users_removed(PurpleConversation *conversation, GList *names)
+{
+	struct room *room = room_of(conversation);
+	for (GList *each = names; room && each; each = each->next)
+		if (!occupant_is_self(room, each->data))
+			occupant_left(room, each->data, room->leaving_words);
+	if (room)
+		mem_replace(&room->leaving_words, NULL);
+}
+
+/* The operation for it does not say why. */
+static gboolean user_leaves(PurpleConversation *conversation, const char *name, const char *reason, gpointer data)
+{
+	struct room *room = room_of(conversation);
+	if (room)
+		mem_replace(&room->leaving_words, reason);
+	return FALSE;
+}
+
+void rooms_user_changed(PurpleConversation *conversation, const char *name)
+{
+	struct room *room = room_of(conversation);
+	PurpleConvChatBuddy *user = room ? purple_conv_chat_cb_find(PURPLE_CONV_CHAT(conversation), name) : NULL;
+	if (user)
+		occupant_tell(room, user, occupant_is_self(room, name));
+}
+
+/* ---- Joining ---- */
+
+/* Which of a chat's components is the nickname, the password; NULL if none is. */
+static const char *component(PurpleConnection *gc, const char *const *names)
+{
+	PurplePluginProtocolInfo *info = PURPLE_PLUGIN_PROTOCOL_INFO(purple_connection_get_prpl(gc));
+	const char *found = NULL;
+	GList *entries = info->chat_info ? info->chat_info(gc) : NULL;
+	for (GList *each = entries; each; each = each->next) {
+		const struct proto_chat_entry *entry = each->data;
+		for (size_t i = 0; names[i]; i++)
+			if (!strcmp(entry->identifier, names[i]))
+				found = entry->identifier; /* a constant of the protocol */
+		g_free(each->data);
+	}
+	g_list_free(entries);
+	return found;
+}
+
+static const char *const handles[] = {"handle", "nick", "nickname", NULL}, *const passwords[] = {"password", NULL};
+
+/* `password` of an invitation, if the user gives none. */
+static GHashTable *components_of(PurpleConnection *gc, const struct s2_room *wanted, const char *password)
+{
+	PurplePluginProtocolInfo *info = PURPLE_PLUGIN_PROTOCOL_INFO(purple_connection_get_prpl(gc));
+	GHashTable *components = info->chat_info_defaults ? info->chat_info_defaults(gc, wanted->name) : NULL;
+	if (!components)
+		components = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	const char *handle_key = component(gc, handles), *password_key = component(gc, passwords);
+	if (!text_empty(wanted->password))
+		password = wanted->password;
+	if (handle_key && !text_empty(wanted->nickname))
+		g_hash_table_replace(components, (gpointer)handle_key, g_strdup(wanted->nickname));
+	if (password_key && !text_empty(password))
+		g_hash_table_replace(components, (gpointer)password_key, g_strdup(password));
+	return components;
+}
+
+/* What would be more than a name on the network's line. */
+static bool is_clean(const char *text)
+{
+	for (const char *at = text ? text : ""; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_possible(const struct session *session, const struct s2_room *wanted)
+{
+	bool irc = !strcmp(purple_account_get_protocol_id(session->account), "prpl-irc");
+	if (!is_clean(wanted->name) || !is_clean(wanted->nickname) || !is_clean(wanted->password))
+		return false;
+	return !irc || (strchr("#&+!", *wanted->name) && !strpbrk(wanted->name, " ,") &&
+	                (!wanted->password || !strpbrk(wanted->password, " ,")));
+}
+
+/* The name of the conversation that a join will make. */
+static char *chat_name(PurpleConnection *gc, GHashTable *components, const char *fallback)
+{
+	PurplePluginProtocolInfo *info = PURPLE_PLUGIN_PROTOCOL_INFO(purple_connection_get_prpl(gc));
+	char *name = info->get_chat_name ? info->get_chat_name(components) : g_strdup(fallback);
+	return name;
+}
+
+static struct invitation *invitation_find(const struct session *, const char *name);
+static void invitation_use(struct session *, struct invitation *, bool accept);
+static const char *invitation_password(const struct invitation *);
+
+static void join_new(struct session *session, const struct s2_room *wanted)
+{
+	PurpleConnection *gc = session_connection(session);
+	struct invitation *invitation = invitation_find(session, wanted->name);
+	GHashTable *components = components_of(gc, wanted, invitation_password(invitation));
+	char *chat = chat_name(gc, components, wanted->name);
+	if (!chat || !*chat) {
+		s2_room_error(session->s2, wanted->name, wanted->nickname, S2_JID_MALFORMED,
+		              "Rooms of this network have other names.");
+	} else {
+		struct room *room = room_new(session, wanted->name, chat, wanted->nickname);
+		timer_start(room->timer, JOIN_MS, 0);
+		/* An invitation can't be accepted under another nickname than the protocol's. */
+		bool accept = invitation && !component(gc, handles);
+		if (invitation)
+			invitation_use(session, invitation, accept);
+		if (!accept)
+			serv_join_chat(gc, components);
+	}
+	g_free(chat);
+	g_hash_table_destroy(components);
+}
+
+/* One more client of the user: all of it once more. */
+static void join_again(struct room *room)
+{
+	if (room->state != ROOM_JOINED)
+		return;
+	room->subject_told = false;
+	tell_users(room, purple_conv_chat_get_users(PURPLE_CONV_CHAT(room->conversation)));
+}
+
+static void join(struct session *session, const struct s2_room *wanted)
+{
+	struct room *room = rooms_find(session, wanted->name);
+	if (room)
+		join_again(room);
+	else
+		join_new(session, wanted);
+}
+
+void rooms_join(struct s2_user *s2, const struct s2_room *wanted)
+{
+	struct session *session = session_of(s2);
+	const char *why = NULL;
+	enum s2_condition condition = S2_SERVICE_UNAVAILABLE;
+	if (!session_is_online(session)) {
+		why = "You are not connected to the network yet.";
+	} else if (!protocol_info(session->account)->join_chat) {
+		condition = S2_FEATURE_NOT_IMPLEMENTED;
+		why = "This network has no rooms.";
+	} else if (text_empty(wanted->name) || !is_possible(session, wanted)) {
+		condition = S2_JID_MALFORMED;
+		why = "There can be no room with this name, nickname and password.";
+	} else if (session->room_count >= ROOMS_MOST) {
+		condition = S2_RESOURCE_CONSTRAINT;
+		why = "You are in too many rooms already.";
+	}
+	if (why) {
+		s2_room_error(s2, wanted->name, wanted->nickname, condition, why);
+		return;
+	}
+	uint64_t before = turn_take(session->number);
+	outbox_put_join(session, wanted, join);
+	turn_give_back(before);
+}
+
+/* libpurple has made a conversation: of a chat that was asked for, or of another one. */
+static void joined(PurpleConversation *conversation, gpointer data)
+{
+	struct session *session = session_of_account(purple_conversation_get_account(conversation));
+	const char *name = purple_conversation_get_name(conversation);
+	if (!session || session->state != SESSION_ONLINE)
+		return;
+	struct room *room = rooms_find(session, name);
+	if (!room && session->room_count >= ROOMS_MOST)
+		return;
+	if (!room)
+		room = room_new(session, name, name, purple_connection_get_display_name(session_connection(session)));
+	room->conversation = conversation;
+	room->state = ROOM_ENTERED;
+	room->subject_told = false;
+	timer_start(room->timer, SELF_MS, 0);
+}
+
+static void join_failed(PurpleConnection *gc, GHashTable *components, gpointer data)
+{
+	struct session *session = session_of_account(purple_connection_get_account(gc));
+	char *name = session ? chat_name(gc, components, NULL) : NULL;
+	struct room *room = name ? rooms_find(session, name) : NULL;
+	/* Words about it follow in this turn. */
+	if (room && room->state == ROOM_JOINING)
+		timer_start(room->timer, 0, 0);
+	g_free(name);
+}
+
+bool rooms_refused(struct session *session, const char *words)
+{
+	LIST_EACH (&session->rooms, node) {
+		struct room *room = LIST_ITEM(node, struct room, node);
+		if (room->state != ROOM_JOINING || (!strstr(words, room->chat) && !strstr(words, room->name)))
+			continue;
+		room_fail(room, S2_NOT_ALLOWED, words);
+		return true;
+	}
+	return false;
+}
+
+/* What was waited for has not come. */
+static void time_passed(void *arg)
+{
+	struct room *room = arg;
+	if (room->state == ROOM_JOINING) {
+		room_fail(room, S2_REMOTE_SERVER_TIMEOUT, "The network did not let you in, and did not say why.");
+	} else if (room->state == ROOM_ENTERED) {
+		occupant_tell_self(room);
+		tell_subject(room, NULL, "");
+		room->state = ROOM_JOINED;
+	} else if (!room->subject_told) {
+		tell_subject(room, NULL, "");
+	}
+}
+
+/* ---- Leaving ---- */
+
+void rooms_leave(struct s2_user *s2, const char *name)
+{
+	struct session *session = session_of(s2);
+	struct room *room = session ? rooms_find(session, name) : NULL;
+	if (!room)
+		return;
+	PurpleConversation *conversation = room->conversation;
+	room_free(room);
+	uint64_t before = turn_take(session->number);
+	if (conversation)
+		purple_conversation_destroy(conversation); /* leaves it */
+	turn_give_back(before);
+}
+
+/* The network has put the user out: he did not ask for it. */
+static void left(PurpleConversation *conversation, gpointer data)
+{
+	struct room *room = room_of(conversation);
+	if (!room)
+		return;
+	if (room->state != ROOM_JOINED)
+		room_fail(room, S2_NOT_ALLOWED,
+		          room->last_words ? room->last_words : "The network did not let you in.");
+	else if (occupant_self_left(room, room->last_words))
+		room_free(room);
+	else
+		room_fail(room, S2_RECIPIENT_UNAVAILABLE, "The network has ended your stay in this room.");
+}
+
+static void destroyed(PurpleConversation *conversation, gpointer data)
+{
+	struct room *room = room_of(conversation);
+	if (room)
+		room_free(room);
+}
+
+/* ---- Words ---- */
+
+void rooms_say(struct session *session, struct room *room, const struct s2_message *message)
+{
+	PurpleConvChat *chat = PURPLE_CONV_CHAT(room->conversation);
+	PurpleConnection *gc = session_connection(session);
+	char *html = markup_write(message->body, gc->flags & PURPLE_CONNECTION_HTML ? message->xhtml : NULL);
+	char *error = NULL;
+	int result = 1;
+	sent_new(session, message, room->chat, SENT_ROOM);
+	session->saying = true;
+	if (!protocol_run_command(room->conversation, html, &error))
+		result = serv_chat_send(gc, purple_conv_chat_get_id(chat), html, PURPLE_MESSAGE_SEND);
+	session->saying = false;
+	sent_settle(session, message->id, result, error);
+	free(html);
+	free(error);
+}
+
+/* The room shows what the user said: the answer to his message, or the words of another client of his. */
+static void tell_own(struct room *room, const struct s2_message *shown, PurpleMessageFlags flags)
+{
+	struct s2_message message = *shown;
+	struct sent *sent =
+	    flags & PURPLE_MESSAGE_DELAYED ? NULL : sent_to_echo(room->session, room->chat, shown->body);
+	if (sent)
+		message.own_id = sent->id;
+	message.nickname = room->nickname;
+	s2_message(room->session->s2, &message);
+	if (!sent)
+		return;
+	sent->echoed = true;
+	/* Some protocols show it as soon as they have it; others when the network does. */
+	if (!room->session->saying)
+		sent_end(room->session, sent, S2_DONE, NULL);
+}
+
+/* A protocol that never shows what the user himself says. */
+static void not_echoed(struct session *session, const struct sent *sent)
+{
+	struct room *room = rooms_find(session, sent->peer);
+	if (!room)
+		return;
+	struct s2_message message = {
+	    .peer = room->name, .nickname = room->nickname, .body = sent->text, .own_id = sent->id};
+	s2_message(session->s2, &message);
+}
+
+static void tell_words(struct room *room, const char *who, const char *html, PurpleMessageFlags flags, time_t when)
+{
+	struct words words;
+	struct s2_message message = {.peer = room->name,
+	                             .nickname = who,
+	                             .time = words_time(when, flags),
+	                             .private_ = flags & PURPLE_MESSAGE_WHISPER};
+	words_read(&words, html);
+	if (!words_put(&words, &message))
+		log_debug("empty words in a room");
+	else if (flags & PURPLE_MESSAGE_SEND)
+		tell_own(room, &message, flags);
+	else
+		s2_message(room->session->s2, &message);
+	words_fini(&words);
+}
+
+/* An error, or a remark of the protocol ("bob entered the room"). IRC answers with remarks to what cannot be said. */
+static void note_remark(struct room *room, const char *html, PurpleMessageFlags flags)
+{
+	char *plain = markup_plain(html);
+	bool answer = flags & PURPLE_MESSAGE_ERROR ||
+	              (flags & PURPLE_MESSAGE_NO_LOG && !strcmp(protocol_short_name(room->session->account), "irc"));
+	struct sent *sent = answer ? sent_find(room->session, room->chat, NULL) : NULL;
+	if (sent)
+		sent_end(room->session, sent, S2_NOT_ALLOWED, plain);
+	else if (flags & PURPLE_MESSAGE_ERROR)
+		s2_message(room->session->s2, &(struct s2_message){.peer = room->name, .body = plain});
+	mem_replace(&room->last_words, plain);
+	free(plain);
+}
+
+void rooms_write(PurpleConversation *conversation, const char *who, const char *html, PurpleMessageFlags flags,
+                 time_t when)
+{
+	struct room *room = room_of(conversation);
+	if (!room)
+		return;
+	if (flags & (PURPLE_MESSAGE_ERROR | PURPLE_MESSAGE_SYSTEM))
+		note_remark(room, html, flags);
+	else
+		tell_words(room, text_or_null(who), html, flags, when);
+}
+
+/* ---- One occupant alone ---- */
+
+char *rooms_occupant(struct room *room, const char *nickname)
+{
+	PurplePluginProtocolInfo *info = protocol_info(room->session->account);
+	char *name = NULL;
+	if (info->get_cb_real_name)
+		name = info->get_cb_real_name(session_connection(room->session),
+		                              purple_conv_chat_get_id(PURPLE_CONV_CHAT(room->conversation)), nickname);
+	char *copy = mem_strdup(name ? name : nickname);
+	g_free(name);
+	return copy;
+}
+
+bool rooms_is_occupant(const struct session *session, const char *who, const char **room, const char **nickname)
+{
+	const char *slash = strchr(who, '/');
+	if (!slash || !slash[1])
+		return false;
+	char *name = mem_strndup(who, (size_t)(slash - who));
+	struct room *found = rooms_find(session, name);
+	free(name);
+	if (!found)
+		return false;
+	*room = found->name;
+	*nickname = slash + 1;
+	return true;
+}
+
+/* ---- Invitations ---- */
+
+/* libpurple asks whether to accept one; joining the room says yes. */
+struct invitation {
+	struct list node;
+	char *chat; /* normalized */
+	char *password;
+	guint question; /* see questions.h; 0 = not asked yet */
+};
+
+static void invitation_free(struct session *session, struct invitation *invitation)
+{
+	list_remove(&invitation->node);
+	session->invitation_count--;
+	free(invitation->chat);
+	free(invitation->password);
+	free(invitation);
+}
+
+static struct invitation *invitation_find(const struct session *session, const char *name)
+{
+	const char *normal = purple_normalize(session->account, name);
+	LIST_EACH (&session->invitations, node) {
+		struct invitation *invitation = LIST_ITEM(node, struct invitation, node);
+		if (!strcmp(invitation->chat, normal))
+			return invitation;
+	}
+	return NULL;
+}
+
+static const char *invitation_password(const struct invitation *invitation)
+{
+	return invitation ? invitation->password : NULL;
+}
+
+/* Where nobody is told of a refusal, it frees what libpurple keeps. */
+static void invitation_use(struct session *session, struct invitation *invitation, bool accept)
+{
+	guint question = invitation->question;
+	invitation_free(session, invitation);
+	if (accept)
+		questions_choose(question, 0);
+	else if (!protocol_info(session->account)->reject_chat)
+		questions_choose(question, 1);
+}
+
+/* The user is told by the gateway, as of words in a room that he is not in. */
+static int invited(PurpleAccount *account, const char *who, const char *name, const char *words, GHashTable *components,
+                   gpointer data)
+{
+	struct session *session = session_of_account(account);
+	if (!session || session->state != SESSION_ONLINE)
+		return 0;
+	if (session->invitation_count == MOST_INVITATIONS)
+		invitation_free(session, LIST_ITEM(session->invitations.next, struct invitation, node));
+	struct invitation *invitation = mem_new(sizeof *invitation);
+	invitation->chat = mem_strdup(purple_normalize(account, name));
+	invitation->password = mem_strdup(components ? g_hash_table_lookup(components, "password") : NULL);
+	list_append(&session->invitations, &invitation->node);
+	session->invitation_count++;
+	struct s2_message message = {.peer = name, .nickname = who};
+	char *plain = markup_plain(words ? words : "");
+	message.body = *plain ? plain : "invites you";
+	if (!rooms_find(session, name))
+		s2_message(session->s2, &message);
+	free(plain);
+	return 0;
+}
+
+bool rooms_take_invitation(struct session *session, guint question)
+{
+	if (list_empty(&session->invitations))
+		return false;
+	struct invitation *last = LIST_ITEM(session->invitations.prev, struct invitation, node);
+	if (last->question)
+		return false;
+	last->question = question;
+	return true;
+}
+
+/* ---- Sessions ---- */
+
+void rooms_init(struct session *session)
+{
+	list_init(&session->rooms);
+	list_init(&session->invitations);
+}
+
+void rooms_forget(struct session *session)
+{
+	while (!list_empty(&session->rooms))
+		room_free(LIST_ITEM(session->rooms.next, struct room, node));
+	while (!list_empty(&session->invitations))
+		invitation_free(session, LIST_ITEM(session->invitations.next, struct invitation, node));
+}
+
+void rooms_start(void)
+{
+	static int handle;
+	static const struct {
+		const char *name;
+		PurpleCallback call;
+	} signals[] = {
+	    {"chat-joined", PURPLE_CALLBACK(joined)},
+	    {"chat-join-failed", PURPLE_CALLBACK(join_failed)},
+	    {"chat-left", PURPLE_CALLBACK(left)},
+	    {"chat-topic-changed", PURPLE_CALLBACK(subject_changed)},
+	    {"chat-buddy-leaving", PURPLE_CALLBACK(user_leaves)},
+	    {"chat-invited", PURPLE_CALLBACK(invited)},
+	    {"deleting-conversation", PURPLE_CALLBACK(destroyed)},
+	};
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		purple_signal_connect(purple_conversations_get_handle(), signals[i].name, &handle, signals[i].call,
+		                      NULL);
+	sent_not_echoed = not_echoed;
+}
