@@ -33,7 +33,16 @@ struct entry {
 	struct entry *next; /* among the replaced ones */
 };
 
+/* Switches are looked at for each message: an answer is kept at the place that the address of the key's text gives, which
+ * for a literal is always the same. */
+#define SWITCHES 64
+struct known_switch {
+	const char *key; /* of the entry; NULL: nothing is kept here */
+	bool truth;
+};
+
 struct config {
+	struct known_switch switches[SWITCHES];
 	char *path;
 	struct map given; /* struct entry by key */
 	struct map sent;
@@ -412,9 +421,15 @@ static void add_name(struct str *names, const char *name)
 	str_addf(names, "%s%s", names->len ? ", " : "", name);
 }
 
+static void forget_switches(struct config *config)
+{
+	memset(config->switches, 0, sizeof config->switches);
+}
+
 void config_replace(struct config *config, struct config **at, struct str *later)
 {
 	struct config *fresh = *at;
+	forget_switches(config);
 	MAP_EACH (&config->given, struct entry, entry) {
 		if (!map_get(&fresh->given, entry->key))
 			retire(config, entry);
@@ -469,9 +484,14 @@ int64_t config_number(const struct config *config, const char *key)
 
 bool config_bool(const struct config *config, const char *key)
 {
-	const char *text = config_text(config, key);
-	bool truth;
-	return text && config_parse_bool(text, &truth) && truth;
+	struct known_switch *known = (struct known_switch *)&config->switches[((uintptr_t)key >> 3) % SWITCHES];
+	if (known->key && !strcmp(known->key, key))
+		return known->truth;
+	const struct entry *entry = find(config, key);
+	bool truth, given = entry && entry->count && config_parse_bool(entry->values[0], &truth) && truth;
+	if (entry)
+		*known = (struct known_switch){entry->key, given};
+	return given;
 }
 
 size_t config_count(const struct config *config, const char *key)
@@ -519,6 +539,7 @@ void config_offer(struct config *config, const char *text)
 	size_t len = strlen(text);
 	if (len > SENT_BYTES)
 		return;
+	forget_switches(config);
 	config_parse("backend", text, len, &ignored, assign_sent, &fresh);
 	MAP_EACH (&fresh, struct entry, entry) {
 		struct entry *old = map_get(&config->sent, entry->key);
