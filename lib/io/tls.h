@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "lib/base/str.h"
+
 struct tls;
 
 /* For connections that we open. The certificate chain is checked against `ca_file` (PEM; NULL = the system's), and the
@@ -18,6 +20,11 @@ struct tls *tls_client_new(const char *ca_file, bool verify, const char **error)
  * opens it. Clients that speak ALPN have to offer `protocol`. NULL on failure, as above. Connections keep what they
  * began with, so a new one can be made from a changed file at any time. */
 struct tls *tls_server_new(const char *file, const char *password, const char *protocol, const char **error);
+/* The same settings for a context (SSL_CTX) of a library that has its own connections, ALPN aside. May be called again
+ * with a changed file. */
+bool tls_server_configure(void *context, const char *file, const char *password, const char **error);
+/* Makes a certificate for this name, signed by itself, with a new key, both as PEM. */
+bool tls_make_self_signed(const char *name, struct str *certificate, struct str *key, const char **error);
 /* Makes a certificate for this name that is signed by itself, with a new key, and writes both to `file` (PEM, mode
  * 0600). False with *error as above. */
 bool tls_write_self_signed(const char *file, const char *name, const char **error);

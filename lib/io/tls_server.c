@@ -140,23 +140,34 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *l
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+bool tls_server_configure(void *context, const char *file, const char *password, const char **error)
+{
+	SSL_CTX *ctx = context;
+	ERR_clear_error();
+	if (!SSL_CTX_set_cipher_list(ctx, CIPHERS)) {
+		*error = fail(file, "cannot set up TLS");
+		return false;
+	}
+	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+	                             SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	/* Clients come back with tickets; the server remembers nothing. */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 1);
+	SSL_CTX_clear_chain_certs(ctx);
+	return use_file(ctx, file, password, error);
+}
+
 struct tls *tls_server_new(const char *file, const char *password, const char *protocol, const char **error)
 {
 	ERR_clear_error();
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-	if (!context || !SSL_CTX_set_cipher_list(context, CIPHERS)) {
+	if (!context) {
 		*error = fail(file, "cannot set up TLS");
-		SSL_CTX_free(context);
 		return NULL;
 	}
-	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-	SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	                                 SSL_OP_PRIORITIZE_CHACHA);
-	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-	/* Clients come back with tickets; the server remembers nothing. */
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_num_tickets(context, 1);
-	if (!use_file(context, file, password, error)) {
+	if (!tls_server_configure(context, file, password, error)) {
 		SSL_CTX_free(context);
 		return NULL;
 	}
@@ -206,28 +217,58 @@ static bool fill_certificate(X509 *certificate, EVP_PKEY *key, const char *name)
 	return good;
 }
 
-static bool write_parts(const char *file, X509 *certificate, EVP_PKEY *key)
+static bool add_pem(struct str *out, int (*write)(BIO *, const void *), const void *what)
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!out)
-		return false;
-	bool good =
-	    PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) == 1 && PEM_write_X509(out, certificate) == 1;
-	return fclose(out) == 0 && good;
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *bytes;
+	bool good = bio && write(bio, what) == 1;
+	if (good) {
+		size_t len = (size_t)BIO_get_mem_data(bio, &bytes);
+		str_add(out, bytes, len);
+	}
+	BIO_free(bio);
+	return good;
+}
+
+static int write_certificate(BIO *bio, const void *certificate)
+{
+	return PEM_write_bio_X509(bio, (X509 *)certificate);
+}
+
+static int write_key(BIO *bio, const void *key)
+{
+	return PEM_write_bio_PrivateKey(bio, (EVP_PKEY *)key, NULL, NULL, 0, NULL, NULL);
+}
+
+bool tls_make_self_signed(const char *name, struct str *certificate, struct str *key, const char **error)
+{
+	ERR_clear_error();
+	EVP_PKEY *pair = EVP_EC_gen("P-256");
+	X509 *made = X509_new();
+	bool good = pair && made && fill_certificate(made, pair, name) &&
+	            add_pem(certificate, write_certificate, made) && add_pem(key, write_key, pair);
+	if (!good)
+		*error = fail(name, "cannot make a certificate");
+	X509_free(made);
+	EVP_PKEY_free(pair);
+	return good;
 }
 
 bool tls_write_self_signed(const char *file, const char *name, const char **error)
 {
-	ERR_clear_error();
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = X509_new();
-	bool good = key && certificate && fill_certificate(certificate, key, name);
-	if (!good)
-		*error = fail(file, "cannot make a certificate");
-	else if (!(good = write_parts(file, certificate, key)))
+	struct str certificate = {0}, key = {0};
+	bool good = tls_make_self_signed(name, &certificate, &key, error);
+	int fd = good ? open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	if (good && (fd < 0 || write(fd, key.data, key.len) != (ssize_t)key.len ||
+	             write(fd, certificate.data, certificate.len) != (ssize_t)certificate.len)) {
 		*error = fail(file, strerror(errno));
-	X509_free(certificate);
-	EVP_PKEY_free(key);
+		good = false;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (key.data)
+		explicit_bzero(key.data, key.len);
+	str_fini(&key);
+	str_fini(&certificate);
 	return good;
 }

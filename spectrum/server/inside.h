@@ -30,8 +30,10 @@ struct server {
 	struct hub *hub;
 	const char *jid; /* the domain, prepared */
 	struct tls *tls;
+	char *certificate; /* the file of it */
 	bool tls_required;
 	struct listener *listener, *direct_listener;
+	struct web *web;       /* NULL: not configured */
 	struct map accounts;   /* by bare JID */
 	struct list strangers; /* streams that are not bound yet */
 	struct list bound;
@@ -43,6 +45,7 @@ struct server {
 	bool started, stopping;
 	void (*stopped)(void *arg);
 	struct deferred stop_later;
+	struct timer *stopping_timer;
 
 	struct writer own_writer; /* what this folder writes */
 	struct str own, framed;
@@ -85,7 +88,8 @@ struct stream {
 	struct deferred ending;
 	uint64_t due; /* ms: of a stranger */
 	uint8_t state;
-	uint8_t failures; /* of log-ins */
+	uint8_t failures;  /* of log-ins */
+	unsigned elements; /* of the message that is being read, where messages are framed */
 	bool header_sent;
 	bool farewell;     /* our end of the stream was sent */
 	bool counted;      /* among the strangers */

@@ -12,13 +12,14 @@
 
 #include "lib/base/log.h"
 #include "spectrum/server/inside.h"
+#include "spectrum/server/web.h"
 
 #define LOG_AREA "server"
 #define TICK_MS 1000
 #define ALPN "xmpp-client"
 #define SELF_SIGNED "server.pem" /* in service.working_dir */
 #define STRANGERS_MOST 10000
-#define STOP_MS 300
+#define STOP_WEB_MS 50
 
 static struct server *server_of(struct upstream *upstream)
 {
@@ -94,7 +95,6 @@ static void take_socket(struct server *server, int fd, struct tls *tls)
 		stream_end(LIST_ITEM(server->strangers.next, struct stream, node), "resource-constraint",
 		           "Too many connections wait for a log-in.");
 	stream_new(server, socket_channel_new(server->loop, fd, tls));
-	server_tick_start(server);
 }
 
 static void accepted(void *arg, int fd)
@@ -169,14 +169,13 @@ static char *own_certificate(struct server *server, const char **error)
 static struct tls *load_certificate(struct server *server, const char **error)
 {
 	const char *cert = config_text(server->config, "service.cert");
-	char *own = text_empty(cert) ? own_certificate(server, error) : NULL;
-	const char *file = own ? own : cert;
-	struct tls *tls = text_empty(file)
-	                      ? NULL
-	                      : tls_server_new(file, config_text(server->config, "service.cert_password"), ALPN, error);
-	if (tls && own)
-		log_warn("service.cert is not given: clients get a certificate that is signed by nobody file=%s", own);
-	free(own);
+	char *file = text_empty(cert) ? own_certificate(server, error) : mem_strdup(cert);
+	struct tls *tls =
+	    file ? tls_server_new(file, config_text(server->config, "service.cert_password"), ALPN, error) : NULL;
+	if (tls && text_empty(cert))
+		log_warn("service.cert is not given: clients get a certificate that is signed by nobody file=%s", file);
+	free(server->certificate);
+	server->certificate = file;
 	return tls;
 }
 
@@ -185,6 +184,8 @@ void server_reload(struct upstream *upstream)
 	struct server *server = server_of(upstream);
 	const char *error = NULL;
 	struct tls *tls = load_certificate(server, &error);
+	if (tls && server->web && !web_reload(server->web, server->certificate, &error))
+		tls_free(&tls);
 	if (!tls) {
 		log_error("the certificate was not read again, the old one stays: %s", error);
 		return;
@@ -212,6 +213,16 @@ static void stop_now(void *arg)
 	server->stopped(server->arg);
 }
 
+/* The last words are out; the web needs the loop once more. */
+static void stop_web(void *arg)
+{
+	struct server *server = arg;
+	web_stop(server->web);
+	timer_free(&server->stopping_timer);
+	server->stopping_timer = timer_new(server->loop, stop_now, server);
+	timer_start(server->stopping_timer, STOP_WEB_MS, 0);
+}
+
 static void end_all(struct list *streams)
 {
 	LIST_EACH (streams, node) {
@@ -230,7 +241,12 @@ static void server_stop(struct upstream *upstream, void (*stopped)(void *arg))
 	listener_free(&server->direct_listener);
 	end_all(&server->bound);
 	end_all(&server->strangers);
-	loop_defer(server->loop, &server->stop_later, stop_now, server);
+	if (!server->web) {
+		loop_defer(server->loop, &server->stop_later, stop_now, server);
+		return;
+	}
+	server->stopping_timer = timer_new(server->loop, stop_web, server);
+	timer_start(server->stopping_timer, STOP_WEB_MS, 0);
 }
 
 static void server_free(struct upstream *upstream)
@@ -240,14 +256,17 @@ static void server_free(struct upstream *upstream)
 	listener_free(&server->listener);
 	listener_free(&server->direct_listener);
 	stream_drop_all(server);
+	web_free(&server->web);
 	while (!list_empty(&server->sleeping))
 		session_end(LIST_ITEM(server->sleeping.next, struct session, sm.sleeping));
 	timer_free(&server->tick);
+	timer_free(&server->stopping_timer);
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
 	attempts_free(&server->attempts);
 	outbound_fini(server);
 	tls_free(&server->tls);
+	free(server->certificate);
 	map_fini(&server->accounts);
 	map_fini(&server->resumable);
 	arena_fini(&server->arena);
@@ -290,6 +309,8 @@ static bool open_ports(struct server *server, char **error)
 	server->listener = listen_on(server, "service.port", accepted, error);
 	if (server->listener && config_number(server->config, "service.direct_tls_port"))
 		server->direct_listener = listen_on(server, "service.direct_tls_port", accepted_direct, error);
+	if (!*error && config_number(server->config, "service.websocket_port"))
+		server->web = web_new(server, server->certificate, error);
 	return !*error;
 }
 

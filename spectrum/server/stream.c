@@ -257,9 +257,8 @@ static const char *header_fault(struct stream *stream, const struct element *hea
 	return NULL;
 }
 
-static void on_header(void *arg, const struct element *header)
+static void header_received(struct stream *stream, const struct element *header)
 {
-	struct stream *stream = arg;
 	const char *text, *fault = header_fault(stream, header, &text);
 	if (fault) {
 		stream_end(stream, fault, text);
@@ -269,11 +268,19 @@ static void on_header(void *arg, const struct element *header)
 	send_features(stream);
 }
 
+static void on_header(void *arg, const struct element *header)
+{
+	struct stream *stream = arg;
+	if (!stream->channel->framed) /* that one is our own */
+		header_received(stream, header);
+}
+
 /* ---- Before the log-in ---- */
 
 static void stream_restart(struct stream *stream)
 {
-	parser_restart(stream->parser);
+	if (!stream->channel->framed)
+		parser_restart(stream->parser);
 	stream->header_sent = false;
 	stream_move(stream, STREAM_HEADER);
 }
@@ -404,9 +411,30 @@ static void ready_received(struct stream *stream, struct arena *arena, const str
 
 /* ---- Input ---- */
 
+/* What only a framed stream has; false if it is none of it. */
+static bool frame_received(struct stream *stream, const struct element *element)
+{
+	stream->elements++;
+	if (stream->elements > 1) {
+		stream_end(stream, "not-well-formed", "A message holds one element.");
+	} else if (element_is(element, "close", NS_FRAMING)) {
+		stream->said_goodbye = true;
+		stream_end(stream, NULL, NULL);
+	} else if (element_is(element, "open", NS_FRAMING) && stream->state == STREAM_HEADER) {
+		header_received(stream, element);
+	} else if (stream->state == STREAM_HEADER || element_is(element, NULL, NS_FRAMING)) {
+		stream_end(stream, "bad-format", "A stream begins with <open/>.");
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void on_stanza(void *arg, struct arena *arena, const struct element *element)
 {
 	struct stream *stream = arg;
+	if (stream->channel->framed && frame_received(stream, element))
+		return;
 	if (stream->state == STREAM_BOUND && is_stanza(element))
 		session_received(stream->session, arena, element);
 	else if (stream->state == STREAM_BOUND && element_is(element, NULL, NS_SM))
@@ -427,9 +455,16 @@ static void on_stanza(void *arg, struct arena *arena, const struct element *elem
 static void on_end(void *arg)
 {
 	struct stream *stream = arg;
+	if (stream->channel->framed) {
+		stream_end(stream, "not-well-formed", NULL);
+		return;
+	}
 	stream->said_goodbye = true;
 	stream_end(stream, NULL, NULL);
 }
+
+/* Around the messages of a framed stream, each of which names its namespace itself. */
+static const char frame_header[] = "<stream:stream xmlns:stream='" NS_STREAMS "'>";
 
 static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
 
@@ -438,9 +473,12 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	struct stream *stream = arg;
 	if (stream->ending.queued)
 		return;
+	stream->elements = 0;
 	enum parser_error error = parser_feed(stream->parser, bytes, len);
 	if (error != PARSER_OK)
 		stream_end(stream, parser_error_name(error), NULL);
+	else if (stream->channel->framed && !stream->elements && len > strspn(bytes, " \t\r\n"))
+		stream_end(stream, "not-well-formed", "A message holds one whole element.");
 }
 
 static void on_secured(void *arg)
@@ -475,8 +513,11 @@ void stream_new(struct server *server, struct channel *channel)
 	channel->arg = stream;
 	stream->parser = parser_new(&(struct parser_limits){.stanza_bytes = STRANGER_BYTES, .depth = STRANGER_DEPTH},
 	                            &parser_table, stream);
+	if (channel->framed)
+		parser_feed(stream->parser, frame_header, sizeof frame_header - 1);
 	stream_set_due(stream);
 	stream->counted = true;
 	server->stranger_count++;
+	server_tick_start(server);
 	list_append(&server->strangers, &stream->node);
 }
