@@ -277,6 +277,7 @@ static const struct {
     {"database.database", check_database},
     {"logging.config", check_logging},
     {"logging.backend_config", check_logging},
+    {"registration.local_account_ca_file", check_readable},
     {"irc.tls_ca_file", check_readable},
     {"irc.verify_cert", check_verify},
 };

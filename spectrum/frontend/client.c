@@ -228,7 +228,7 @@ static void client_answered(const struct iq *iq)
 		learn(iq->frontend, iq->to, read_bits(&info));
 }
 
-void client_ask(struct frontend *frontend, struct user *user, const struct resource *client)
+void client_look(struct frontend *frontend, struct user *user, const struct resource *client)
 {
 	const char *name = client_name(client);
 	if (client_mark(client) & (CLIENT_ASKED | CLIENT_KNOWN))

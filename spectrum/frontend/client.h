@@ -28,7 +28,7 @@ void client_table_free(struct client_table **);
 /* Available presence to the gateway; the hub has taken it over. */
 void client_present(struct request *);
 /* Asks a client what it can do, unless that is known or under way. */
-void client_ask(struct frontend *, struct user *, const struct resource *);
+void client_look(struct frontend *, struct user *, const struct resource *);
 /* It has refused a roster item exchange. */
 void client_refused(struct user *, const char *name);
 

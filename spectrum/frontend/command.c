@@ -115,6 +115,23 @@ static void ask_account(struct dialogue *dialogue)
 		                                            .required = true});
 }
 
+/* Who is registered already has proved it. */
+static void ask_local_account(struct dialogue *dialogue)
+{
+	if (dialogue->account.registered || !account_needs_local(dialogue->frontend->hub))
+		return;
+	dialogue->form.title = "Your local account";
+	dialogue_text(dialogue, "This gateway is for users of %s. Prove that you are one of them.",
+	              setting(dialogue, "registration.local_account_server"));
+	dialogue_field(dialogue, &(struct s2_field){.name = "local_username",
+	                                            .label = setting(dialogue, "registration.local_username_label"),
+	                                            .required = true});
+	dialogue_field(
+	    dialogue,
+	    &(struct s2_field){
+	        .name = "local_password", .label = "Local password:", .type = S2_FIELD_PRIVATE, .required = true});
+}
+
 static void registered(void *arg, const struct account_info *info, enum s2_condition condition, const char *text)
 {
 	struct dialogue *dialogue = dialogue_resume(arg);
@@ -133,7 +150,9 @@ static void finish_register(struct dialogue *dialogue)
 	account_register(dialogue->frontend->hub,
 	                 &(struct account_order){.jid = dialogue->jid,
 	                                         .name = dialogue_value(dialogue, "username"),
-	                                         .password = dialogue_value(dialogue, "password")},
+	                                         .password = dialogue_value(dialogue, "password"),
+	                                         .local_name = dialogue_value(dialogue, "local_username"),
+	                                         .local_password = dialogue_value(dialogue, "local_password")},
 	                 registered, dialogue_hold(dialogue));
 }
 
@@ -367,7 +386,7 @@ static void finish_help(struct dialogue *dialogue)
 static const struct command commands[] = {
     {"register", "register|password", "Register, or change name and password",
      "register with this gateway, or change name and password",
-     FOR_ANYONE, NULL, NS_REGISTER, {ask_account}, finish_register},
+     FOR_ANYONE, NULL, NS_REGISTER, {ask_account, ask_local_account}, finish_register},
     {"login", "login|connect", "Log in to the network", "log in to the network",
      FOR_REGISTERED, NULL, FORM("login"), {0}, finish_login},
     {"logout", "logout|disconnect", "Log out of the network", "log out of the network, and stay so",
@@ -432,6 +451,10 @@ const char *command_refused(struct frontend *frontend, const struct command *com
 	if (command->needs && !config_bool(frontend->config, command->needs)) {
 		*condition = S2_FEATURE_NOT_IMPLEMENTED;
 		return "This network has no such thing.";
+	}
+	if (command->finish == finish_register && info && !info->registered && account_forbidden(frontend->hub, jid)) {
+		*condition = S2_NOT_ALLOWED;
+		return account_forbidden(frontend->hub, jid);
 	}
 	switch (command->access) {
 	case FOR_ADMINS:

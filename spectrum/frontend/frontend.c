@@ -13,6 +13,7 @@
 #include "spectrum/frontend/dialogue.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
+#include "spectrum/frontend/local_account.h"
 #include "spectrum/frontend/own.h"
 #include "spectrum/frontend/pep.h"
 #include "spectrum/frontend/privilege.h"
@@ -141,6 +142,7 @@ static const struct hub_events hub_table = {
     .room_invitation = muc_invitation,
     .probe = presence_probe,
     .logged_out = logged_out,
+    .verify = local_account_verify,
     .registration = register_changed,
     .configured = disco_forget_caps,
     .reload = reload_configuration,
@@ -162,6 +164,7 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 	frontend->cards = card_table_new();
 	frontend->own = own_work_new(frontend);
 	frontend->dialogues = dialogue_table_new(frontend);
+	local_account_init(frontend);
 	frontend->serves = config_bool(config, "service.server_mode");
 	*error = NULL;
 	frontend->upstream = frontend->serves ? server_new(loop, config, &upstream_table, frontend, error)
@@ -203,6 +206,7 @@ void frontend_reload(struct frontend *frontend)
 
 void frontend_stop(struct frontend *frontend)
 {
+	local_account_cancel_all(frontend);
 	hub_stop(frontend->hub);
 	upstream_stop(frontend->upstream, stopped);
 }
@@ -212,6 +216,7 @@ void frontend_free(struct frontend **at)
 	struct frontend *frontend = *at;
 	if (!frontend)
 		return;
+	local_account_cancel_all(frontend);
 	avatar_work_free(&frontend->avatars);
 	if (frontend->serves) /* its streams hold users of the hub */
 		upstream_free(&frontend->upstream);
@@ -229,6 +234,7 @@ void frontend_free(struct frontend **at)
 	loop_defer_cancel(&frontend->cleaning);
 	disco_caps_free(&frontend->caps);
 	arena_fini(&frontend->arena);
+	str_fini(&frontend->dropped);
 	free(frontend);
 	*at = NULL;
 }

@@ -4,6 +4,8 @@
 #define SPECTRUM_FRONTEND_INSIDE_H
 
 #include "lib/xmpp/content.h"
+#include "lib/base/list.h"
+#include "lib/base/map.h"
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/stanza.h"
@@ -34,6 +36,10 @@ struct frontend {
 	struct own_work *own;         /* own.h */
 	void (*reload)(void *arg, struct str *answer); /* frontend_on_reload */
 	void *reload_arg;
+	struct list local_checks; /* local_account.h */
+	struct map local_failures;
+	struct writer nowhere; /* takes what is written when there is no upstream any more */
+	struct str dropped;
 };
 
 /* Whom a stanza is for. */

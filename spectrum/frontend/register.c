@@ -20,16 +20,32 @@ static void write_form(struct frontend *frontend, struct writer *writer, const s
 	if (account_needs_password(frontend->hub))
 		form_field(writer, "password", "text-private", setting(frontend, "registration.password_label"), NULL,
 		           true);
+	if (!info->registered && account_needs_local(frontend->hub)) {
+		form_field(writer, "local_username", "text-single",
+		           setting(frontend, "registration.local_username_label"), NULL, true);
+		form_field(writer, "local_password", "text-private", "Local password:", NULL, true);
+	}
 	if (info->registered)
 		form_field(writer, "unregister", "boolean", "Remove your registration", "0", false);
 	form_close(writer);
+}
+
+/* Without the resource. */
+static const char *bare(const struct reply *reply)
+{
+	const char *slash = strchr(reply->to, '/');
+	size_t len = slash ? (size_t)(slash - reply->to) : strlen(reply->to);
+	return arena_strndup(&reply->frontend->arena, reply->to, len);
 }
 
 static void got(void *arg, const struct account_info *info, enum s2_condition condition, const char *text)
 {
 	struct reply *reply = arg;
 	struct frontend *frontend = reply->frontend;
-	if (info) {
+	const char *forbidden = info && !info->registered ? account_forbidden(frontend->hub, bare(reply)) : NULL;
+	if (forbidden) {
+		reply_refuse(reply, S2_NOT_ALLOWED, forbidden);
+	} else if (info) {
 		struct writer *writer = reply_open(reply);
 		xml_open(writer, "query", NS_REGISTER);
 		if (info->registered)
@@ -50,14 +66,6 @@ static void got(void *arg, const struct account_info *info, enum s2_condition co
 void register_get(struct request *request, const struct element *payload)
 {
 	account_get(request->frontend->hub, request->from.bare, got, reply_new(request));
-}
-
-/* Without the resource. */
-static const char *bare(const struct reply *reply)
-{
-	const char *slash = strchr(reply->to, '/');
-	size_t len = slash ? (size_t)(slash - reply->to) : strlen(reply->to);
-	return arena_strndup(&reply->frontend->arena, reply->to, len);
 }
 
 static void changed(void *arg, const struct account_info *info, enum s2_condition condition, const char *text)
@@ -94,7 +102,9 @@ void register_set(struct request *request, const struct element *payload)
 		account_register(hub,
 		                 &(struct account_order){.jid = request->from.bare,
 		                                         .name = text_or_null(name),
-		                                         .password = text_or_null(password)},
+		                                         .password = text_or_null(password),
+		                                         .local_name = form_value(arena, form, "local_username"),
+		                                         .local_password = form_value(arena, form, "local_password")},
 		                 changed, reply_new(request));
 }
 

@@ -490,7 +490,7 @@ static bool ask_clients(struct roster_work *work, struct user *user, unsigned *a
 	bool all = true;
 	*able = 0;
 	for (const struct resource *client = client_first(user); client; client = client_after(client)) {
-		client_ask(work->frontend, user, client);
+		client_look(work->frontend, user, client);
 		all = all && client_mark(client) & CLIENT_KNOWN;
 		*able += takes_exchanges(client);
 	}

@@ -26,12 +26,23 @@ struct writer *stanza_open(struct frontend *frontend, const char *name, enum ups
                            const char *to, const char *type)
 {
 	loop_defer(frontend->loop, &frontend->cleaning, clean, frontend);
+	if (!frontend->upstream) { /* at the very end: an answer that was owed has nobody to reach any more */
+		writer_init(&frontend->nowhere, &frontend->dropped, NS_CLIENT);
+		xml_open(&frontend->nowhere, name, NULL);
+		return &frontend->nowhere;
+	}
 	return upstream_open(frontend->upstream, name, care, from, to, type);
 }
 
 void stanza_close(struct frontend *frontend)
 {
-	upstream_close(frontend->upstream);
+	if (frontend->upstream) {
+		upstream_close(frontend->upstream);
+		return;
+	}
+	xml_close(&frontend->nowhere);
+	writer_end(&frontend->nowhere);
+	str_clear(&frontend->dropped, 0);
 }
 
 struct writer *iq_result_open(const struct request *request)

@@ -37,8 +37,8 @@ bool account_is_admin(const struct hub *hub, const char *jid)
 {
 	struct arena arena = {0};
 	bool found = false;
-	/* Where we are the server, administrators prove themselves by a password of their own and have no session: who has
-	 * one was let in by the network. */
+	/* Where we are the server, administrators prove themselves by a password of their own and have no session: who
+	 * has one was let in by the network. */
 	if (config_bool(hub->config, "service.server_mode") && hub_user(hub, jid))
 		return false;
 	for (size_t i = 0; !found && i < config_count(hub->config, "service.admin_jid"); i++) {
@@ -56,7 +56,8 @@ struct request {
 	account_answer *answer;
 	void *arg;
 	char *jid, *name, *password;
-	bool was_registered;
+	char *local_name, *local_password;
+	bool was_registered, by_admin;
 };
 
 static struct request *request_new(struct hub *hub, const char *jid, account_answer *answer, void *arg)
@@ -73,6 +74,8 @@ static void request_end(struct request *request, const struct account_info *info
 	free(request->jid);
 	free(request->name);
 	mem_free_secret(request->password);
+	free(request->local_name);
+	mem_free_secret(request->local_password);
 	free(request);
 }
 
@@ -179,6 +182,16 @@ static char *trim(const char *name)
 	return len ? mem_strndup(name, len) : NULL;
 }
 
+const char *account_forbidden(const struct hub *hub, const char *jid)
+{
+	return may_register(hub, jid) ? NULL : "Users of your server may not register with this gateway.";
+}
+
+bool account_needs_local(const struct hub *hub)
+{
+	return config_bool(hub->config, "registration.require_local_account");
+}
+
 static enum s2_condition check(struct hub *hub, const struct account_order *order, const char *name, const char **text)
 {
 	const char *jid = order->jid, *password = order->password;
@@ -188,10 +201,7 @@ static enum s2_condition check(struct hub *hub, const struct account_order *orde
 		const char *text;
 	} rules[] = {
 	    {!hub->store, S2_SERVICE_UNAVAILABLE, account_no_database},
-	    {!order->by_admin && config_bool(hub->config, "registration.require_local_account"), S2_NOT_ALLOWED,
-	     "This gateway asks for a local account, which it can't check."},
-	    {!order->by_admin && !may_register(hub, jid), S2_NOT_ALLOWED,
-	     "Users of your server may not register with this gateway."},
+	    {!order->by_admin && !may_register(hub, jid), S2_NOT_ALLOWED, account_forbidden(hub, jid)},
 	    {text_empty(name), S2_NOT_ACCEPTABLE, "Give your name on the network."},
 	    {name && strlen(name) > NAME_BYTES, S2_NOT_ACCEPTABLE, "This name is too long."},
 	    {account_needs_password(hub) && text_empty(password), S2_NOT_ACCEPTABLE,
@@ -233,6 +243,26 @@ static void registered(void *arg, const struct store_user *row, const char *erro
 	request_end(request, &(struct account_info){.registered = true, .name = row->name}, S2_DONE, NULL);
 }
 
+static void keep(struct request *request)
+{
+	store_put_user(request->hub->store,
+	               &(struct store_user){.jid = request->jid,
+	                                    .name = request->name,
+	                                    .password = request->password ? request->password : "",
+	                                    .language = config_text(request->hub->config, "registration.language")},
+	               !account_needs_password(request->hub), registered, request);
+}
+
+static void verified(void *arg, enum s2_condition condition, const char *text)
+{
+	struct request *request = arg;
+	log_info("local account user=%s good=%d", request->jid, condition == S2_DONE);
+	if (condition == S2_DONE)
+		keep(request);
+	else
+		request_end(request, NULL, condition, text);
+}
+
 static void known_before(void *arg, const struct store_user *row, const char *error)
 {
 	struct request *request = arg;
@@ -241,12 +271,15 @@ static void known_before(void *arg, const struct store_user *row, const char *er
 		return;
 	}
 	request->was_registered = row;
-	store_put_user(request->hub->store,
-	               &(struct store_user){.jid = request->jid,
-	                                    .name = request->name,
-	                                    .password = request->password ? request->password : "",
-	                                    .language = config_text(request->hub->config, "registration.language")},
-	               !account_needs_password(request->hub), registered, request);
+	if (row || request->by_admin || !account_needs_local(request->hub))
+		keep(request);
+	else if (text_empty(request->local_name) || text_empty(request->local_password))
+		request_end(request, NULL, S2_NOT_ACCEPTABLE,
+		            "Give the name and the password of your local account. Clients that show no form for them "
+		            "can use the command \"register\" of the gateway.");
+	else
+		hub_tell(request->hub, verify, request->jid, request->local_name, request->local_password, verified,
+		         request);
 }
 
 void account_register(struct hub *hub, const struct account_order *order, account_answer *answer, void *arg)
@@ -263,6 +296,9 @@ void account_register(struct hub *hub, const struct account_order *order, accoun
 	request->name = masked(hub, trimmed);
 	free(trimmed);
 	request->password = mem_strdup(order->password);
+	request->local_name = mem_strdup(order->local_name);
+	request->local_password = mem_strdup(order->local_password);
+	request->by_admin = order->by_admin;
 	if (!account_name_allowed(hub, request->name))
 		request_end(request, NULL, S2_NOT_ACCEPTABLE, "This gateway does not accept this name.");
 	else

@@ -24,6 +24,9 @@ struct room_record;
 /* How the user's own connection to the network stands: what the presence of the gateway's JID says. */
 enum account_state { ACCOUNT_OFFLINE, ACCOUNT_CONNECTING, ACCOUNT_ONLINE };
 
+/* S2_DONE: it is good; else why not, or why nobody knows. */
+typedef void account_verdict(void *arg, enum s2_condition, const char *text);
+
 /* Upwards: what the frontend turns into stanzas. `resource` NULL = to the bare JID, for all of the user's resources. */
 struct hub_events {
 	/* `text`: why, for people; may be NULL. */
@@ -95,6 +98,9 @@ struct hub_events {
 	/* The user's session on the network has ended, or can't begin: his clients have to go (server mode). `error` is
 	 * NULL or why the network ended it. */
 	void (*logged_out)(void *arg, const char *jid, const char *text, const enum s2_connection_error *error);
+	/* Whether this is an account of registration.local_account_server: answered once, at once or later. */
+	void (*verify)(void *arg, const char *jid, const char *local_name, const char *local_password, account_verdict *,
+	               void *verdict_arg);
 	/* Somebody registered or unregistered: tell whom the configuration names. */
 	void (*registration)(void *arg, const char *jid, bool registered);
 	/* A backend has told what its network can do (hub_can). */
@@ -381,11 +387,16 @@ typedef void account_answer(void *arg, const struct account_info *info, enum s2_
 void account_get(struct hub *, const char *jid, account_answer *, void *arg);
 struct account_order {
 	const char *jid, *name, *password;
+	const char *local_name, *local_password; /* registration.require_local_account */
 	bool by_admin; /* who may register with whom does not matter then */
 };
 void account_register(struct hub *, const struct account_order *, account_answer *, void *arg);
 void account_unregister(struct hub *, const char *jid, account_answer *, void *arg);
 bool account_needs_password(const struct hub *);
+/* NULL, or why nobody of this user's server may register. */
+const char *account_forbidden(const struct hub *, const char *jid);
+/* Who registers has to prove that he has an account of registration.local_account_server. */
+bool account_needs_local(const struct hub *);
 bool account_needs_registration(const struct hub *);
 /* The bare JID is one of service.admin_jid. */
 bool account_is_admin(const struct hub *, const char *jid);

@@ -93,7 +93,8 @@ class Prosody(Process):
     def _configure(self):
         text = CONFIGURATION.format(
             dir=self.directory, port=self.port, component_port=self.component_port,
-            http_port=self.http_port or "", no_tls="" if self.tls else ', "tls"', modules=', "privilege"' if self.privileged else "",
+            http_port=self.http_port or "", no_tls="" if self.tls else ', "tls"',
+            modules=(', "tls"' if self.tls else "") + (', "privilege"' if self.privileged else ""),
             privileges=PRIVILEGES.format(jid=COMPONENTS[0]) if self.privileged else "")
         for jid in COMPONENTS:
             text += COMPONENT.format(jid=jid, secret=SECRET, modules='"privilege"' if self.privileged else "")
