@@ -18,6 +18,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/config/logging.h"
+#include "lib/io/resolve.h"
 
 #define LOG_AREA "kit"
 
@@ -130,6 +131,7 @@ static void hung_up(void *arg, int number)
 static void run(const struct options *options)
 {
 	int fd = inherited_line();
+	resolver_use(text_or_null(s2_config("service.nameserver")));
 	kit.loop = loop_new();
 	signal(SIGINT, SIG_IGN); /* Ctrl-C in a terminal is for the main process, which ends this one */
 	loop_on_signal(kit.loop, SIGTERM, terminated, NULL);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/io/resolve.h"
 #include "spectrum/control.h"
 #include "spectrum/daemon.h"
 #include "spectrum/frontend/frontend.h"
@@ -56,6 +58,7 @@ static void on_hangup(void *arg, int signal)
 static void run(struct instance *instance)
 {
 	char *error = NULL;
+	resolver_use(text_or_null(config_text(instance->config, "service.nameserver")));
 	instance->loop = loop_new();
 	loop_on_signal(instance->loop, SIGTERM, on_end, instance);
 	loop_on_signal(instance->loop, SIGINT, on_end, instance);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The one table of all known keys: what config.c checks values against, what docs/man/spectrum2.cfg.5 lists. Keys that
- * Spectrum 2's files use keep name, default and meaning; the section "irc" and service.backend_timeout are ours. A
- * section stays together, in the order in which the manual shows it. */
+ * Spectrum 2's files use keep name, default and meaning; the sections "irc" and "xmpp", service.nameserver and
+ * service.backend_timeout are ours. A section stays together, in the order in which the manual shows it. */
 #include "lib/config/config.h"
 
 #include <string.h>
@@ -39,6 +39,8 @@ const struct config_key config_keys[] = {
     NUMBER("service.backend_port", "0", 0, 65535, "Port for the same; 0: a free one."),
     NUMBER("service.backend_timeout", "4", 1, 600,
            "Seconds that a backend may leave a question unanswered before it is replaced."),
+    TEXT("service.nameserver", "",
+         "DNS servers to ask instead of the system's: address or address:port, separated by commas."),
     NUMBER("service.idle_reconnect_time", "0", 0, INT32_MAX,
            "Seconds without activity until a user is moved to a backend for idle users; 0: never."),
     NUMBER("service.memory_collector_time", "0", 0, INT32_MAX,
@@ -232,6 +234,15 @@ const struct config_key config_keys[] = {
     NUMBER("irc.throttle_burst", "10", 1, 1000, "Lines that may be sent to an IRC server at once."),
     NUMBER("irc.throttle_interval_ms", "1000", 0, 60000, "Milliseconds between two lines after that."),
     SWITCH("irc.reconnect", "1", "Connect again when an IRC server drops the connection."),
+
+    TEXT("xmpp.server", "",
+         "XMPP: the server of all accounts, host or host:port; empty: the one that DNS names for an account's domain."),
+    SWITCH("xmpp.verify_cert", "1", "0: accept any certificate from XMPP servers. Dangerous."),
+    TEXT("xmpp.tls_ca_file", "", "PEM file of authorities that are trusted for XMPP servers; empty: the system's."),
+    SWITCH("xmpp.require_tls", "1",
+           "0: log in even where the server has no TLS; a password is not sent in the clear even then."),
+    SWITCH("xmpp.archive", "1", "After a break, fetch what was missed from the archive of the account."),
+    SWITCH("xmpp.bookmarks", "1", "Join the rooms that the account's bookmarks say are to be joined."),
 };
 const size_t config_key_count = sizeof config_keys / sizeof *config_keys;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names to addresses, and services of a domain to names, by c-ares on the loop; for lib/io/dial, but for the choice of
- * the DNS server. */
+/* Names to addresses, and services of a domain to names, by c-ares on the loop; for lib/io/dial, and for
+ * main(), which chooses the servers. */
 #ifndef LIB_IO_RESOLVE_H
 #define LIB_IO_RESOLVE_H
 

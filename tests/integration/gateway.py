@@ -21,6 +21,7 @@ IRC = BUILD / "backends/irc/spectrum2_irc_backend"
 PURPLE = BUILD / "backends/libpurple/spectrum2_libpurple_backend"
 # A network on which the users of one instance see and reach each other; see there.
 VILLAGE = f"/usr/bin/python3 {ROOT}/tests/peers/village.py --extended"
+XMPP = BUILD / "backends/xmpp/spectrum2_xmpp_backend"
 # Does what message bodies tell it; see there.
 SCRIPTED = f"/usr/bin/python3 {ROOT}/tests/peers/backend.py"
 

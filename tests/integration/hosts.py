@@ -238,7 +238,7 @@ class Ejabberd(Process):
     def account(self, name="user"):
         """A new account; returns its user name. The password is `pass-NAME`."""
         user = f"{name}{next(self._numbers)}"
-        account = {"user": user, "host": "localhost", "password": f"pass-{user}"}
+        account = {"user": user, "host": getattr(self, "domain", "localhost"), "password": f"pass-{user}"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/api/register", json.dumps(account).encode())
         with urllib.request.urlopen(request, timeout=LIMIT) as answer:
             assert "successfully" in answer.read().decode()

@@ -20,7 +20,8 @@ NAMES = {number: name for name, number in TYPES.items()}
 
 # Message: {field number: (name, kind)}; kinds: str, bytes, int, or another message; a list of one kind is repeated.
 BUDDY = {1: ("userName", str), 2: ("buddyName", str), 3: ("alias", str), 4: ("group", [str]), 5: ("status", int),
-         6: ("statusMessage", str), 7: ("iconHash", str), 8: ("blocked", int)}
+         6: ("statusMessage", str), 7: ("iconHash", str), 8: ("blocked", int),
+         101: ("idleSince", int), 102: ("lacks", int)}
 ATTACHMENT = {1: ("url", str), 2: ("mimeType", str), 3: ("description", str), 101: ("name", str), 102: ("sha256", str),
               103: ("bytes", int), 104: ("width", int), 105: ("height", int)}
 CONVERSATION = {1: ("userName", str), 2: ("buddyName", str), 3: ("message", str), 4: ("nickname", str),

@@ -413,7 +413,9 @@ static void samples_are_right(void **state)
 	str_clear(&warnings, 0);
 	static const struct config_override overrides[] = {{"logging.config", DATA "/logging.cfg"},
 	                                                   {"logging.backend_config", DATA "/backend-logging.cfg"}};
-	struct config *config = config_load(DATA "/transports/irc.cfg.example", NULL, overrides, 2, &errors, &warnings);
+	struct config *config = config_load(DATA "/transports/xmpp.cfg.example", NULL, overrides, 2, &errors, &warnings);
+	config_free(&config);
+	config = config_load(DATA "/transports/irc.cfg.example", NULL, overrides, 2, &errors, &warnings);
 	assert_string_equal(str_text(&errors), "");
 	assert_string_equal(str_text(&warnings), "");
 	assert_string_equal(config_text(config, "service.password"), "change me");

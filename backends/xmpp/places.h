@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rooms that the user may want to join: his bookmarks (XEP-0402, else XEP-0048), and the public ones of his server.
+ * Those that a bookmark says so of are joined. */
+#ifndef BACKENDS_XMPP_PLACES_H
+#define BACKENDS_XMPP_PLACES_H
+
+#include "backends/xmpp/user.h"
+
+/* Once for a user; s2_room_list follows. */
+void places_fetch(struct user *);
+void places_free(struct user *);
+
+#endif
