@@ -9,7 +9,7 @@
 #include "lib/base/str.h"
 
 enum {
-	WAIT_MS = 30000,  /* for a session */
+	WAIT_MS = 20000,  /* for a session */
 	SHOWN_MS = 30000, /* for a room to show what the server has got */
 	MOST_WAITING = 200,
 	MOST_KNOWN = 16, /* ids that an error may still come for */

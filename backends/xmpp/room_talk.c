@@ -30,13 +30,22 @@ void room_forget_said(struct room *room)
 
 static void remember(struct room *room, const char *id, const char *stanza_id)
 {
-	if (text_empty(id) || text_empty(stanza_id))
+	if (text_empty(id) && text_empty(stanza_id))
 		return;
 	if (!room->said)
 		room->said = mem_new(MOST_SAID * sizeof *room->said);
 	struct said *said = &room->said[room->said_next++ % MOST_SAID];
 	mem_replace(&said->id, id);
-	mem_replace(&said->stanza_id, stanza_id);
+	mem_replace(&said->stanza_id, text_empty(stanza_id) ? id : stanza_id);
+}
+
+/* Of history that comes after a break. */
+static bool is_known(const struct room *room, const char *name)
+{
+	for (size_t i = 0; name && room->said && i < MOST_SAID; i++)
+		if (text_equal(room->said[i].stanza_id, name))
+			return true;
+	return false;
 }
 
 /* The room's name for the message with this id, or the id itself. */
@@ -86,7 +95,9 @@ static void take_words(struct user *user, struct arena *arena, struct room *room
                        const struct element *stanza, const struct content *content)
 {
 	const char *id = element_get(stanza, "id"), *name = stanza_id(stanza, room->jid);
-	bool own = text_equal(nick, room->nick) && !element_child(stanza, "delay", NS_DELAY);
+	bool late = element_child(stanza, "delay", NS_DELAY) != NULL, own = text_equal(nick, room->nick) && !late;
+	if (late && is_known(room, name ? name : id))
+		return;
 	struct s2_message message = {.peer = room->jid, .nickname = nick, .own_id = own ? id : NULL};
 	talk_fill(&message, content, stanza, talk_time(stanza));
 	message.id = name ? name : id;

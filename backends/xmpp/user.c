@@ -26,11 +26,12 @@ enum {
 	TICK_MS = 1000,
 	REST_MS = 10000,    /* of silence until a stream's memory goes back */
 	ACK_MS = 60000,     /* for an acknowledgement, whatever else comes */
-	GIVE_UP_MS = 60000, /* without a connection until the main process is told */
+	GIVE_UP_MS = 45000, /* without a connection until the main process is told */
 	SETTLE_MS = 10000,  /* after a log-in until contacts have shown up */
 	KEEPALIVE_MS = 60000,
 	ANSWER_MS = 30000,
 	CONNECT_MS = 20000,
+	RETRY_CAP_MS = 15000,
 	UNSENT_HIGH = 4 << 20, /* bytes that the main process has not taken: nothing more is read */
 	UNSENT_LOW = 1 << 20,
 };
@@ -411,6 +412,7 @@ static void open_session(struct user *user)
 	                                   .tls_name = account->ascii,
 	                                   .alpn = "xmpp-client",
 	                                   .connect_ms = CONNECT_MS,
+	                                   .retry_cap_ms = RETRY_CAP_MS,
 	                                   .keepalive_ms = KEEPALIVE_MS,
 	                                   .answer_ms = ANSWER_MS,
 	                               },

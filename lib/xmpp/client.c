@@ -568,6 +568,7 @@ static void on_resumed(struct client *client, struct arena *arena, const struct 
 	const char *again = acks_again(&client->acks, &len);
 	client->events->output(client->arg, again, len);
 	up(client, true);
+	client_flush(client);
 }
 
 /* ---- Stanzas and acknowledgements ---- */

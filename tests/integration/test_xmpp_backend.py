@@ -698,3 +698,170 @@ async def test_the_own_picture(al, bob):
     await bob.expect(available(al.address, where=lambda s: hash in repr(s)))
     card = await bob.iq(al.address, "<vCard xmlns='vcard-temp'/>")
     assert PIXEL in repr(card).replace("\n", "")
+
+
+# Breaks of the connection
+
+
+@pytest_asyncio.fixture
+async def proxy(abroad):
+    one = await Proxy(abroad.port).start()
+    yield one
+    await one.stop()
+
+
+@pytest_asyncio.fixture
+async def al_behind(backends, abroad, proxy):
+    """Behind a proxy that the test can cut."""
+    return await User(await backends(abroad, port=proxy.port), abroad).login()
+
+
+async def lost(al):
+    """Waits until the backend has noticed."""
+    while "connection lost" not in al.backend.log():
+        await asyncio.sleep(0.02)
+
+
+async def test_a_session_is_resumed_after_a_cut(al_behind, bob, proxy):
+    al = al_behind
+    await befriend(al, bob)
+    bob.take(presence(al.address))
+    before = proxy.connections
+    proxy.cut()
+    bob.send_message(al.address, "while you were away")
+    id = al.say(bob.jid, "did you hear me")
+    await bob.expect(message(al.address, "did you hear me"), 20)
+    await al.expect(result(id), 20)
+    await al.expect(said(bob.jid, "while you were away"), 20)
+    assert proxy.connections > before and "resumed" in al.backend.log()
+    # Nobody has noticed, and nothing came twice.
+    assert not bob.take(presence(al.address)) and not bob.take(message(al.address, "did you hear me"))
+    assert not al.take(got("DISCONNECTED")) and not al.take(said(bob.jid, "while you were away"))
+
+
+async def test_what_was_sent_and_not_confirmed_is_sent_again(al_behind, bob, proxy):
+    al = al_behind
+    proxy.held = True
+    ids = [al.say(bob.jid, f"number {n}") for n in range(5)]
+    await al.backend.sync()
+    proxy.cut()
+    proxy.held = False
+    for n, id in enumerate(ids):
+        await bob.expect(message(al.address, f"number {n}"), 20)
+        await al.expect(result(id), 20)
+    await bob.sync(bob.domain)
+    assert not bob.take(message(al.address))
+
+
+async def test_a_new_session_after_a_restart_of_the_server(directories, backends, people):
+    from conftest import serve
+    for host in serve(ForeignProsody, directories("abroad")):
+        bob = await people("bob", host=host)
+        al = await User(await backends(host), host).login()
+        await befriend(al, bob)
+        name = f"tea@{host.rooms}"
+        await al.join_room(name, "alice")
+        host.kill()
+        host.start()
+        again = await people(host=host, account=bob.user, resource="again")
+        # Contacts, rooms and words are there again, and the main process has not been told of an end.
+        await al.expect(participant(name, "alice", flag=lambda flag: flag & 16), 30)
+        await al.contact(bob.jid, 30, status=ONLINE)
+        again.send_message(al.address, "good morning")
+        await al.expect(said(bob.jid, "good morning"), 30)
+        id = al.say(name, "still here")
+        await al.expect(result(id))
+        assert not al.take(got("DISCONNECTED"))
+
+
+async def test_what_was_missed_comes_from_the_archive_once(directories, backends, people):
+    """The server forgets sessions at once, so that only the archive knows."""
+    from conftest import serve
+    for host in serve(lambda directory: ForeignProsody(directory, hibernation=1), directories("abroad")):
+        bob = await people("bob", host=host)
+        proxy = await Proxy(host.port).start()
+        al = await User(await backends(host, port=proxy.port), host).login()
+        phone = await people(host=host, account=al.account, resource="phone")
+        await befriend(al, bob)
+        bob.send_message(al.address, "before")
+        await al.expect(said(bob.jid, "before"))
+        await proxy.close_port()
+        proxy.cut()
+        await bob.expect(unavailable(f"{al.address}", where=lambda s: "phone" not in s.sender), 20)
+        for n in range(120):  # more than a page
+            bob.send_message(al.address, f"missed {n}")
+        await phone.expect(message(bob.jid, "missed 119"), 20)
+        phone.send_message(bob.jid, "my own words")
+        await bob.expect(message(body="my own words"))
+        await proxy.open_port()
+        for n in range(120):
+            there = await al.expect(said(bob.jid, f"missed {n}"), 30)
+            assert there["timeMs"]
+        own = await al.expect(said(bob.jid, "my own words"))
+        assert own["carbon"]
+        bob.send_message(al.address, "after")
+        await al.expect(said(bob.jid, "after"))
+        assert not al.take(said(bob.jid, "before")) and not al.take(got("CONV_MESSAGE"))
+        await proxy.stop()
+
+
+async def test_occupants_who_left_in_a_break(directories, backends, people):
+    from conftest import serve
+    for host in serve(lambda directory: ForeignProsody(directory, hibernation=1), directories("abroad")):
+        bob, carol = await people("bob", host=host), await people("carol", host=host)
+        proxy = await Proxy(host.port).start()
+        al = await User(await backends(host, port=proxy.port), host).login()
+        name = f"tea@{host.rooms}"
+        await bob.join(name, "bob")
+        await bob.iq(name, "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' "
+                           "type='submit'/></query>", "set")
+        await carol.join(name, "carol")
+        await al.join_room(name, "alice")
+        bob.send_message(name, "before", type="groupchat")
+        await al.expect(said(name, "before"))
+        await proxy.close_port()
+        proxy.cut()
+        await bob.expect(unavailable(f"{name}/alice"), 20)
+        carol.leave(name, "carol")
+        await bob.expect(unavailable(f"{name}/carol"))
+        bob.send_message(name, "missed", type="groupchat")
+        await bob.expect(message(f"{name}/bob", "missed"))
+        await proxy.open_port()
+        await al.expect(participant(name, "carol", status=LEFT), 30)
+        await al.expect(participant(name, "alice", flag=lambda flag: flag & 16))
+        await al.expect(said(name, "missed"))
+        assert not al.take(said(name, "before"))
+        await proxy.stop()
+
+
+async def test_words_of_a_long_break_are_refused(al_behind, bob, proxy):
+    al = al_behind
+    await proxy.close_port()
+    proxy.cut()
+    await lost(al)
+    id = al.say(bob.jid, "can you hear me")
+    end = await al.expect(got("MESSAGE_RESULT", id=id), 45)
+    assert end["condition"] == 13 and "no connection" in end["text"]
+
+
+@pytest.mark.slow
+async def test_a_server_that_stays_away_is_told(al_behind, proxy):
+    await proxy.close_port()
+    proxy.cut()
+    for _ in range(4):  # a main process that says nothing is taken for dead
+        await al_behind.backend.sync()
+        await asyncio.sleep(0 if al_behind.backend.inbox.waiting else 15)
+    got = await al_behind.disconnected(30)
+    assert got["error"] == NETWORK and "Connection refused" in got["message"]
+
+
+async def test_the_break_of_one_does_not_touch_another(backends, abroad, proxy, bob):
+    backend = await backends(abroad, port=proxy.port)
+    al = await User(backend, abroad).login()
+    other = User(backend, abroad)
+    other.name = "nobody@" + abroad.domain
+    await other.login(connected=False)
+    assert (await other.disconnected())["error"] == AUTHENTICATION_FAILED
+    id = al.say(bob.jid, "here I am")
+    await bob.expect(message(al.address, "here I am"))
+    await al.expect(result(id))

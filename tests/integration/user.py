@@ -44,4 +44,7 @@ class User(Person):
         self.client.send_raw(xml)
 
     async def close(self):
-        self.client.abort()
+        try:
+            self.client.abort()
+        except AttributeError:  # of slixmpp, whose server has ended before
+            pass
