@@ -2,7 +2,6 @@
 /* Small services of the gateway: ping (XEP-0199) with self-ping in rooms (XEP-0410), version (XEP-0092), uptime
  * (XEP-0012), time (XEP-0202), the address prompt of gateways (XEP-0100 section 6), statistics for administrators
  * (XEP-0039). */
-#include <stddef.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -98,55 +97,89 @@ void service_time(struct request *request, const struct element *payload)
 
 /* ---- Statistics ---- */
 
-static long long messages_in(const struct hub_stats *stats)
+struct figures {
+	struct hub_stats hub;
+	unsigned contacts, contacts_online;
+};
+
+static long long figure_uptime(const struct figures *figures)
 {
-	return (long long)stats->messages_in;
+	return uptime(&figures->hub);
 }
 
-static long long messages_out(const struct hub_stats *stats)
+static long long figure_users(const struct figures *figures)
 {
-	return (long long)stats->messages_out;
+	return figures->hub.users;
 }
 
-static long long memory(const struct hub_stats *stats)
+static long long figure_contacts(const struct figures *figures)
 {
-	return (long long)stats->res_kb;
+	return figures->contacts;
+}
+
+static long long figure_contacts_online(const struct figures *figures)
+{
+	return figures->contacts_online;
+}
+
+static long long figure_messages_in(const struct figures *figures)
+{
+	return (long long)figures->hub.messages_in;
+}
+
+static long long figure_messages_out(const struct figures *figures)
+{
+	return (long long)figures->hub.messages_out;
+}
+
+static long long figure_backends(const struct figures *figures)
+{
+	return figures->hub.backends;
+}
+
+static long long figure_crashed(const struct figures *figures)
+{
+	return figures->hub.crashed;
+}
+
+static long long figure_memory(const struct figures *figures)
+{
+	return (long long)figures->hub.res_kb;
 }
 
 static const struct statistic {
 	const char *name, *units;
-	long long (*value)(const struct hub_stats *);
-	size_t offset; /* of an unsigned number, if there is no function */
+	long long (*value)(const struct figures *);
 } statistics[] = {
-    {"uptime", "seconds", uptime, 0},
-    {"users/online", "users", NULL, offsetof(struct hub_stats, users)},
-    {"contacts/online", "contacts", NULL, offsetof(struct hub_stats, contacts_online)},
-    {"contacts/total", "contacts", NULL, offsetof(struct hub_stats, contacts)},
-    {"messages/from-xmpp", "messages", messages_in, 0},
-    {"messages/to-xmpp", "messages", messages_out, 0},
-    {"backends/running", "backends", NULL, offsetof(struct hub_stats, backends)},
-    {"backends/crashed", "backends", NULL, offsetof(struct hub_stats, crashed)},
-    {"memory-usage", "KB", memory, 0},
+    {"uptime", "seconds", figure_uptime},
+    {"users/online", "users", figure_users},
+    {"contacts/online", "contacts", figure_contacts_online},
+    {"contacts/total", "contacts", figure_contacts},
+    {"messages/from-xmpp", "messages", figure_messages_in},
+    {"messages/to-xmpp", "messages", figure_messages_out},
+    {"backends/running", "backends", figure_backends},
+    {"backends/crashed", "backends", figure_crashed},
+    {"memory-usage", "KB", figure_memory},
 };
 
 static const struct statistic *find_statistic(const char *name)
 {
-	for (size_t i = 0; name && i < sizeof statistics / sizeof *statistics; i++) {
+	for (size_t i = 0; i < sizeof statistics / sizeof *statistics; i++) {
 		if (!strcmp(statistics[i].name, name))
 			return &statistics[i];
 	}
 	return NULL;
 }
 
-static void write_statistic(struct writer *writer, const char *name, const struct hub_stats *stats)
+/* `figures` NULL: only that there is such a number. */
+static void write_statistic(struct writer *writer, const char *name, const struct figures *figures)
 {
 	const struct statistic *statistic = find_statistic(name);
 	xml_open(writer, "stat", NULL);
 	xml_attr(writer, "name", name);
-	if (statistic && stats) {
-		unsigned number = *(const unsigned *)(const void *)((const char *)stats + statistic->offset);
+	if (statistic && figures) {
 		xml_attr(writer, "units", statistic->units);
-		xml_attrf(writer, "value", "%lld", statistic->value ? statistic->value(stats) : (long long)number);
+		xml_attrf(writer, "value", "%lld", statistic->value(figures));
 	} else if (!statistic) {
 		xml_open(writer, "error", NULL);
 		xml_attr(writer, "code", "404");
@@ -158,12 +191,14 @@ static void write_statistic(struct writer *writer, const char *name, const struc
 
 void service_statistics(struct request *request, const struct element *payload)
 {
-	struct hub_stats stats;
-	if (!account_is_admin(request->frontend->hub, request->from.bare)) {
+	struct hub *hub = request->frontend->hub;
+	struct figures figures;
+	if (!account_is_admin(hub, request->from.bare)) {
 		stanza_refuse(request, S2_FORBIDDEN, "Only administrators of this gateway may see its statistics.");
 		return;
 	}
-	hub_stats(request->frontend->hub, &stats);
+	hub_stats(hub, &figures.hub);
+	hub_count_contacts(hub, &figures.contacts, &figures.contacts_online);
 	struct writer *writer = iq_result_open(request);
 	const struct element *wanted = element_child(payload, "stat", NS_STATS);
 	xml_open(writer, "query", NS_STATS);
@@ -171,7 +206,7 @@ void service_statistics(struct request *request, const struct element *payload)
 		write_statistic(writer, statistics[i].name, NULL);
 	for (; wanted; wanted = element_next(wanted, "stat", NS_STATS)) {
 		const char *name = element_get(wanted, "name");
-		write_statistic(writer, name ? name : "", &stats);
+		write_statistic(writer, name ? name : "", &figures);
 	}
 	xml_close(writer);
 	stanza_close(request->frontend);

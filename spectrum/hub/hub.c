@@ -279,9 +279,14 @@ void hub_stats(const struct hub *hub, struct hub_stats *stats)
 	stats->res_kb += link.res_kb;
 	stats->shared_kb += link.shared_kb;
 	stats->grown_kb = link.res_kb - link.init_res_kb;
+}
+
+void hub_count_contacts(const struct hub *hub, unsigned *total, unsigned *online)
+{
+	*total = *online = 0;
 	MAP_EACH (&hub->users, const struct user, user) {
-		stats->contacts += user->roster.count;
+		*total += user->roster.count;
 		for (unsigned i = 0; i < user->roster.count; i++)
-			stats->contacts_online += user->roster.items[i]->status != S2_STATUS_NONE;
+			*online += user->roster.items[i]->status != S2_STATUS_NONE;
 	}
 }

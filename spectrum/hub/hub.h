@@ -182,13 +182,14 @@ void hub_forget(struct hub *, uint64_t sequence);
 
 struct hub_stats {
 	unsigned users, backends, crashed;
-	unsigned contacts, contacts_online;
 	uint64_t messages_in, messages_out; /* from XMPP, to XMPP */
 	int64_t started;                    /* wall clock, ms */
 	int64_t res_kb, shared_kb;          /* memory of this process and the backends */
 	int64_t grown_kb;                   /* that the backends took since their start, for their users */
 };
 void hub_stats(const struct hub *, struct hub_stats *);
+/* Contacts of all users that are logged in. Looks at each of them. */
+void hub_count_contacts(const struct hub *, unsigned *total, unsigned *online);
 
 /* ---- Users (spectrum/hub/user.c) ---- */
 /* Logged in or about to be; NULL else. */

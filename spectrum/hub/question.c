@@ -141,7 +141,8 @@ void question_asked(void *arg, struct seat *seat, const struct s2_request *reque
 	struct question *before = find(hub, user->jid, request->id);
 	if (before)
 		question_free(hub, before);
-	if (!is_possible(request) || count_of(hub, user->jid) >= PER_USER || hub->question_count >= QUESTIONS_MOST) {
+	/* Who is about to prove himself to us has no session yet in which he could be asked. */
+	if (user->proving || !is_possible(request) || count_of(hub, user->jid) >= PER_USER || hub->question_count >= QUESTIONS_MOST) {
 		log_warn("a question of the network can't be asked user=%s", user->jid);
 		link_response(seat, request->id, NULL, 0);
 		return;

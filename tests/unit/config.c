@@ -433,7 +433,40 @@ static void samples_are_right(void **state)
 	config_free(&config);
 }
 
+static void C_6_a_reload_takes_over_what_it_can(void **state)
+{
+	struct config *config = load("[service]\njid=a\nworking_dir=/old/$jid\nadmin_jid=x@y\nadmin_jid=z@y\n"
+	                             "[identity]\nname=Old\n[purple]\nfirst=1\n",
+	                             NULL, NULL, 0);
+	const char *name = config_text(config, "identity.name"), *gone = config_text(config, "purple.first");
+	config_offer(config, "[features]\nmuc=1\n");
+	struct config *fresh = load("[service]\njid=a\nworking_dir=/new/$jid\nadmin_jid=z@y\n[identity]\nname=New\n"
+	                            "[purple]\nsecond=2\n",
+	                            NULL, NULL, 0);
+	struct str later = {0};
+	config_replace(config, &fresh, &later);
+	assert_null(fresh);
+	assert_string_equal(str_text(&later), "service.working_dir");
+	assert_string_equal(config_text(config, "identity.name"), "New");
+	assert_string_equal(config_text(config, "service.working_dir"), "/old/a");
+	assert_int_equal(config_count(config, "service.admin_jid"), 1);
+	assert_null(config_text(config, "purple.first"));
+	assert_string_equal(config_text(config, "purple.second"), "2");
+	assert_true(config_bool(config, "features.muc"));
+	/* Who borrowed a text before still has it. */
+	assert_string_equal(name, "Old");
+	assert_string_equal(gone, "1");
+	fresh = load("[service]\njid=a\nworking_dir=/new/$jid\n", NULL, NULL, 0);
+	str_clear(&later, 0);
+	config_replace(config, &fresh, &later);
+	assert_string_equal(config_text(config, "identity.name"), "Spectrum 2 Transport");
+	assert_false(config_is_set(config, "identity.name"));
+	str_fini(&later);
+	config_free(&config);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(C_6_a_reload_takes_over_what_it_can),
     cmocka_unit_test(C_1_files_mean_what_they_say),
     cmocka_unit_test(C_3_CR_9_wrong_files_are_told_what_to_do),
     cmocka_unit_test(size_has_limits),
