@@ -174,6 +174,9 @@ static void buddy_changed(struct s2_user *user, const struct wire_frame *frame)
 	if (frame->has_blocked) {
 		if (kit.backend->block_buddy)
 			kit.backend->block_buddy(user, frame->buddy.name, frame->buddy.blocked);
+		else
+			s2_block_result(user, frame->buddy.name, S2_FEATURE_NOT_IMPLEMENTED,
+			                "This network can't block people.");
 	} else if (kit.backend->add_buddy) {
 		kit.backend->add_buddy(user, &frame->buddy);
 	}

@@ -225,6 +225,17 @@ void s2_buddy_removed(struct s2_user *user, const char *name)
 	kit_line_write(&(struct wire_frame){.type = WIRE_BUDDY_REMOVED, .user = user->jid, .buddy = {.name = name}});
 }
 
+void s2_block_result(struct s2_user *user, const char *name, enum s2_condition condition, const char *text)
+{
+	if (!kit.extended)
+		return;
+	struct wire_frame frame = {.type = WIRE_BLOCK_RESULT, .user = user->jid};
+	frame.result.peer = name;
+	frame.result.condition = condition;
+	frame.result.text = text;
+	kit_line_write(&frame);
+}
+
 void s2_authorization_request(struct s2_user *user, const char *name)
 {
 	kit_line_write(&(struct wire_frame){.type = WIRE_AUTH_REQUEST, .user = user->jid, .buddy = {.name = name}});

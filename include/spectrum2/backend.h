@@ -67,6 +67,7 @@ struct s2_backend {
 	/* Contacts. `add_buddy` also accepts a request and renames or moves; `remove_buddy` also refuses one. */
 	void (*add_buddy)(struct s2_user *, const struct s2_buddy *);
 	void (*remove_buddy)(struct s2_user *, const struct s2_buddy *);
+	/* Ends with s2_block_result; nobody need be a contact for it. */
 	void (*block_buddy)(struct s2_user *, const char *name, bool blocked);
 
 	/* Profiles. Answer `get_card` with s2_card(request). NULL: the kit answers with an empty card. */
@@ -132,6 +133,8 @@ void s2_attention(struct s2_user *, const char *peer, const char *text);
 
 void s2_buddy(struct s2_user *, const struct s2_buddy *);
 void s2_buddy_removed(struct s2_user *, const char *name);
+/* The person is (un)blocked now (S2_DONE), or why not. */
+void s2_block_result(struct s2_user *, const char *name, enum s2_condition, const char *text);
 /* A person asks to see the user's presence. */
 void s2_authorization_request(struct s2_user *, const char *name);
 void s2_card(struct s2_user *, uint32_t request, const struct s2_card *);

@@ -367,3 +367,11 @@ void wire_decode_slot(struct wire_decoder *d, const union wire_message *message,
 	out->condition = in->has_condition ? condition_of(in->condition) : S2_DONE;
 	out->text = optional(d, in->text);
 }
+
+void wire_decode_block_result(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	out->user = required(d, in->block_result.user);
+	out->result.peer = required(d, in->block_result.buddy);
+	out->result.condition = condition_of(in->block_result.condition);
+	out->result.text = optional(d, in->block_result.text);
+}

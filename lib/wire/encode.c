@@ -440,3 +440,12 @@ void wire_encode_slot(struct wire_encoder *e, const struct wire_frame *frame, un
 	out->condition = (int32_t)in->condition;
 	out->text = optional(e, in->text);
 }
+
+void wire_encode_block_result(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)
+{
+	pbnetwork__block_result__init(&out->block_result);
+	out->block_result.user = required(e, in->user);
+	out->block_result.buddy = required(e, in->result.peer);
+	out->block_result.condition = (int32_t)in->result.condition;
+	out->block_result.text = optional(e, in->result.text);
+}

@@ -55,6 +55,7 @@ enum wire_type {
 	WIRE_REQUEST = 120,        /* B->M: a question to the user, during or after the log-in */
 	WIRE_RESPONSE = 121,       /* M->B: his answer, or that there will be none */
 	WIRE_REQUEST_END = 122,    /* B->M: no answer is wanted any more, or what came of it */
+	WIRE_BLOCK_RESULT = 150,   /* B->M: how a block toggle ended */
 };
 
 /* One frame, decoded. Which member counts follows from `type`. */
@@ -92,7 +93,7 @@ struct wire_frame {
 			const struct s2_room_listing *rooms;
 			size_t count;
 		} list;
-		struct { /* MESSAGE_RESULT: id and peer of the message; ROOM_ERROR: room and nickname */
+		struct { /* MESSAGE_RESULT: id and peer of the message; ROOM_ERROR: room and nickname; BLOCK_RESULT: peer */
 			const char *id, *peer, *nickname;
 			enum s2_condition condition;
 			const char *text;

@@ -76,6 +76,7 @@
 #define NS_SFS "urn:xmpp:sfs:0"                                 /* XEP-0447 */
 #define NS_UPLOAD "urn:xmpp:http:upload:0"                      /* XEP-0363 */
 #define NS_INVISIBLE "urn:xmpp:invisible:0"                     /* XEP-0186 */
+#define NS_BLOCKING "urn:xmpp:blocking"                         /* XEP-0191 */
 #define NS_IDLE "urn:xmpp:idle:1"                               /* XEP-0319 */
 
 #endif

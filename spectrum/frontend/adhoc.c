@@ -209,7 +209,7 @@ static void refuse(const struct request *request, enum s2_condition condition, c
 static void begin(struct request *request, const char *node, enum action action)
 {
 	const struct command *command = command_find(node);
-	if (!command) {
+	if (!command || (request->target == TARGET_CONTACT && !command_is_of_contacts(command))) {
 		stanza_refuse(request, S2_ITEM_NOT_FOUND, "There is no such command.");
 		return;
 	}
@@ -311,6 +311,7 @@ void adhoc_set(struct request *request, const struct element *payload)
 struct discovery {
 	struct reply *reply;
 	const struct command *command; /* NULL: all of them */
+	bool of_contact;               /* those that it takes */
 	char jid[];
 };
 
@@ -319,6 +320,7 @@ static struct discovery *discovery_new(const struct request *request, const stru
 	struct discovery *discovery = mem_new(sizeof *discovery + strlen(request->from.bare) + 1);
 	discovery->reply = reply_new(request);
 	discovery->command = command;
+	discovery->of_contact = request->target == TARGET_CONTACT;
 	strcpy(discovery->jid, request->from.bare);
 	return discovery;
 }
@@ -338,10 +340,11 @@ static void write_items(void *arg, const struct account_info *info, enum s2_cond
 	xml_open(writer, "query", NS_DISCO_ITEMS);
 	xml_attr(writer, "node", NS_COMMANDS);
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		if (command_refused(frontend, command, discovery->jid, info, &condition))
+		if ((discovery->of_contact && !command_is_of_contacts(command)) ||
+		    command_refused(frontend, command, discovery->jid, info, &condition))
 			continue;
 		xml_open(writer, "item", NULL);
-		xml_attr(writer, "jid", frontend->jid);
+		xml_attr(writer, "jid", discovery->reply->from);
 		xml_attr(writer, "node", command->node);
 		xml_attr(writer, "name", command->title);
 		xml_close(writer);
@@ -391,6 +394,8 @@ static void tell_command(void *arg, const struct account_info *info, enum s2_con
 bool adhoc_info(struct request *request, const char *node)
 {
 	const struct command *command = command_find(node);
+	if (request->target == TARGET_CONTACT && command && !command_is_of_contacts(command))
+		return false;
 	if (command)
 		account_get(request->frontend->hub, request->from.bare, tell_command, discovery_new(request, command));
 	if (command || strcmp(node, NS_COMMANDS) != 0)

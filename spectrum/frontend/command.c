@@ -253,8 +253,7 @@ static void ask_contact(struct dialogue *dialogue)
 	                                            .required = true});
 }
 
-/* A name of the network, also if he gave the address that it has here. */
-static const char *name_of(const struct dialogue *dialogue, struct arena *arena, const char *said)
+const char *command_name(const struct dialogue *dialogue, struct arena *arena, const char *said)
 {
 	struct jid jid;
 	const struct user *user = hub_user(dialogue->frontend->hub, dialogue->jid);
@@ -267,7 +266,7 @@ static void finish_contact(struct dialogue *dialogue)
 {
 	struct arena arena = {0};
 	struct user *user = hub_user(dialogue->frontend->hub, dialogue->jid);
-	const char *name = name_of(dialogue, &arena, dialogue_value(dialogue, "name"));
+	const char *name = command_name(dialogue, &arena, dialogue_value(dialogue, "name"));
 	if (!user || !user_is_online(user)) {
 		dialogue_done(dialogue, NOTE_ERROR, "You are not logged in to the network.");
 	} else if (!contact_want(user, name)) {
@@ -412,8 +411,13 @@ static const struct command commands[] = {
 
 const struct command *command_at(size_t at)
 {
-	size_t count = sizeof commands / sizeof *commands;
-	return at < count ? &commands[at] : command_admin_at(at - count);
+	size_t count = sizeof commands / sizeof *commands, of_contacts = 0;
+	if (at < count)
+		return &commands[at];
+	while (command_contact_at(of_contacts))
+		of_contacts++;
+	at -= count;
+	return at < of_contacts ? command_contact_at(at) : command_admin_at(at - of_contacts);
 }
 
 const struct command *command_find(const char *node)

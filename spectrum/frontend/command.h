@@ -33,6 +33,11 @@ struct command {
 const struct command *command_admin_at(size_t at);
 /* All of them, in the order in which they are shown; NULL at the end. */
 const struct command *command_at(size_t at);
+/* Those about one contact, which its own address takes, too (command_contact.c). */
+const struct command *command_contact_at(size_t at);
+bool command_is_of_contacts(const struct command *);
+/* What somebody has called a person, as the network spells it: he may have given the address that it has here. */
+const char *command_name(const struct dialogue *, struct arena *, const char *said);
 /* NULL if there is none. */
 const struct command *command_find(const char *node);
 /* By a word of a chat, case aside. */

@@ -98,6 +98,7 @@ static void dialogue_free(struct dialogue *dialogue)
 	arena_fini(&dialogue->form_arena);
 	free(dialogue->jid);
 	free(dialogue->client);
+	free(dialogue->contact);
 	mem_free_secret(dialogue->argument);
 	free(dialogue->question);
 	free(dialogue->answered);
@@ -201,6 +202,8 @@ struct dialogue *dialogue_new(const struct request *request, const struct dialog
 	dialogue->command = command;
 	dialogue->jid = mem_strdup(request->from.bare);
 	dialogue->client = mem_strdup(text_or_null(request->from.resource));
+	if (request->target == TARGET_CONTACT)
+		dialogue->contact = mem_strdup(contact_name(&arena, request->user, request->to.node));
 	dialogue->reply = reply;
 	dialogue->step = -1;
 	dialogue->rows_end = &dialogue->rows;

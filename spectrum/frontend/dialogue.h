@@ -61,6 +61,7 @@ struct dialogue {
 	char id[DIALOGUE_ID_BYTES + 1];
 	char *jid;    /* bare, of its owner */
 	char *client; /* resource that he speaks with; NULL: unknown */
+	char *contact; /* whom the command was given to, as the network spells it; NULL: the gateway */
 	enum dialogue_state state;
 	uint64_t due;       /* ms, loop_now */
 	struct arena arena; /* holds the account */

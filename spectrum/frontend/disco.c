@@ -40,10 +40,12 @@ static const struct feature gateway_features[] = {
     {NS_AVATAR_METADATA "+notify", "features.own_card", 0},
     {"jid\\20escaping", NULL, 0},
     {NS_MUC, "features.muc", 0},
+    {NS_BLOCKING, "features.blocking", 0},
 };
 
 /* At most 64: a set of them is a number. */
 static const struct feature contact_features[] = {
+    {NS_COMMANDS, NULL, 0},
     {NS_DISCO_INFO, NULL, 0},
     {NS_DISCO_ITEMS, NULL, 0},
     {NS_PING, NULL, 0},
@@ -328,6 +330,8 @@ static void contact_info(struct request *request, const char *node)
 	                  : NULL;
 	const struct caps *caps = caps_of(frontend, buddy ? contact_lacks(request->user, buddy) : 0);
 	const char *hash = node ? hash_of_node(node, CONTACT_NODE) : NULL;
+	if (node && !hash && adhoc_info(request, node))
+		return;
 	if (hash) {
 		const struct caps_table *table = frontend->caps;
 		caps = NULL;
@@ -427,7 +431,7 @@ static void write_rooms(struct request *request, struct writer *writer)
 void disco_items(struct request *request, const struct element *payload)
 {
 	const char *node = element_get(payload, "node");
-	if (request->target == TARGET_GATEWAY && text_equal(node, NS_COMMANDS)) {
+	if (request->target & (TARGET_GATEWAY | TARGET_CONTACT) && text_equal(node, NS_COMMANDS)) {
 		adhoc_items(request);
 		return;
 	}

@@ -69,6 +69,7 @@ void message_received(struct request *);
 void presence_received(struct request *);
 typedef void iq_handler(struct request *, const struct element *payload);
 iq_handler adhoc_set, annotation_moderate, annotation_moderate_old;
+iq_handler block_list, block_add, block_remove;
 iq_handler card_get, card_get_4, card_set, card_version, card_time, pep_get;
 iq_handler disco_info, disco_items;
 iq_handler muc_admin_get;

@@ -224,9 +224,12 @@ void presence_buddy(void *arg, struct user *user, const char *resource, const st
 	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), "bot");
 	if (!from)
 		return;
-	bool away = gone || buddy->status == S2_STATUS_NONE;
+	bool blocked = buddy->flags & BUDDY_BLOCKED;
+	bool away = gone || blocked || buddy->status == S2_STATUS_NONE;
 	struct writer *writer = stanza_open(frontend, "presence", UPSTREAM_PASSING, from,
 	                                    user_address(frontend, user, resource), away ? "unavailable" : NULL);
+	if (blocked && !gone)
+		xml_leaf(writer, "status", NULL, "You have blocked this contact.");
 	if (!away) {
 		write_show(writer, buddy->status);
 		xml_leaf(writer, "status", NULL, text_or_null(buddy_text(buddy, BUDDY_STATUS)));

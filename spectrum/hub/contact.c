@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Contacts: what the network says about them becomes presence and roster questions, what the user decides goes to the
  * network, and both to the database, some contacts at a time. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/log.h"
@@ -111,6 +112,8 @@ void contact_save_due(struct hub *hub, uint64_t now)
 void contact_load(struct user *user, const struct store_buddy *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		if (shun_load(user, &rows[i]))
+			continue;
 		struct buddy *buddy = roster_add(&user->roster, rows[i].name, NULL);
 		if (!buddy)
 			continue;
@@ -209,7 +212,16 @@ static struct buddy *contact_add(struct user *user, const char *name, bool *crea
 	buddy = fits ? roster_add(&user->roster, name, created) : NULL;
 	if (buddy && escaped)
 		buddy->flags |= BUDDY_ESCAPED;
+	if (buddy && shun_lift(user, name))
+		buddy->flags |= BUDDY_BLOCKED;
 	return buddy;
+}
+
+void contact_set_blocked(struct user *user, struct buddy *buddy, bool blocked)
+{
+	buddy->flags = (uint8_t)((buddy->flags & ~BUDDY_BLOCKED) | (blocked ? BUDDY_BLOCKED : 0));
+	unsaved(user, buddy);
+	hub_tell(user->hub, buddy, user, NULL, buddy, false);
 }
 
 /* ---- From the network ---- */
@@ -332,6 +344,10 @@ void contact_authorization(void *arg, struct seat *seat, const char *name)
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
 	bool created;
+	if (shun_is_denied(user, name)) { /* he has said no once; the network forgets that */
+		link_buddy_removed(seat, &(struct s2_buddy){.name = name});
+		return;
+	}
 	struct buddy *buddy = contact_add(user, name, &created);
 	if (!buddy)
 		return;
@@ -465,5 +481,10 @@ void contact_unsubscribe(struct user *user, const char *name, bool unsubscribed)
 	if (tell)
 		tell_network(user, buddy, link_buddy_removed);
 	hub_tell(user->hub, buddy, user, NULL, buddy, true);
+	bool denied = unsubscribed && buddy->flags & BUDDY_REQUEST;
+	char *copy = denied ? mem_strdup(name) : NULL;
 	contact_drop(user, buddy);
+	if (denied)
+		shun_deny(user, copy);
+	free(copy);
 }

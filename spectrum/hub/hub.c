@@ -56,12 +56,13 @@ static void tick(void *arg)
 	room_subject_due(hub, now);
 	conversation_waiting_due(hub, now);
 	profile_due(hub, now);
+	block_due(hub, now);
 	proof_due(hub, now);
 	question_due(hub, now);
 	pace_clean(&hub->joins, now);
 	if (pace_empty(&hub->joins) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
 	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->profiles) &&
-	    list_empty(&hub->proofs) && list_empty(&hub->questions))
+	    list_empty(&hub->blocks) && list_empty(&hub->proofs) && list_empty(&hub->questions))
 		timer_stop(hub->tick);
 }
 
@@ -99,6 +100,7 @@ static const struct link_events link_table = {
     .buddy = contact_changed,
     .buddy_removed = contact_removed,
     .authorization = contact_authorization,
+    .block_result = block_ended,
     .participant = room_participant,
     .room_nickname = room_renamed,
     .room_subject = room_subject_changed,
@@ -140,6 +142,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->joining);
 	list_init(&hub->profiles);
 	list_init(&hub->questions);
+	list_init(&hub->blocks);
 	hub->joins = (struct pace){.burst = JOIN_BURST, .interval_ms = JOIN_INTERVAL_MS};
 	list_init(&hub->proofs);
 	hub->store = store_open(loop, config, error);
@@ -176,6 +179,7 @@ void hub_stop(struct hub *hub)
 	MAP_EACH (&hub->users, struct user, user)
 		user_logout(user, "The gateway is being shut down.");
 	profile_due(hub, UINT64_MAX);
+	block_due(hub, UINT64_MAX);
 }
 
 void hub_free(struct hub **at)

@@ -278,6 +278,14 @@ void contact_present(struct user *, const char *name);
 /* Presences of all contacts to one resource. */
 void contact_present_all(struct user *, const char *resource);
 
+/* ---- Blocking, by the network (block.c) ---- */
+/* S2_DONE, or why not. May come before the call returns, and comes also if the user has left. */
+typedef void block_answer(void *arg, enum s2_condition, const char *text);
+/* `name` need not be a contact. */
+void block_set(struct user *, const char *name, bool blocked, block_answer *, void *arg);
+/* Calls `tell` for everybody who is blocked. */
+void block_each(const struct user *, void (*tell)(void *arg, const char *name), void *arg);
+
 /* ---- Conversations (conversation.c) ---- */
 /* Everything that takes a ticket ends it: at once by events.bounce, or later. `jid` need not be logged in. */
 void conversation_send(struct hub *, const char *jid, const char *resource, const struct s2_message *, struct ticket *);

@@ -37,6 +37,8 @@ struct hub {
 	struct list proofs;   /* attempts that wait for the network */
 	struct list questions; /* of the network to users, oldest first */
 	unsigned question_count;
+	struct list blocks;   /* struct block: what the network has not confirmed, oldest first */
+	unsigned block_count;
 	struct list profiles; /* requests without an answer yet, oldest first */
 	struct map profile_of; /* the same by user and name */
 	uint32_t next_profile;
@@ -82,6 +84,7 @@ void question_ended(void *arg, struct seat *, const char *id, enum s2_condition,
 void contact_changed(void *arg, struct seat *, const struct s2_buddy *);
 void contact_removed(void *arg, struct seat *, const char *name);
 void contact_authorization(void *arg, struct seat *, const char *name);
+void block_ended(void *arg, struct seat *, const char *name, enum s2_condition, const char *text);
 void room_participant(void *arg, struct seat *, const struct s2_participant *);
 void room_renamed(void *arg, struct seat *, const struct s2_room *);
 void room_subject_changed(void *arg, struct seat *, const struct s2_message *);
@@ -95,6 +98,7 @@ void contact_save_due(struct hub *, uint64_t now);
 void room_subject_due(struct hub *, uint64_t now);
 void conversation_waiting_due(struct hub *, uint64_t now);
 void profile_due(struct hub *, uint64_t now);
+void block_due(struct hub *, uint64_t now);
 void proof_due(struct hub *, uint64_t now);
 void question_due(struct hub *, uint64_t now);
 

@@ -251,6 +251,7 @@ static void user_free(struct user *user)
 		user->resources = next;
 	}
 	roster_fini(&user->roster);
+	roster_fini(&user->shunned);
 	free(user->settings);
 	idmap_free(&user->ids);
 	free(user->listing);

@@ -39,6 +39,7 @@ struct user {
 	unsigned setting_count;
 	struct resource *resources;
 	struct roster roster;
+	struct roster shunned; /* no contacts: whom he has refused, and strangers that he has blocked (block.c) */
 	struct room *rooms;
 	size_t occupant_bytes; /* of all rooms */
 	struct idmap *ids; /* of the messages that he sent; NULL if the network never told any */
@@ -111,6 +112,15 @@ void contact_offline(struct user *, const char *resource); /* tells a resource, 
 void contact_forget_status(struct user *);
 void contact_announce_all(struct user *); /* BUDDIES to the backend */
 void contact_save(struct user *);
+void contact_set_blocked(struct user *, struct buddy *, bool blocked);
+/* block.c */
+/* Of somebody who is no contact. True if the row is such a one. */
+bool shun_load(struct user *, const struct store_buddy *);
+/* His request was refused: it is not to come again. */
+void shun_deny(struct user *, const char *name);
+bool shun_is_denied(const struct user *, const char *name);
+/* He is a contact now. Returns whether he was blocked. */
+bool shun_lift(struct user *, const char *name);
 /* room.c */
 void room_rejoin_all(struct user *);
 void room_leave_all(struct user *, struct resource *);

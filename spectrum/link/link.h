@@ -68,6 +68,7 @@ struct link_events {
 	/* A question to the user; and its end: nobody wants an answer any more, or this came of it. */
 	void (*question)(void *arg, struct seat *, const struct s2_request *);
 	void (*question_end)(void *arg, struct seat *, const char *id, enum s2_condition, const char *text);
+	void (*block_result)(void *arg, struct seat *, const char *name, enum s2_condition, const char *text);
 	/* `seat` NULL: for everybody. */
 	void (*room_list)(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
 	/* A backend sent BACKEND_CONFIG: config_offer was done, abilities may have changed. */

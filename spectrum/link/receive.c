@@ -117,6 +117,11 @@ static void on_question_end(struct backend *b, struct seat *seat, const struct w
 		TELL(b, question_end, seat, frame->result.id, frame->result.condition, frame->result.text);
 }
 
+static void on_block_result(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	TELL(b, block_result, seat, frame->result.peer, frame->result.condition, frame->result.text);
+}
+
 static void on_vcard(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, card, seat, frame->request, &frame->card);
@@ -245,6 +250,7 @@ static const struct {
     [WIRE_CONV_MESSAGE_ACK] = {on_message_ack, false},
     [WIRE_MESSAGE_RESULT] = {on_message_result, true},
     [WIRE_ROOM_ERROR] = {on_room_error, false},
+    [WIRE_BLOCK_RESULT] = {on_block_result, false},
     [WIRE_ANNOTATION] = {on_annotation, false},
     [WIRE_REQUEST] = {on_question, false},
     [WIRE_REQUEST_END] = {on_question_end, false},

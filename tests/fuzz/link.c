@@ -114,6 +114,11 @@ static void room_nickname(void *arg, struct seat *seat, const struct s2_room *ro
 	two_texts(arg, seat, room->name, room->nickname);
 }
 
+static void block_result(void *arg, struct seat *seat, const char *name, enum s2_condition condition, const char *text)
+{
+	one_text(arg, seat, name);
+}
+
 static void room_error(void *arg, struct seat *seat, const char *room, const char *nickname,
                        enum s2_condition condition, const char *text)
 {
@@ -191,6 +196,7 @@ static const struct link_events events = {
     .room_nickname = room_nickname,
     .room_subject = message,
     .room_error = room_error,
+    .block_result = block_result,
     .room_list = room_list,
     .configured = configured,
     .named = named,

@@ -42,7 +42,8 @@ async def test_service_discovery_tells_of_commands(echo, people):
     identities, features = await info(user, GW, COMMANDS)
     assert identities == [("automation", "command-list", "Commands")] and COMMANDS in features
     assert await info(user, GW, "no-such-node") is None
-    assert await info(user, f"echo@{GW}", COMMANDS) is None
+    assert (await info(user, f"echo@{GW}", COMMANDS))[0][0][:2] == ("automation", "command-list")
+    assert await info(user, f"echo@{GW}", "register") is None
 
 
 async def test_x_3_each_command_has_a_name_and_a_kind(echo, people):

@@ -22,6 +22,7 @@ CONNECTED, DISCONNECTED, LOGIN, LOGOUT, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSA
 PING, PONG, JOIN_ROOM, LEAVE_ROOM, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED = 9, 10, 11, 12, 13, 14
 ROOM_SUBJECT_CHANGED, VCARD, STATUS_CHANGED, TYPING, STOPPED_TYPING, TYPED = 15, 16, 17, 18, 19, 20
 AUTH_REQUEST, ATTENTION, STATS, EXIT, BACKEND_CONFIG, QUERY, ROOM_LIST, ACK = 21, 22, 23, 29, 30, 31, 32, 33
+BLOCK_RESULT = 150
 RAW_XML, BUDDIES, API_VERSION, MESSAGE_RESULT, ROOM_ERROR, ANNOTATION = 34, 35, 36, 101, 102, 103
 
 
@@ -182,6 +183,9 @@ class Backend:
         self.arranged = buddy
         if 8 in buddy:
             self.say(buddy[1], buddy[2], f"blocked={buddy[8]}")
+            if buddy[2] != b"silent":
+                refused = {3: 10, 4: "Not the operator."} if buddy[2] == b"op" else {3: 0}
+                self.send(BLOCK_RESULT, {1: buddy[1], 2: buddy[2], **refused})
         else:
             self.send(BUDDY_CHANGED, {1: buddy[1], 2: buddy[2], 3: buddy.get(3, ""), 4: [buddy.get(4, b"Friends")], 5: 1})
 

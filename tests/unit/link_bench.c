@@ -175,6 +175,12 @@ static void on_room_subject(void *arg, struct seat *seat, const struct s2_messag
 	trace(arg, "subject", seat, "%s %s", message->peer, or_dash(message->body));
 }
 
+static void on_block_result(void *arg, struct seat *seat, const char *name, enum s2_condition condition,
+                            const char *text)
+{
+	trace(arg, "block_result", seat, "%s %d %s", name, (int)condition, or_dash(text));
+}
+
 static void on_room_error(void *arg, struct seat *seat, const char *room, const char *nickname,
                           enum s2_condition condition, const char *text)
 {
@@ -212,6 +218,7 @@ static const struct link_events events = {
     .room_nickname = on_room_nickname,
     .room_subject = on_room_subject,
     .room_error = on_room_error,
+    .block_result = on_block_result,
     .room_list = on_room_list,
     .configured = on_configured,
 };
