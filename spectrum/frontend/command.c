@@ -9,6 +9,8 @@
 
 #define FORM(name) "urn:spectrum2:command:" name
 #define CONTACTS_SHOWN 500
+/* Where we are the server, a log-in to us is all of this. */
+#define GATEWAY "!service.server_mode"
 
 static const char *setting(const struct dialogue *dialogue, const char *key)
 {
@@ -205,6 +207,8 @@ static void ask_settings(struct dialogue *dialogue)
 	const struct user_setting *row;
 	for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
 		struct s2_field field = row->field;
+		if (!setting_is_offered(dialogue->frontend->hub, row))
+			continue;
 		field.value =
 		    setting_value(dialogue->frontend->hub, account->settings, account->setting_count, field.name);
 		dialogue_field(dialogue, &field);
@@ -232,6 +236,8 @@ static void finish_settings(struct dialogue *dialogue)
 	const struct user_setting *row;
 	for (size_t i = 0; count < DIALOGUE_FIELDS && (row = setting_at(i)) != NULL; i++) {
 		const char *name = row->field.name, *value = dialogue_value(dialogue, name);
+		if (!setting_is_offered(dialogue->frontend->hub, row))
+			continue;
 		if (!text_equal(setting_value(dialogue->frontend->hub, account->settings, account->setting_count, name),
 		                value))
 			changes[count++] = (struct s2_setting){name, value};
@@ -385,11 +391,11 @@ static void finish_help(struct dialogue *dialogue)
 static const struct command commands[] = {
     {"register", "register|password", "Register, or change name and password",
      "register with this gateway, or change name and password",
-     FOR_ANYONE, NULL, NS_REGISTER, {ask_account, ask_local_account}, finish_register},
+     FOR_ANYONE, GATEWAY, NS_REGISTER, {ask_account, ask_local_account}, finish_register},
     {"login", "login|connect", "Log in to the network", "log in to the network",
-     FOR_REGISTERED, NULL, FORM("login"), {0}, finish_login},
+     FOR_REGISTERED, GATEWAY, FORM("login"), {0}, finish_login},
     {"logout", "logout|disconnect", "Log out of the network", "log out of the network, and stay so",
-     FOR_LOGGED_IN, NULL, FORM("logout"), {0}, finish_logout},
+     FOR_LOGGED_IN, GATEWAY, FORM("logout"), {0}, finish_logout},
     {"answer", "answer", "Answer the network", "answer what the network has asked",
      FOR_LOGGED_IN, NULL, FORM("answer"), {0}, finish_answer},
     {"status", "status", "Status", "how you stand with this gateway and its network",
@@ -449,12 +455,19 @@ const struct command *command_of_word(const char *word, size_t len)
 	return NULL;
 }
 
+static bool is_possible(const struct frontend *frontend, const struct command *command)
+{
+	const char *key = command->needs;
+	bool reverse = key && *key == '!';
+	return !key || config_bool(frontend->config, key + reverse) != reverse;
+}
+
 const char *command_refused(struct frontend *frontend, const struct command *command, const char *jid,
                             const struct account_info *info, enum s2_condition *condition)
 {
-	if (command->needs && !config_bool(frontend->config, command->needs)) {
+	if (!is_possible(frontend, command)) {
 		*condition = S2_FEATURE_NOT_IMPLEMENTED;
-		return "This network has no such thing.";
+		return "There is no such command here.";
 	}
 	if (command->finish == finish_register && info && !info->registered && account_forbidden(frontend->hub, jid)) {
 		*condition = S2_NOT_ALLOWED;

@@ -21,7 +21,7 @@ struct command {
 	const char *title;
 	const char *help; /* one line */
 	enum command_access access;
-	const char *needs;     /* config key that must be true, or NULL */
+	const char *needs;     /* config key that must be true (with ! before it: must not), or NULL */
 	const char *form_type; /* XEP-0068 */
 	/* What each step asks, in order: text and fields by dialogue_field. One that adds no field is passed over. */
 	void (*steps[COMMAND_STEPS])(struct dialogue *);

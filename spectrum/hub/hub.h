@@ -445,6 +445,7 @@ struct user_setting {
 };
 /* Row `at` of the table of all settings; NULL at its end. */
 const struct user_setting *setting_at(size_t at);
+bool setting_is_offered(const struct hub *, const struct user_setting *);
 /* What the setting of this name is for somebody who has made these; NULL if there is no such setting. */
 const char *setting_value(const struct hub *, const struct s2_setting *made, size_t count, const char *name);
 /* Kept like a setting, but not the user's to fill into a form: his bookmarks (XEP-0049), as XML. */

@@ -26,6 +26,12 @@ const struct user_setting *setting_at(size_t at)
 	return at < sizeof settings / sizeof *settings ? &settings[at] : NULL;
 }
 
+/* Who could not log in any more could not switch it on again either. */
+bool setting_is_offered(const struct hub *hub, const struct user_setting *setting)
+{
+	return strcmp(setting->field.name, "enable_transport") || !config_bool(hub->config, "service.server_mode");
+}
+
 static const struct user_setting *find(const char *name)
 {
 	const struct user_setting *setting;

@@ -389,7 +389,9 @@ static bool user_admit(struct user *user, const struct store_user *row)
 		user_refuse(user, S2_NOT_ALLOWED, message ? message : "Only VIP users may use this gateway.");
 		return false;
 	}
-	for (size_t i = 0; row && i < row->setting_count; i++) {
+	/* Where we are the server, who logs in wants to. */
+	bool wanted = config_bool(config, "service.server_mode");
+	for (size_t i = 0; row && !wanted && i < row->setting_count; i++) {
 		if (!strcmp(row->settings[i].key, "enable_transport") && !strcmp(row->settings[i].value, "0")) {
 			user_stay_off(user);
 			return false;

@@ -196,6 +196,30 @@ async def test_who_was_registered_by_an_administrator_may_change_it(gateways, pr
     await user.online(GW)
 
 
+# Server mode
+
+async def test_who_logs_in_to_the_server_needs_no_commands_for_that(servers, people):
+    """And can't lock himself out, even if he did so when it was a gateway."""
+    server = await servers()
+    user = await people("romeo", host=server, kind=RawUser)
+    domain = "chat.localhost"
+    names = await listed(user, domain)
+    assert {"settings", "contacts", "status", "help"} <= set(names)
+    assert not {"register", "login", "logout"} & set(names)
+    assert (await execute(user, domain, "logout")).error[0] == "feature-not-implemented"
+    assert "enable_transport" not in (await execute(user, domain, "settings")).fields
+    await run(user, domain, "settings", stay_connected="0")
+    account = user.user
+    await user.close()
+    server.stop()
+    with sqlite3.connect(server.directory / "work/database.sql") as database:
+        database.execute("INSERT OR REPLACE INTO users_settings SELECT id, 'enable_transport', 4, '0' FROM users")
+    database.close()
+    await server.up()
+    again = await people(host=server, kind=RawUser, account=account)
+    assert "logged in" in (await run(again, domain, "status")).note
+
+
 # The very end
 
 async def test_an_answer_that_is_owed_at_the_end_of_a_server(servers, people):
