@@ -33,7 +33,7 @@ static void write_note(struct writer *writer, enum dialogue_note note, const cha
 }
 
 /* What comes after an answer to the network nobody knows before. */
-static void write_actions(const struct dialogue *dialogue, struct writer *writer)
+static void write_actions(struct dialogue *dialogue, struct writer *writer)
 {
 	bool next = dialogue->question || dialogue_has_next(dialogue);
 	xml_open(writer, "actions", NULL);

@@ -392,7 +392,8 @@ static const struct s2_option *copy_options(struct arena *arena, const struct s2
 void dialogue_field(struct dialogue *dialogue, const struct s2_field *field)
 {
 	struct arena *arena = &dialogue->form_arena;
-	if (dialogue->form.field_count == DIALOGUE_FIELDS)
+	dialogue->asks = true;
+	if (dialogue->probing || dialogue->form.field_count == DIALOGUE_FIELDS)
 		return;
 	const char *value = field->value;
 	for (const struct dialogue_value *old = dialogue->values; old; old = old->next) {
@@ -412,6 +413,8 @@ void dialogue_text(struct dialogue *dialogue, const char *format, ...)
 {
 	va_list args;
 	struct str text = {0};
+	if (dialogue->probing)
+		return;
 	va_start(args, format);
 	str_addv(&text, format, args);
 	va_end(args);
@@ -503,9 +506,23 @@ void dialogue_next(struct dialogue *dialogue)
 	dialogue->command->finish(dialogue);
 }
 
-bool dialogue_has_next(const struct dialogue *dialogue)
+static bool step_asks(struct dialogue *dialogue, int step)
 {
-	return !dialogue->question && has_step(dialogue, dialogue->step + 1);
+	struct s2_request form = dialogue->form;
+	dialogue->probing = true;
+	dialogue->asks = false;
+	dialogue->command->steps[step](dialogue);
+	dialogue->probing = false;
+	dialogue->form = form;
+	return dialogue->asks;
+}
+
+bool dialogue_has_next(struct dialogue *dialogue)
+{
+	bool asks = false;
+	for (int step = dialogue->step + 1; !dialogue->question && !asks && has_step(dialogue, step); step++)
+		asks = step_asks(dialogue, step);
+	return asks;
 }
 
 /* The last step before `step` that had something to ask; -1 if none did. */

@@ -76,6 +76,7 @@ struct dialogue {
 	unsigned column_count;
 	struct s2_field columns[DIALOGUE_COLUMNS];
 	struct dialogue_row *rows, **rows_end;
+	bool probing, asks; /* it is found out whether a step asks anything, without showing it */
 	bool awaits_login; /* working: what the network says to the log-in is the result */
 	char *question;    /* id of what the network asks and the form shows; NULL: a step of the command */
 	char *answered;    /* id of the question that was answered last */
@@ -107,7 +108,7 @@ void dialogue_touch(struct dialogue *);
 const char *dialogue_fill(struct dialogue *, struct arena *, const struct s2_field *, const char *value);
 /* All fields of the form are filled in. May end it. */
 void dialogue_next(struct dialogue *);
-bool dialogue_has_next(const struct dialogue *);
+bool dialogue_has_next(struct dialogue *);
 bool dialogue_has_previous(const struct dialogue *);
 void dialogue_previous(struct dialogue *);
 /* He does not want to go on: ends it without a word to him; the network, if it asked something, is told. */
