@@ -47,6 +47,7 @@
 #define NS_VCARD4_NODE "urn:xmpp:vcard4"                        /* XEP-0292 */
 #define NS_VCARD_UPDATE "vcard-temp:x:update"                   /* XEP-0153 */
 #define NS_PUBSUB "http://jabber.org/protocol/pubsub"           /* XEP-0060 */
+#define NS_DISPLAYED "urn:xmpp:mds:displayed:0"                 /* XEP-0490 */
 #define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
 #define NS_AVATAR_DATA "urn:xmpp:avatar:data"                   /* XEP-0084 */
 #define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is said about earlier messages: reactions (XEP-0444), retractions (XEP-0424), retractions by moderators
- * (XEP-0425), read markers (XEP-0333). In rooms messages are named by the room's stanza-id, else by the stanza's id. */
+ * (XEP-0425), read markers (XEP-0333, XEP-0490). In rooms messages are named by the room's stanza-id, else by the
+ * stanza's id. */
 #include <string.h>
 
+#include "lib/base/log.h"
+#include "lib/xmpp/form.h"
 #include "spectrum/frontend/carbon.h"
+#include "spectrum/frontend/iq.h"
 
+#define LOG_AREA "annotation"
+#define PUBLISH_WAIT_MS 10000
 #define NS_MODERATE_0 "urn:xmpp:message-moderate:0"
 
 /* ---- In ---- */
@@ -103,6 +109,49 @@ static void write_carbon(struct frontend *frontend, struct user *user, const str
 	carbon_close(frontend, writer);
 }
 
+static void published(const struct iq *iq)
+{
+	const char *text = NULL;
+	if (iq->end == IQ_ERROR)
+		log_debug("read mark not published user=%s error=%s", iq->to,
+		          condition_name(stanza_error(iq->arena, iq->answer, &text)));
+}
+
+/* How far he has read in a room: on his own account, where his other clients look (XEP-0490). */
+static void publish_displayed(struct frontend *frontend, struct user *user, const struct room *room, const char *id)
+{
+	static const struct {
+		const char *var, *value;
+	} options[] = {{"pubsub#persist_items", "true"},
+	               {"pubsub#max_items", "max"},
+	               {"pubsub#send_last_published_item", "never"},
+	               {"pubsub#access_model", "whitelist"}};
+	const char *jid = room_jid(frontend, room, NULL);
+	struct writer *writer =
+	    privileged_iq_open(frontend->iqs, "set", user_jid(user), NS_PUBSUB, NULL, PUBLISH_WAIT_MS, published, NULL);
+	if (!writer)
+		return;
+	xml_open(writer, "pubsub", NS_PUBSUB);
+	xml_open(writer, "publish", NULL);
+	xml_attr(writer, "node", NS_DISPLAYED);
+	xml_open(writer, "item", NULL);
+	xml_attr(writer, "id", jid);
+	xml_open(writer, "displayed", NS_DISPLAYED);
+	xml_open(writer, "stanza-id", NS_STANZA_ID);
+	xml_attr(writer, "by", jid);
+	xml_attr(writer, "id", id);
+	for (int i = 0; i < 4; i++)
+		xml_close(writer);
+	xml_open(writer, "publish-options", NULL);
+	form_open(writer, "submit", NS_PUBSUB "#publish-options", NULL, NULL);
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		form_field(writer, options[i].var, NULL, NULL, options[i].value, false);
+	form_close(writer);
+	xml_close(writer);
+	xml_close(writer);
+	privileged_iq_close(frontend->iqs, writer);
+}
+
 /* Of a room: what its moderators do comes from the room itself. */
 static const char *sender(struct frontend *frontend, const struct user *user, const struct room *room,
                           const struct s2_annotation *annotation)
@@ -123,6 +172,10 @@ void annotation_arrived(void *arg, struct user *user, const char *resource, cons
 		return;
 	if (annotation->carbon && !room) {
 		write_carbon(frontend, user, annotation);
+		return;
+	}
+	if (annotation->carbon && annotation->kind == S2_DISPLAYED) {
+		publish_displayed(frontend, user, room, annotation->target);
 		return;
 	}
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, from,

@@ -97,6 +97,11 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 
 void room_annotated(struct room *room, const struct s2_annotation *annotation)
 {
+	struct hub *hub = room->user->hub;
+	if (annotation->carbon && annotation->kind == S2_DISPLAYED) { /* no news for the room, but for all of his clients */
+		hub_tell(hub, annotation, room->user, NULL, room, annotation);
+		return;
+	}
 	EACH_ATTENDEE(room, resource)
 	hub_tell(room->user->hub, annotation, room->user, resource->name, room, annotation);
 }

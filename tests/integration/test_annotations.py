@@ -2,6 +2,7 @@
 """What is said about earlier messages: corrections (XEP-0308), retractions (XEP-0424, 0425), reactions (XEP-0444), replies
 (XEP-0461), read markers (XEP-0333); and files (XEP-0066, XEP-0447), as they cross the gateway in both directions."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -28,6 +29,7 @@ FALLBACK = "urn:xmpp:fallback:0"
 MARKERS = "urn:xmpp:chat-markers:0"
 FASTEN = "urn:xmpp:fasten:0"
 OOB = "jabber:x:oob"
+PUBSUB = "http://jabber.org/protocol/pubsub"
 SFS = "urn:xmpp:sfs:0"
 FILE = "urn:xmpp:file:metadata:0"
 HASHES = "urn:xmpp:hashes:2"
@@ -354,6 +356,22 @@ async def test_own_annotations_are_shown_as_the_users(start, privileged_prosody)
     user.send_message(CONTROL, "E end")
     await user.expect(message(CONTROL, "E end"))
     assert not user.take(message(CONTROL)) and not user.take(matches("message", type="error"))
+
+
+async def test_what_was_read_in_a_room_elsewhere_is_on_the_users_account(start, privileged_prosody):
+    user = await start(host=privileged_prosody)
+    await joined(user)
+    for id in ("s1", "s2"):
+        from_network(user, (ANNOTATION, {2: "#quiet", 3: DISPLAYED, 4: id, 6: "me", 13: 1}))
+        for _ in range(100):
+            answer = await user.iq(None, f"<pubsub xmlns='{PUBSUB}'><items node='urn:xmpp:mds:displayed:0'/></pubsub>")
+            found = [(item.get("id"), mark.get("by"), mark.get("id")) for item in answer.xml.iter(f"{{{PUBSUB}}}item")
+                     for mark in item.iter("{urn:xmpp:sid:0}stanza-id")]
+            if found == [(ROOM, ROOM, id)]:
+                break
+            await asyncio.sleep(0.05)
+        assert found == [(ROOM, ROOM, id)]
+    assert not user.take(message(f"{ROOM}/me", type="groupchat", where=lambda s: s.child("displayed", MARKERS) is not None))
 
 
 # Files
