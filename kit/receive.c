@@ -4,6 +4,7 @@
  * touches him after one. */
 #include "kit/receive.h"
 
+#include "kit/held.h"
 #include "kit/kit.h"
 #include "kit/send.h"
 #include "kit/state.h"
@@ -115,6 +116,8 @@ static bool backend_tells_results(void)
 
 static void message(struct s2_user *user, const struct wire_frame *frame)
 {
+	if (user && kit_hold(user, frame))
+		return;
 	hand_over(user, frame, kit.backend->message, backend_tells_results());
 }
 
@@ -144,6 +147,8 @@ static void annotation(struct s2_user *user, const struct wire_frame *frame)
 {
 	struct pending here;
 	struct s2_annotation annotation = frame->annotation;
+	if (user && kit_hold(user, frame))
+		return;
 	struct handover what = {frame->user,
 	                        annotation.id,
 	                        annotation.peer,

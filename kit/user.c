@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit/held.h"
 #include "kit/kit.h"
 #include "kit/send.h"
 #include "kit/state.h"
@@ -37,6 +38,7 @@ struct s2_user *kit_user_new(const char *jid, const struct s2_login *login)
 
 void kit_user_free(struct s2_user *user)
 {
+	kit_held_drop(user);
 	while (!list_empty(&user->pending))
 		kit_pending_end(user, LIST_ITEM(user->pending.next, struct pending, node), S2_RECIPIENT_UNAVAILABLE,
 		                "The session with the network ended before the message was confirmed.", NULL);
@@ -131,6 +133,7 @@ void kit_pending_end(struct s2_user *user, struct pending *pending, enum s2_cond
 {
 	list_remove(&pending->node);
 	user->pending_count--;
+	kit_held_named(user, pending->id, pending->peer, network_id);
 	if (kit.extended && !kit_id_is_local(pending->id))
 		kit_send_done(user->jid, pending->id, pending->peer, condition, text, network_id);
 	else if (condition != S2_DONE)

@@ -60,8 +60,16 @@ static void test_message(struct s2_user *user, const struct s2_message *message)
 	else if (!strcmp(message->body, "write")) {
 		s2_typing(user, "early", S2_TYPING_COMPOSING);
 		conn_write(network, "NETWORK", 7);
-	}
+	} else if (!strncmp(message->body, "name ", 5)) /* what the network calls the one that was held */
+		s2_message_done(user, message->body + 5, message->peer, "network's");
+	else if (!strcmp(message->body, "again"))
+		s2_typing(user, message->replaces, S2_TYPING_PAUSED);
 	/* "hold": its result is told never */
+}
+
+static void test_annotate(struct s2_user *user, const struct s2_annotation *annotation)
+{
+	s2_typing(user, annotation->target, S2_TYPING_COMPOSING);
 }
 
 static struct s2_backend backend = {.name = "test",
@@ -69,7 +77,8 @@ static struct s2_backend backend = {.name = "test",
                                     .stop = test_stop,
                                     .login = test_login,
                                     .logout = test_logout,
-                                    .message = test_message};
+                                    .message = test_message,
+                                    .annotate = test_annotate};
 
 /* ---- The main process ---- */
 
@@ -209,6 +218,52 @@ static void results_are_told_by_the_backend_exactly_once(void **state)
 	expect_type(&child, WIRE_BUDDY_TYPING);
 	expect_result(&child, "m2", S2_RECIPIENT_UNAVAILABLE);
 	expect_result(&child, "m4", S2_RECIPIENT_UNAVAILABLE);
+	expect_silence(&child);
+	expect_end(&child);
+}
+
+static void react(struct child *child, const char *target, const char *id)
+{
+	send_frame(child, &(struct wire_frame){.type = WIRE_ANNOTATION,
+	                                       .user = "a@b",
+	                                       .annotation = {.peer = "eve", .target = target, .id = id}});
+}
+
+static void expect_typing(struct child *child, enum wire_type type, const char *name)
+{
+	struct wire_frame frame = receive(child);
+	assert_int_equal(frame.type, type);
+	assert_string_equal(frame.buddy.name, name);
+}
+
+static void what_follows_a_message_at_once_waits_for_its_name(void **state)
+{
+	struct child child = start(S2_FEATURE_MESSAGE_RESULT | S2_FEATURE_REACTIONS | S2_FEATURE_CORRECTIONS, true);
+	login(&child);
+	say(&child, "hold", "m1");
+	react(&child, "m1", "r1");
+	send_frame(&child,
+	           &(struct wire_frame){.type = WIRE_CONV_MESSAGE,
+	                                .user = "a@b",
+	                                .message = {.peer = "eve", .body = "again", .id = "m2", .replaces = "m1"}});
+	react(&child, "other", "r2");
+	expect_typing(&child, WIRE_BUDDY_TYPING, "other");
+	expect_silence(&child);
+	say(&child, "name m1", "m3");
+	struct wire_frame frame = receive(&child);
+	assert_string_equal(frame.result.id, "m1");
+	assert_string_equal(frame.result.network_id, "network's");
+	expect_typing(&child, WIRE_BUDDY_TYPING, "network's");
+	expect_typing(&child, WIRE_BUDDY_TYPED, "network's");
+	expect_silence(&child);
+	/* Whatever still waits when he leaves is refused. */
+	say(&child, "hold", "m4");
+	react(&child, "m4", "r4");
+	send_frame(&child, &(struct wire_frame){.type = WIRE_LOGOUT, .user = "a@b", .login = {.name = "al"}});
+	expect_type(&child, WIRE_BUDDY_TYPING);
+	expect_result(&child, "r4", S2_RECIPIENT_UNAVAILABLE);
+	for (int i = 0; i < 5; i++) /* r2, m3, r1, m2, m4 */
+		expect_type(&child, WIRE_MESSAGE_RESULT);
 	expect_silence(&child);
 	expect_end(&child);
 }
@@ -393,6 +448,7 @@ static void the_command_line_is_read_as_the_main_process_writes_it(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(results_are_told_by_the_backend_exactly_once),
+    cmocka_unit_test(what_follows_a_message_at_once_waits_for_its_name),
     cmocka_unit_test(a_session_that_dies_refuses_what_is_left),
     cmocka_unit_test(a_login_that_fails_leaves_nobody),
     cmocka_unit_test(messages_that_wait_are_bounded),
