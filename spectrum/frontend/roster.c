@@ -690,8 +690,11 @@ void roster_buddy_subscribe(void *arg, struct user *user, const struct buddy *bu
 	struct frontend *frontend = arg;
 	if (frontend->serves)
 		server_contact_new(frontend->upstream, user, buddy);
-	else if (buddy->flags & (BUDDY_REQUEST | BUDDY_SUBSCRIBED))
+	else if (buddy->flags & BUDDY_REQUEST)
 		ask(frontend, user, buddy);
+	else if (buddy->flags & BUDDY_SUBSCRIBED &&
+	         host_way(frontend->roster, host_find(frontend->roster, user_jid(user))) != WAY_SET)
+		ask(frontend, user, buddy); /* the other direction */
 	else
 		task_add(frontend->roster, user, buddy);
 }

@@ -127,8 +127,10 @@ async def test_a_name_given_while_adding_reaches_the_network(gateways, privilege
     await user.iq(None, f"<query xmlns='{ROSTER}'><item jid='{contact(7)}' name='Seven'/></query>", "set")
     user.send_presence(contact(7), "subscribe")
     await user.expect(presence(contact(7), "subscribed"))
-    await user.expect(presence(contact(7), "subscribe"))
     await arranged(user, "c7@net|Seven|Friends")
+    # Who has added somebody is not asked for the other direction.
+    assert (await pushed(user, contact(7), "both")).get("name") == "Seven"
+    assert not questions(user)
 
 
 async def test_a_lost_roster_is_filled_again(gateways, privileged_prosody, people):
