@@ -225,6 +225,16 @@ static const char *part_id(struct frontend *frontend, const struct room_line *li
 	return arena_printf(&frontend->arena, "%" PRIx64, line->number + part);
 }
 
+/* By this some clients know their own lines again; they give a message one id in both places. */
+static void write_origin_id(struct writer *writer, const char *id)
+{
+	if (text_empty(id))
+		return;
+	xml_open(writer, "origin-id", NS_STANZA_ID);
+	xml_attr(writer, "id", id);
+	xml_close(writer);
+}
+
 static const char *stanza_id_of(const struct s2_message *piece, const char *id)
 {
 	return text_empty(piece->own_id) ? id : piece->own_id;
@@ -252,6 +262,7 @@ void muc_message(void *arg, struct user *user, const char *resource, const struc
 		muc_write_occupant_id(writer, line->occupant_id);
 		if (line->number)
 			write_stanza_id(writer, bare, id);
+		write_origin_id(writer, piece.own_id);
 		write_delay(frontend, writer, bare, piece.time);
 		stanza_close(frontend);
 	}

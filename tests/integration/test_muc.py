@@ -83,6 +83,8 @@ async def test_words_pass_both_ways_and_come_back_to_their_writer(pair, place):
     await bob.heard(place.channel, "Hello & good day, gr\u00fc\u00dfe!", user.nick)
     own = await user.expect(message(f"{place.room}/{user.nick}", type="groupchat"))
     assert own.body == "Hello & good day, gr\u00fc\u00dfe!" and own.id == id
+    # By this Profanity knows its own line again.
+    assert own.child("origin-id", "urn:xmpp:sid:0").get("id") == id
     bob.say(place.channel, "And <you>?")
     got = await user.expect(message(f"{place.room}/{bob.nick}", "And <you>?"))
     assert got.type == "groupchat"
