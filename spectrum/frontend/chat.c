@@ -127,13 +127,21 @@ static const char *take_answer(struct dialogue *dialogue, struct arena *arena, c
 	return dialogue_fill(dialogue, arena, field, value ? arena_strdup(arena, value) : NULL);
 }
 
-/* On to the next question; the last one may end it. */
-static void advance(struct dialogue *dialogue)
+/* On to the next question, behind a note (may be NULL); the last one may end it. */
+static void advance(struct dialogue *dialogue, const char *note)
 {
 	if (++dialogue->asked_field < dialogue->form.field_count)
-		ask_field(dialogue, NULL);
+		ask_field(dialogue, note);
 	else
 		dialogue_next(dialogue);
+}
+
+/* The first answer stood behind the command: whoever wrote more there than one answer sees how it was understood. */
+static void advance_from_first(struct dialogue *dialogue, struct arena *arena, const char *said)
+{
+	const struct s2_field *field = &dialogue->form.fields[0];
+	bool secret = field->type == S2_FIELD_PRIVATE;
+	advance(dialogue, secret ? NULL : arena_printf(arena, "%s: %s", label_of(field), shown(field, said)));
 }
 
 /* "stay_connected yes" behind a command sets this one and leaves all others: false if it begins with no field's name.
@@ -177,7 +185,7 @@ static void chat_ask(struct dialogue *dialogue, const char *note)
 	} else if ((wrong = take_answer(dialogue, &arena, &dialogue->form.fields[0], argument)) != NULL) {
 		ask_field(dialogue, wrong);
 	} else {
-		advance(dialogue);
+		advance_from_first(dialogue, &arena, argument);
 	}
 	mem_free_secret(argument);
 	arena_fini(&arena);
@@ -243,7 +251,7 @@ static void go_on(struct request *request, struct dialogue *dialogue, const char
 	if (wrong)
 		ask_field(dialogue, wrong);
 	else
-		advance(dialogue);
+		advance(dialogue, NULL);
 }
 
 /* ---- Questions of the network, unasked for ---- */

@@ -396,6 +396,14 @@ async def test_two_people_talk_at_once(echo, people):
     assert "registered as ann" in await talk(two, "status")
 
 
+async def test_what_is_written_behind_a_command_is_shown_as_it_was_understood(echo, people):
+    """Whoever writes a password behind the name sees in time that it became a part of the name."""
+    user = await people()
+    asked = await talk(user, "register bob secret")
+    assert asked.startswith("3rd-party network username: bob secret\n") and "password?" in asked
+    assert "cancelled" in await talk(user, "cancel")
+
+
 async def test_no_word_of_a_chat_reaches_the_log(echo, people):
     user = await people()
     await talk(user, "register")
