@@ -40,6 +40,7 @@ struct frontend {
 	struct map local_failures;
 	struct writer nowhere; /* takes what is written when there is no upstream any more */
 	struct str dropped;
+	unsigned strays; /* stanzas for other addresses */
 };
 
 /* Whom a stanza is for. */

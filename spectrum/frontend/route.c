@@ -83,6 +83,15 @@ static enum target find_target(struct request *request)
 	return !room ? TARGET_CONTACT : *request->to.resource ? TARGET_OCCUPANT : TARGET_ROOM;
 }
 
+/* ejabberd sends a component what is for any of those that share its port. There is no address to answer from. */
+static void note_stray(struct frontend *frontend, const char *domain)
+{
+	if (!frontend->strays++)
+		log_warn("the XMPP server sends what is for another component, and these stanzas are lost: give each "
+		         "component a port of its own domain=%s",
+		         log_quote(domain));
+}
+
 void route(struct frontend *frontend, struct arena *arena, const struct element *stanza)
 {
 	static const struct {
@@ -95,9 +104,11 @@ void route(struct frontend *frontend, struct arena *arena, const struct element 
 	                          .type = element_get(stanza, "type"),
 	                          .id = element_get(stanza, "id")};
 	const char *from = element_get(stanza, "from"), *to = element_get(stanza, "to");
-	if (!from || !to || !jid_parse(arena, from, &request.from) || !jid_parse(arena, to, &request.to) ||
-	    strcmp(request.to.domain, frontend->jid) != 0 ||
-	    (!frontend->serves && !strcmp(request.from.domain, frontend->jid))) {
+	bool valid = from && to && jid_parse(arena, from, &request.from) && jid_parse(arena, to, &request.to);
+	bool ours = valid && !strcmp(request.to.domain, frontend->jid);
+	if (valid && !ours && !frontend->serves)
+		note_stray(frontend, request.to.domain);
+	if (!ours || (!frontend->serves && !strcmp(request.from.domain, frontend->jid))) {
 		log_debug("stanza with wrong addresses name=%s from=%s to=%s", stanza->name, log_quote(from),
 		          log_quote(to));
 		return;

@@ -43,6 +43,18 @@ BAD_STREAMS = {
 }
 
 
+async def test_stanzas_for_another_component_are_told_to_the_administrator_once(gateways, host):
+    """What ejabberd does to components that share a port."""
+    gateway = await gateways(host)
+    await host.login()
+    for number in range(3):
+        host.send(f"<message from='romeo@localhost/a' to='eve@irc.localhost' id='{number}'><body>hello</body></message>")
+    romeo = host.user("romeo")
+    await romeo.login()
+    (line,) = gateway.log_lines("for another component")
+    assert " WARN " in line and 'domain="irc.localhost"' in line and "port of its own" in line
+
+
 @pytest.mark.parametrize("bad", BAD_STREAMS)
 async def test_sec_27_bad_bytes_end_the_stream_and_nothing_else(gateways, host, bad):
     gateway = await gateways(host)
