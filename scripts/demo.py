@@ -11,15 +11,17 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/integration"))
 
-from gateway import IRC, Gateway
-from hosts import Prosody
+from gateway import IRC, VILLAGE, Gateway
+from hosts import Ejabberd, Prosody, component_port
 from ircclient import IrcClient, line
-from ircds import Ngircd
+from ircds import Inspircd, Ngircd
 from stanzas import message
 from person import RawUser
 from server import Server
 
 CHANNEL = "#demo"
+# What the network without servers can do: all that there is.
+ABILITIES = "muc,corrections,retractions,reactions,replies,markers,attachments,receipts,blocking"
 
 
 def show(who, text):
@@ -33,6 +35,7 @@ async def exchange(host, ircd):
     await bob.join(CHANNEL)
     show("IRC, bob", f"has joined {CHANNEL}")
     alice = await RawUser(host, host.account("alice")).connect()
+    await alice.reach("irc.localhost")
     joined = await alice.join(room, "alice")
     await bob.expect(line("JOIN", CHANNEL, nick="alice"))
     show(f"XMPP, {alice.jid}", f"has joined {room}")
@@ -73,6 +76,40 @@ Join them. Everything runs on this machine only, until you press Ctrl-C here.
 """, flush=True)
 
 
+def invite_clients(host, ircd):
+    """What there is to try clients against."""
+    romeo, juliet = host.account("romeo"), host.account("juliet")
+    path = "xmpp-websocket" if isinstance(host, Prosody) else "ws"
+    print(f"""
+More accounts: {romeo}@localhost and {juliet}@localhost, password pass-NAME.
+WebSocket: ws://localhost:{host.http_port}/{path}
+Two gateways: irc.localhost, without privileges on the server, and gw.localhost, with them. Behind gw.localhost is
+a network that exists in its backend only: whoever registers under a name can add others by theirs, and the contact
+`control` does what tests/peers/backend.py has for the body of a message.
+The values for a shell:
+  PORT={host.port} HPORT={host.http_port} IPORT={ircd.port} ROMEO={romeo} JULIET={juliet}
+""", flush=True)
+
+
+async def start_clients(directory, running, kind=Prosody):
+    """All that a client can be tried against."""
+    more = {"tls": True, "upload": True, "web": True} if kind is Prosody else {}
+    host = kind(directory / "host", privileged=True, **more)
+    running.append(host)
+    host.start()
+    show(f"{kind.__name__}, the XMPP server", f"127.0.0.1 port {host.port}")
+    for jid, backend in (("irc.localhost", IRC), ("gw.localhost", f"{VILLAGE} --features={ABILITIES}")):
+        gateway = Gateway(directory / jid, jid, backend, component_port(host, jid))
+        running.append(gateway)
+        await gateway.up(host)
+        show("spectrum2", f"{jid}, log in {gateway.log_path}")
+    return host
+
+
+async def start_clients_ejabberd(directory, running):
+    return await start_clients(directory, running, Ejabberd)
+
+
 async def start_gateway(directory, running):
     """Prosody, and spectrum2 as a component of it."""
     host = Prosody(directory / "prosody", tls=True)
@@ -95,23 +132,30 @@ async def start_server(directory, running):
     return server
 
 
-async def run(once, start):
+# By the words of the command line: how to start, and the IRC server.
+WAYS = {(): (start_server, Ngircd), ("gateway",): (start_gateway, Ngircd), ("clients",): (start_clients, Inspircd),
+        ("clients", "ejabberd"): (start_clients_ejabberd, Inspircd)}
+
+
+async def run(once, start, irc_server):
     directory = pathlib.Path(tempfile.mkdtemp(prefix="spectrum2-demo-"))
     running = []
     status = 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
-    ircd = Ngircd(directory / "ngircd")
+    ircd = irc_server(directory / "ircd")
     try:
         print("\nStarting")
         running.append(ircd)
         ircd.start()
-        show("ngIRCd, the IRC server", f"127.0.0.1 port {ircd.port}")
+        show(f"{irc_server.__name__}, the IRC server", f"127.0.0.1 port {ircd.port}")
         host = await start(directory, running)
         alice, bob, room = await exchange(host, ircd)
         status = 0
         if not once:
             invite(host, ircd, room)
+            if hasattr(host, "http_port"):
+                invite_clients(host, ircd)
             await asyncio.Event().wait()
         await alice.close()
         await bob.close()
@@ -133,4 +177,7 @@ async def run(once, start):
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run("--once" in sys.argv[1:], start_gateway if "gateway" in sys.argv[1:] else start_server)))
+    words = tuple(word for word in sys.argv[1:] if word != "--once")
+    if words not in WAYS:
+        sys.exit("usage: scripts/demo [gateway | clients [ejabberd]] [--once]")
+    sys.exit(asyncio.run(run("--once" in sys.argv[1:], *WAYS[words])))

@@ -14,7 +14,7 @@ import pytest_asyncio
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "peers"))
 
 import gateway as program
-from hosts import Ejabberd, Prosody
+from hosts import Ejabberd, Prosody, component_port
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
 from person import RawUser
@@ -115,7 +115,7 @@ async def gateways(directories, request):
 
     async def start(host, backend=program.ECHO, jid="gw.localhost", up=True, **settings):
         settings = {key.replace("__", "."): value for key, value in settings.items()}
-        one = program.Gateway(directories("gw"), jid, backend, host.component_port, settings)
+        one = program.Gateway(directories("gw"), jid, backend, component_port(host, jid), settings)
         started.append(one)
         return await one.up(host) if up else one.start()
 

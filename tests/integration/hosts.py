@@ -36,6 +36,8 @@ allow_unencrypted_plain_auth = true
 modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "offline", "private", "pep", "blocklist",
   "vcard_legacy"{modules} }}
 modules_disabled = {{ "s2s"{no_tls} }}
+consider_websocket_secure = true
+consider_bosh_secure = true
 http_ports = {{ {http_port} }}
 https_ports = {{}}
 http_interfaces = {{ "127.0.0.1" }}
@@ -67,6 +69,15 @@ Component "upload.localhost" "http_file_share"
 """
 
 
+# What a public server has beside the rest; converse.js comes by WebSocket.
+WEB = ', "websocket", "bosh", "mam", "smacks", "csi_simple", "vcard4", "version", "time", "bookmarks"'
+
+
+def component_port(host, jid):
+    """Where a component of this name connects to."""
+    return getattr(host, "component_ports", {}).get(jid, host.component_port)
+
+
 def self_signed(directory, name, subject_names):
     """Makes NAME.crt and NAME.key."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
@@ -76,14 +87,15 @@ def self_signed(directory, name, subject_names):
 
 class Prosody(Process):
     """`privileged`: XEP-0356 for gw.localhost. `tls`: STARTTLS with a self-signed certificate may be used. `upload`: an
-    upload service (XEP-0363), at `http_port`."""
+    upload service (XEP-0363), at `http_port`. `web`: what public servers have, also WebSocket, at `http_port`."""
 
-    def __init__(self, directory, privileged=False, tls=False, upload=False):
+    def __init__(self, directory, privileged=False, tls=False, upload=False, web=False):
         super().__init__(directory, "prosody")
         self.privileged = privileged
         self.tls = tls
         self.upload = upload
-        self.http_port = free_port() if upload else None
+        self.web = web
+        self.http_port = free_port() if upload or web else None
         self.port = self.component_port = None
         self._numbers = itertools.count(1)
         (self.directory / "data/localhost/accounts").mkdir(parents=True)
@@ -94,7 +106,8 @@ class Prosody(Process):
         text = CONFIGURATION.format(
             dir=self.directory, port=self.port, component_port=self.component_port,
             http_port=self.http_port or "", no_tls="" if self.tls else ', "tls"',
-            modules=(', "tls"' if self.tls else "") + (', "privilege"' if self.privileged else ""),
+            modules=(', "tls"' if self.tls else "") + (', "privilege"' if self.privileged else "")
+            + (WEB if self.web else ""),
             privileges=PRIVILEGES.format(jid=COMPONENTS[0]) if self.privileged else "")
         for jid in COMPONENTS:
             text += COMPONENT.format(jid=jid, secret=SECRET, modules='"privilege"' if self.privileged else "")
@@ -147,13 +160,10 @@ hosts: [ localhost ]
 loglevel: info
 listen:
   - {{ port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, access: all, shaper: none, max_stanza_size: 1048576 }}
-  - {{ port: {http_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api }} }}
-  - port: {component_port}
+  - port: {http_port}
     ip: "127.0.0.1"
-    module: ejabberd_service
-    access: all
-    shaper: none
-    hosts:
+    module: ejabberd_http
+    request_handlers: {{ /api: mod_http_api, /ws: ejabberd_http_ws }}
 {components}
 auth_method: [ internal ]
 acl:
@@ -178,6 +188,17 @@ modules:
 {privileges}
 """
 
+# A port for each: all components of one are sent what is for any of them.
+EJABBERD_COMPONENT = """\
+  - port: {port}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    access: all
+    shaper: none
+    hosts:
+      "{jid}": {{ password: "{secret}" }}
+"""
+
 # mod_caps of 23.01 needs mod_muc: without it, capabilities of a component's presence are lost.
 # The name of an access rule: with the name of an ACL ejabberd grants nothing.
 EJABBERD_PRIVILEGES = """\
@@ -189,20 +210,22 @@ EJABBERD_PRIVILEGES = """\
 
 
 class Ejabberd(Process):
-    """Its Erlang machine in the foreground, without a node name, so that nothing but its three ports is opened."""
+    """Its Erlang machine in the foreground, without a node name, so that nothing but its ports is opened."""
 
     def __init__(self, directory, privileged=False):
         super().__init__(directory, "ejabberd")
         self.privileged = privileged
         self.port = self.component_port = self.http_port = None
+        self.component_ports = {}
         self._numbers = itertools.count(1)
 
     def _configure(self):
-        components = "\n".join(f'      "{jid}": {{ password: "{SECRET}" }}' for jid in COMPONENTS)
+        components = "".join(EJABBERD_COMPONENT.format(jid=jid, port=port, secret=SECRET)
+                             for jid, port in self.component_ports.items())
         privileges = EJABBERD_PRIVILEGES.format() if self.privileged else ""
         path = self.directory / "ejabberd.yml"
-        path.write_text(EJABBERD.format(port=self.port, component_port=self.component_port, http_port=self.http_port,
-                                        components=components, privileges=privileges, jid=COMPONENTS[0]))
+        path.write_text(EJABBERD.format(port=self.port, http_port=self.http_port, components=components,
+                                        privileges=privileges, jid=COMPONENTS[0]))
         (self.directory / "inetrc").touch()
         return path
 
@@ -210,14 +233,16 @@ class Ejabberd(Process):
         if "eaddrinuse" in self.log():
             return "port taken"
         assert self.running(), f"ejabberd ended at start:\n{self.log()}"
-        return "up" if all(map(answers, (self.port, self.component_port, self.http_port))) else None
+        return "up" if all(map(answers, (self.port, self.http_port, *self.component_ports.values()))) else None
 
     def start(self):
         """Starts on the same ports as before, or on fresh ones the first time."""
         first = self.port is None
         for _ in range(5):
             if first:
-                self.port, self.component_port, self.http_port = free_port(), free_port(), free_port()
+                self.port, self.http_port = free_port(), free_port()
+                self.component_ports = {jid: free_port() for jid in COMPONENTS}
+                self.component_port = self.component_ports[COMPONENTS[0]]
             self.log_path.unlink(missing_ok=True)
             self.launch("erl", "-noinput", "-mnesia", "dir", f'"{self.directory}/db"', "-s", "ejabberd",
                         EJABBERD_CONFIG_PATH=str(self._configure()), EJABBERD_LOG_PATH=str(self.log_path),

@@ -167,8 +167,12 @@ class Inspircd(Process):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         self.launch(program("inspircd"), "--runasroot", "--nofork", f"--config={path}")
         ports = (self.port, self.tls_port, self.services_port)
-        return wait_for(lambda: "up" if all(map(answers, ports)) else not self.running() and "ended",
-                        "inspircd accepts connections") == "up"
+
+        def state():
+            if "failed to bind" in self.log() or not self.running():
+                return "ended"
+            return "up" if all(map(answers, ports)) else None
+        return wait_for(state, "inspircd accepts connections") == "up"
 
     def _start_services(self):
         path = self.directory / "atheme.conf"

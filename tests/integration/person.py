@@ -63,6 +63,13 @@ class Person:
 
     # Gateways
 
+    async def reach(self, gateway):
+        """Returns when there is a way to it: ejabberd accepts a component before it knows one."""
+        end = time.monotonic() + LIMIT
+        while (await self.iq(gateway, "<ping xmlns='urn:xmpp:ping'/>")).condition == "remote-server-not-found":
+            assert time.monotonic() < end, f"no way to {gateway}"
+            await asyncio.sleep(0.02)
+
     async def register(self, gateway, username="legacy", password="secret"):
         fields = "" if username is None else f"<username>{escape(username)}</username>"
         fields += "" if password is None else f"<password>{escape(password)}</password>"
@@ -79,12 +86,8 @@ class Person:
 
     async def login(self, gateway, username=None):
         """Registers and goes online there; returns the gateway's presence."""
-        end = time.monotonic() + LIMIT
+        await self.reach(gateway)
         answer = await self.register(gateway, username or self.user)
-        while answer.condition == "remote-server-not-found" and time.monotonic() < end:
-            # ejabberd accepts a component before it knows the way to it.
-            await asyncio.sleep(0.02)
-            answer = await self.register(gateway, username or self.user)
         assert answer.type == "result", answer
         return await self.online(gateway)
 
