@@ -26,14 +26,41 @@ struct wanted {
 };
 
 /* What protocols call the parts of a card. */
+#define PART(label, part)                               \
+	{                                               \
+		(label), offsetof(struct s2_card, part) \
+	}
 static const struct {
 	const char *label;
 	size_t part;
 } parts[] = {
-    {"Full Name", offsetof(struct s2_card, full_name)}, {"Name", offsetof(struct s2_card, full_name)},
-    {"Real Name", offsetof(struct s2_card, full_name)}, {"Nickname", offsetof(struct s2_card, nickname)},
-    {"Nick", offsetof(struct s2_card, nickname)},
+    PART("Full Name", full_name),
+    PART("Name", full_name),
+    PART("Real Name", full_name),
+    PART("Nickname", nickname),
+    PART("Nick", nickname),
+    PART("Given Name", given_name),
+    PART("First Name", given_name),
+    PART("Family Name", family_name),
+    PART("Last Name", family_name),
+    PART("Birthday", birthday),
+    PART("URL", url),
+    PART("Homepage", url),
+    PART("Description", note),
+    PART("Email", email),
+    PART("E-Mail", email),
+    PART("Telephone", phone),
+    PART("Phone", phone),
+    PART("Organization Name", organisation),
+    PART("Job Title", title),
+    PART("Street Address", street),
+    PART("Locality", city),
+    PART("City", city),
+    PART("Region", region),
+    PART("Postal Code", postcode),
+    PART("Country", country),
 };
+#undef PART
 
 static const char **part_of(struct s2_card *card, const char *label)
 {
@@ -77,6 +104,9 @@ static void answer(struct session *session, struct wanted *wanted, PurpleNotifyU
 	struct icon icon;
 	if (info)
 		read_info(&card, &arena, info);
+	/* Anybody's words, unless they are a date. */
+	if (card.birthday && strspn(card.birthday, "0123456789-") != strlen(card.birthday))
+		card.birthday = NULL;
 	if (!card.nickname && buddy)
 		card.nickname = purple_buddy_get_alias(buddy);
 	if (icon_get(&icon, buddy, wanted->name)) {

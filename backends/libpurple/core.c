@@ -10,6 +10,7 @@
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/eventloop.h"
 #include "backends/libpurple/files.h"
+#include "backends/libpurple/jabber.h"
 #include "backends/libpurple/names.h"
 #include "backends/libpurple/notices.h"
 #include "backends/libpurple/questions.h"
@@ -184,6 +185,7 @@ bool core_start(void)
 	contacts_start();
 	files_start();
 	rooms_start();
+	jabber_start();
 	talk_start(kit_loop());
 	purple_buddy_icons_set_caching(FALSE);
 	return true;
@@ -196,6 +198,8 @@ void core_stop(void)
 		certificates_stop();
 		purple_core_quit();
 	}
+	files_stop();
+	questions_stop();
 	names_stop();
 	store_stop();
 	sources_stop();

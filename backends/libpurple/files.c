@@ -2,7 +2,6 @@
 #include "backends/libpurple/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/settings.h"
+#include "backends/libpurple/turn.h"
+#include "kit/upload.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/random.h"
@@ -19,141 +20,154 @@
 #include "lib/base/utf8.h"
 
 #define LOG_AREA "libpurple"
-#define NAME_LETTERS 26 /* of a file that shall not be guessed */
+#define NAME_LETTERS 26
 
-/* What may be published under its own type. All else becomes a file that browsers only save. */
-static const struct kind {
+/* What clients may take for more than bytes: never something that a browser would run. */
+static const struct {
 	const char *extension, *mime_type;
-	const char *magic; /* of pictures, that are known by their content */
-	size_t magic_len, magic_at;
 } kinds[] = {
-    {"png", "image/png", "\x89PNG\r\n", 6, 0},
-    {"jpg", "image/jpeg", "\xff\xd8\xff", 3, 0},
-    {"gif", "image/gif", "GIF8", 4, 0},
-    {"webp", "image/webp", "WEBP", 4, 8},
-    {"jpeg", "image/jpeg", NULL, 0, 0},
-    {"mp3", "audio/mpeg", NULL, 0, 0},
-    {"ogg", "audio/ogg", NULL, 0, 0},
-    {"oga", "audio/ogg", NULL, 0, 0},
-    {"opus", "audio/ogg", NULL, 0, 0},
-    {"m4a", "audio/mp4", NULL, 0, 0},
-    {"wav", "audio/wav", NULL, 0, 0},
-    {"mp4", "video/mp4", NULL, 0, 0},
-    {"webm", "video/webm", NULL, 0, 0},
-    {"mov", "video/quicktime", NULL, 0, 0},
-    {"3gp", "video/3gpp", NULL, 0, 0},
-    {"pdf", "application/pdf", NULL, 0, 0},
-    {"txt", "text/plain", NULL, 0, 0},
-    {"zip", "application/zip", NULL, 0, 0},
-    {"bin", "application/octet-stream", NULL, 0, 0},
+    {"png", "image/png"},   {"jpg", "image/jpeg"},      {"jpeg", "image/jpeg"}, {"gif", "image/gif"},
+    {"webp", "image/webp"}, {"mp3", "audio/mpeg"},      {"ogg", "audio/ogg"},   {"oga", "audio/ogg"},
+    {"opus", "audio/ogg"},  {"m4a", "audio/mp4"},       {"mp4", "video/mp4"},   {"webm", "video/webm"},
+    {"txt", "text/plain"},  {"pdf", "application/pdf"},
 };
-#define KINDS (sizeof kinds / sizeof *kinds)
 
-static const struct kind *kind_of_name(const char *name)
+static const char *type_of_name(const char *name)
 {
 	const char *dot = name ? strrchr(name, '.') : NULL;
-	for (size_t i = 0; dot && i < KINDS; i++)
+	for (size_t i = 0; dot && i < sizeof kinds / sizeof *kinds; i++)
 		if (!strcasecmp(kinds[i].extension, dot + 1))
-			return &kinds[i];
-	return &kinds[KINDS - 1];
+			return kinds[i].mime_type;
+	return "application/octet-stream";
 }
 
-const char *files_mime_type(const char *url)
+/* NULL if it is no picture. */
+static const char *type_of_picture(const void *bytes, size_t len)
 {
-	return kind_of_name(url)->mime_type;
-}
-
-static char *url_of(const char *name)
-{
-	bool slash = g_str_has_suffix(settings.web_url, "/");
-	return mem_printf("%s%s%s", settings.web_url, slash ? "" : "/", name);
-}
-
-static char *path_of(const char *name)
-{
-	return mem_printf("%s/%s", settings.web_directory, name);
-}
-
-/* ---- Pictures ---- */
-
-static const struct kind *kind_of_image(const void *bytes, size_t len)
-{
-	for (size_t i = 0; i < KINDS; i++)
-		if (kinds[i].magic && len >= kinds[i].magic_at + kinds[i].magic_len &&
-		    !memcmp((const char *)bytes + kinds[i].magic_at, kinds[i].magic, kinds[i].magic_len))
-			return &kinds[i];
+	static const struct {
+		const char *magic, *mime_type;
+		size_t len, at;
+	} magics[] = {{"\x89PNG\r\n", "image/png", 6, 0},
+	              {"\xff\xd8\xff", "image/jpeg", 3, 0},
+	              {"GIF8", "image/gif", 4, 0},
+	              {"WEBP", "image/webp", 4, 8}};
+	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+		if (len >= magics[i].at + magics[i].len &&
+		    !memcmp((const char *)bytes + magics[i].at, magics[i].magic, magics[i].len))
+			return magics[i].mime_type;
 	return NULL;
 }
 
-char *files_publish_image(const void *bytes, size_t len)
+/* ---- Upload ---- */
+
+/* What is told when a file is where it shall be; on an arena of its own. */
+struct parcel {
+	struct arena arena;
+	struct s2_message message;
+	const char *what; /* for people, if it can't be put there */
+};
+
+static struct parcel *parcel_new(const struct s2_message *message, const char *what)
 {
-	const struct kind *kind = bytes ? kind_of_image(bytes, len) : NULL;
-	if (!settings.web_directory || !kind || len > settings.image_bytes)
-		return NULL;
-	GError *error = NULL;
-	char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA1, bytes, len);
-	char *name = mem_printf("%s.%s", sum, kind->extension), *path = path_of(name), *url = NULL;
-	if (g_file_set_contents_full(path, bytes, (gssize)len, G_FILE_SET_CONTENTS_CONSISTENT, 0644, &error)) {
-		url = url_of(name);
-	} else {
-		log_error("cannot write a picture: %s", error->message);
-		g_error_free(error);
+	struct arena arena = {0};
+	struct parcel *parcel = arena_alloc(&arena, sizeof *parcel);
+	parcel->message = (struct s2_message){.peer = arena_strdup(&arena, message->peer),
+	                                      .nickname = arena_strdup(&arena, message->nickname),
+	                                      .time = message->time,
+	                                      .private_ = message->private_,
+	                                      .carbon = message->carbon};
+	parcel->what = arena_strdup(&arena, what);
+	parcel->arena = arena;
+	return parcel;
+}
+
+static void uploaded(struct s2_user *s2, void *arg, const struct s2_attachment *attachment, const char *error)
+{
+	struct parcel *parcel = arg;
+	struct session *session = session_of(s2);
+	if (session && attachment) {
+		parcel->message.attachments = attachment;
+		parcel->message.attachment_count = 1;
+		s2_message(s2, &parcel->message);
+	} else if (session) {
+		parcel->message.body = arena_printf(&parcel->arena, "[%s. %s]", parcel->what, error ? error : "");
+		s2_message(s2, &parcel->message);
 	}
-	g_free(sum);
-	free(name);
-	free(path);
-	return url;
+	struct arena arena = parcel->arena;
+	arena_fini(&arena);
+}
+
+void files_send_picture(struct session *session, const struct s2_message *message, const void *bytes, size_t len)
+{
+	const char *type = type_of_picture(bytes, len);
+	struct parcel *parcel = parcel_new(message, "The user has sent you an image");
+	struct s2_file file = {.mime_type = type, .data = bytes, .bytes = len};
+	if (type && len <= settings.image_bytes)
+		s2_upload(session->s2, &file, uploaded, parcel);
+	else
+		uploaded(session->s2, parcel, NULL,
+		         type ? "It is too large for this gateway." : "It is of an unknown kind.");
 }
 
 /* ---- Transfers ---- */
 
 /* One file that is coming; hangs on libpurple's transfer. */
 struct transfer {
-	char *name; /* ours */
 	char *path;
 	bool too_large;
 	guint cancelling; /* timer */
 };
 
-static void tell(struct session *session, const PurpleXfer *xfer, const char *format, const char *why)
+static char *directory(void)
+{
+	return mem_printf("%s/files", settings.working_dir);
+}
+
+static char *describe(const PurpleXfer *xfer)
 {
 	const char *name = purple_xfer_get_filename(xfer);
 	char *size = purple_str_size_to_units(purple_xfer_get_size(xfer));
-	char *text = mem_printf(format, name ? name : "without a name", size, why);
-	struct str clean = {0};
-	utf8_clean(&clean, text, strlen(text));
-	struct s2_message message = {.peer = contacts_name(session->account, xfer->who), .body = clean.data};
-	s2_message(session->s2, &message);
-	str_fini(&clean);
-	free(text);
+	struct str text = {0}, clean = {0};
+	str_addf(&text, "A file was sent to you: %s", name ? name : "without a name");
+	if (purple_xfer_get_size(xfer))
+		str_addf(&text, " (%s)", size);
+	utf8_clean(&clean, text.data, text.len);
+	str_fini(&text);
 	g_free(size);
+	return str_take(&clean);
 }
 
-static const char *why_not(const PurpleXfer *xfer)
+static void tell_refusal(struct session *session, const PurpleXfer *xfer, const char *why)
 {
-	if (!settings.web_directory)
-		return "This gateway takes no files.";
-	if (purple_xfer_get_size(xfer) > settings.file_bytes)
-		return "It is too large for this gateway.";
-	return NULL;
+	char *what = describe(xfer), *text = mem_printf("[%s. %s]", what, why);
+	s2_message(session->s2, &(struct s2_message){.peer = contacts_name(session->account, xfer->who), .body = text});
+	free(what);
+	free(text);
+}
+
+static gboolean give_back(gpointer xfer)
+{
+	purple_xfer_unref(xfer);
+	return FALSE;
 }
 
 /* Somebody offers a file. */
 static void offered(PurpleXfer *xfer, gpointer data)
 {
+	/* libpurple has made a reference for whoever is asked, who has to give it back when this call is over. */
+	purple_timeout_add(0, give_back, xfer);
 	struct session *session = session_of_account(purple_xfer_get_account(xfer));
-	const char *why = why_not(xfer);
-	if (!session || why) {
+	if (!session || purple_xfer_get_size(xfer) > settings.file_bytes) {
 		if (session)
-			tell(session, xfer, "[A file was offered to you: %s (%s). %s]", why);
+			tell_refusal(session, xfer, "It is too large for this gateway.");
 		xfer->status = PURPLE_XFER_STATUS_CANCEL_LOCAL; /* who asked looks at it */
 		return;
 	}
 	struct transfer *transfer = mem_new(sizeof *transfer);
-	char random[NAME_LETTERS + 1];
+	char random[NAME_LETTERS + 1], *below = directory();
 	random_id(random, NAME_LETTERS);
-	transfer->name = mem_printf("%s.%s", random, kind_of_name(purple_xfer_get_filename(xfer))->extension);
-	transfer->path = path_of(transfer->name);
+	transfer->path = mem_printf("%s/%s", below, random);
+	free(below);
 	xfer->ui_data = transfer;
 	purple_xfer_request_accepted(xfer, transfer->path);
 }
@@ -177,46 +191,54 @@ static void progressed(PurpleXfer *xfer, double part)
 	transfer->cancelling = purple_timeout_add(0, cancel, xfer);
 }
 
-static void publish(struct session *session, const PurpleXfer *xfer, const struct transfer *transfer)
+static void publish(struct session *session, const PurpleXfer *xfer, const char *path)
 {
-	struct str clean = {0};
-	const char *name = purple_xfer_get_filename(xfer);
-	char *url = url_of(transfer->name);
-	utf8_clean(&clean, name ? name : "", name ? strlen(name) : 0);
-	chmod(transfer->path, 0644);
-	struct s2_attachment file = {.url = url,
-	                             .mime_type = files_mime_type(transfer->name),
-	                             .description = text_or_null(str_text(&clean)),
-	                             .name = text_or_null(str_text(&clean)),
-	                             .bytes = purple_xfer_get_bytes_sent(xfer)};
-	struct s2_message message = {
-	    .peer = contacts_name(session->account, xfer->who), .attachments = &file, .attachment_count = 1};
-	s2_message(session->s2, &message);
-	str_fini(&clean);
-	free(url);
+	char *data = NULL, *what = describe(xfer);
+	gsize len = 0;
+	struct str name = {0};
+	const char *given = purple_xfer_get_filename(xfer);
+	utf8_clean(&name, given ? given : "", given ? strlen(given) : 0);
+	if (g_file_get_contents(path, &data, &len, NULL)) {
+		struct s2_message message = {.peer = contacts_name(session->account, xfer->who)};
+		struct s2_file file = {.name = text_or_null(str_text(&name)),
+		                       .mime_type = type_of_name(given),
+		                       .description = text_or_null(str_text(&name)),
+		                       .data = data,
+		                       .bytes = len};
+		s2_upload(session->s2, &file, uploaded, parcel_new(&message, what));
+	} else {
+		tell_refusal(session, xfer, "The gateway could not read it.");
+	}
+	g_free(data);
+	free(what);
+	str_fini(&name);
 }
 
 /* The transfer is over, whatever became of it; its file is closed. */
 static void destroyed(PurpleXfer *xfer)
 {
 	struct transfer *transfer = xfer->ui_data;
-	struct session *session = session_of_account(purple_xfer_get_account(xfer));
 	if (!transfer)
 		return;
-	if (purple_xfer_get_status(xfer) == PURPLE_XFER_STATUS_DONE && session) {
-		publish(session, xfer, transfer);
-	} else {
-		unlink(transfer->path);
-		if (session)
-			tell(session, xfer, "[A file was offered to you: %s (%s). %s]",
-			     transfer->too_large ? "It is too large for this gateway." : "The transfer failed.");
-	}
+	struct session *session = session_of_account(purple_xfer_get_account(xfer));
+	if (session && purple_xfer_get_status(xfer) == PURPLE_XFER_STATUS_DONE)
+		publish(session, xfer, transfer->path);
+	else if (session)
+		tell_refusal(session, xfer,
+		             transfer->too_large ? "It is too large for this gateway." : "The transfer failed.");
+	(void)unlink(transfer->path);
 	if (transfer->cancelling)
 		purple_timeout_remove(transfer->cancelling);
-	free(transfer->name);
 	free(transfer->path);
 	free(transfer);
 	xfer->ui_data = NULL;
+}
+
+static bool is_over(const PurpleXfer *xfer)
+{
+	PurpleXferStatusType status = purple_xfer_get_status(xfer);
+	return status == PURPLE_XFER_STATUS_DONE || status == PURPLE_XFER_STATUS_CANCEL_LOCAL ||
+	       status == PURPLE_XFER_STATUS_CANCEL_REMOTE;
 }
 
 void files_forget(struct session *session)
@@ -224,19 +246,27 @@ void files_forget(struct session *session)
 	for (GList *each = purple_xfers_get_all(), *next; each; each = next) {
 		PurpleXfer *xfer = each->data;
 		next = each->next;
-		PurpleXferStatusType status = purple_xfer_get_status(xfer);
-		if (purple_xfer_get_account(xfer) != session->account)
-			continue;
-		if (status != PURPLE_XFER_STATUS_DONE && status != PURPLE_XFER_STATUS_CANCEL_LOCAL &&
-		    status != PURPLE_XFER_STATUS_CANCEL_REMOTE)
+		if (purple_xfer_get_account(xfer) == session->account && !is_over(xfer))
 			purple_xfer_cancel_local(xfer);
 	}
 }
+
+/* ---- Beginning and end ---- */
 
 void files_start(void)
 {
 	static int handle;
 	static PurpleXferUiOps ops = {.destroy = destroyed, .update_progress = progressed};
+	char *path = directory();
+	if (mkdir(path, 0700) && errno != EEXIST)
+		log_warn("cannot make %s, so no files can come: %s", log_quote(path), strerror(errno));
+	free(path);
 	purple_xfers_set_ui_ops(&ops);
 	purple_signal_connect(purple_xfers_get_handle(), "file-recv-request", &handle, PURPLE_CALLBACK(offered), NULL);
+	upload_start();
+}
+
+void files_stop(void)
+{
+	upload_stop();
 }

@@ -4,6 +4,7 @@
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/core.h"
 #include "backends/libpurple/protocol.h"
+#include "backends/libpurple/questions.h"
 #include "backends/libpurple/rooms.h"
 #include "backends/libpurple/session.h"
 #include "backends/libpurple/settings.h"
@@ -28,6 +29,7 @@ static struct s2_backend backend = {
     .login = session_login,
     .logout = session_logout,
     .set_status = session_set_status,
+    .answered = questions_answered,
     .message = talk_message,
     .typing = talk_typing,
     .attention = talk_attention,

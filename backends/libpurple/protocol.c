@@ -39,6 +39,11 @@ PurplePluginProtocolInfo *protocol_info(const PurpleAccount *account)
 	return PURPLE_PLUGIN_PROTOCOL_INFO(plugin);
 }
 
+const char *protocol_name(const PurpleAccount *account)
+{
+	return purple_account_get_protocol_name(account);
+}
+
 const char *protocol_short_name(const PurpleAccount *account)
 {
 	const char *id = purple_account_get_protocol_id(account);

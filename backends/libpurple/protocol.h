@@ -14,6 +14,8 @@ bool protocol_check(void);
  * "prpl-x.name". NULL if there is none. */
 PurplePlugin *protocol_of(const char *login_name, const char **name);
 PurplePluginProtocolInfo *protocol_info(const PurpleAccount *);
+/* "XMPP" of prpl-jabber: for people. */
+const char *protocol_name(const PurpleAccount *);
 /* "jabber" of prpl-jabber: for texts and names. */
 const char *protocol_short_name(const PurpleAccount *);
 bool protocol_needs_password(PurplePlugin *);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/questions.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "backends/libpurple/files.h"
+#include "backends/libpurple/form.h"
 #include "backends/libpurple/protocol.h"
 #include "backends/libpurple/rooms.h"
 #include "backends/libpurple/turn.h"
@@ -18,9 +19,12 @@
 #define LOG_AREA "libpurple"
 
 enum {
-	MOST_OPTIONS = 200, /* to choose from */
-	MOST_QUESTIONS = 50 /* of one user; above that they are cancelled */
+	MOST_OPTIONS = 200,  /* to choose from */
+	MOST_QUESTIONS = 50, /* of one user; above that they are cancelled */
+	EARLY_BYTES = 8192,  /* told before the user was logged in */
 };
+
+#define ANSWER "answer" /* name of the field, where there is but one */
 
 /* One to choose from. */
 struct option {
@@ -36,14 +40,15 @@ struct question {
 	struct session *session; /* NULL: nobody's, or to be answered by us */
 	char *text;
 	char *fallback; /* of an input: what is there already */
+	bool masked, multiline;
+	bool by_chat; /* so it was asked */
 	struct option *options;
 	size_t option_count;
 	GCallback ok, cancel;
 	void *data;
 	PurpleRequestFields *fields;
-	GList *open_fields; /* still to be asked, the current one first */
-	guint own_answer;   /* libpurple's timer by which we answer it ourselves */
-	int own_option;     /* -1 = cancel */
+	guint own_answer; /* libpurple's timer by which we answer it ourselves */
+	int own_option;   /* -1 = cancel */
 };
 
 static struct {
@@ -65,124 +70,92 @@ const char *questions_contact(const struct session *session)
 	return name;
 }
 
-void questions_tell(struct session *session, const char *text)
+static void say(struct session *session, const char *text)
 {
 	struct str clean = {0};
-	/* The main process listens to a user who is logged in. */
-	session_admit(session);
 	utf8_clean(&clean, text, strlen(text));
 	s2_message(session->s2, &(struct s2_message){.peer = questions_contact(session), .body = str_text(&clean)});
 	str_fini(&clean);
 }
 
-static void add_line(struct str *out, const char *text)
+void questions_tell(struct session *session, const char *text)
 {
-	if (text_empty(text))
-		return;
-	if (out->len)
-		str_addc(out, '\n');
-	str_adds(out, text);
+	if (session->admitted)
+		say(session, text);
+	else if (session->early.len + strlen(text) < EARLY_BYTES)
+		str_addf(&session->early, "%s%s", session->early.len ? "\n" : "", text);
 }
 
-/* Titles often say the same as what stands below them. */
-static void add_news(struct str *out, const char *text)
+void questions_online(struct session *session)
 {
-	if (!text_empty(text) && !(out->len && strstr(out->data, text)))
-		add_line(out, text);
+	if (session->early.len)
+		say(session, session->early.data);
+	str_fini(&session->early);
 }
 
 /* ---- Asking ---- */
 
-/* Labels have an underscore before the letter of a keyboard shortcut. */
-static char *label_of(const char *text)
+static void describe_options(const struct question *question, struct s2_field *field, struct arena *arena)
 {
-	struct str out = {0};
-	for (const char *at = text ? text : ""; *at; at++)
-		if (*at != '_' || at[1] == '_')
-			str_addc(&out, *at);
-	return str_take(&out);
-}
-
-static void describe_options(const struct question *question, struct str *out)
-{
-	for (size_t i = 0; i < question->option_count; i++)
-		str_addf(out, "\n%zu: %s", i + 1, question->options[i].label);
-	add_line(out, "Answer with one of the numbers.");
-}
-
-static void describe_list(struct str *out, GList *labels, bool several)
-{
-	size_t number = 0;
-	for (GList *each = labels; each && number < MOST_OPTIONS; each = each->next)
-		str_addf(out, "\n%zu: %s", ++number, (const char *)each->data);
-	add_line(out, several ? "Answer with one or more of the numbers." : "Answer with one of the numbers.");
-}
-
-static void describe_image(const PurpleRequestField *field, struct str *out)
-{
-	PurpleRequestField *image = (PurpleRequestField *)field;
-	char *url = files_publish_image(purple_request_field_image_get_buffer(image),
-	                                purple_request_field_image_get_size(image));
-	add_line(out, url ? url : "The network shows a picture here, which this gateway cannot pass on.");
-	free(url);
-}
-
-static void describe_field(const PurpleRequestField *field, struct str *out)
-{
-	char *label = label_of(purple_request_field_get_label(field));
-	add_line(out, label);
-	free(label);
-	switch (purple_request_field_get_type(field)) {
-	case PURPLE_REQUEST_FIELD_BOOLEAN:
-		add_line(out, "Answer yes or no.");
-		break;
-	case PURPLE_REQUEST_FIELD_CHOICE:
-		describe_list(out, purple_request_field_choice_get_labels(field), false);
-		break;
-	case PURPLE_REQUEST_FIELD_LIST:
-		describe_list(out, purple_request_field_list_get_items(field),
-		              purple_request_field_list_get_multi_select(field));
-		break;
-	case PURPLE_REQUEST_FIELD_INTEGER:
-		add_line(out, "Answer with a number.");
-		break;
-	default:
-		break;
+	struct s2_option *options = arena_alloc(arena, question->option_count * sizeof *options);
+	for (size_t i = 0; i < question->option_count; i++) {
+		options[i].value = arena_printf(arena, "%zu", i);
+		options[i].label = question->options[i].label;
 	}
-	if (!purple_request_field_is_required(field))
-		add_line(out, "A single - leaves it as it is.");
+	*field = (struct s2_field){.name = ANSWER,
+	                           .label = "Answer",
+	                           .type = S2_FIELD_LIST,
+	                           .required = true,
+	                           .options = options,
+	                           .option_count = question->option_count};
 }
 
-static bool is_answerable(const PurpleRequestField *field)
+static void describe_input(const struct question *question, struct s2_field *field)
 {
-	switch (purple_request_field_get_type(field)) {
-	case PURPLE_REQUEST_FIELD_STRING:
-		return purple_request_field_string_is_editable(field);
-	case PURPLE_REQUEST_FIELD_INTEGER:
-	case PURPLE_REQUEST_FIELD_BOOLEAN:
-	case PURPLE_REQUEST_FIELD_CHOICE:
-	case PURPLE_REQUEST_FIELD_LIST:
-		return true;
-	default:
-		return false;
-	}
+	*field = (struct s2_field){.name = ANSWER, .label = "Answer", .required = true, .value = question->fallback};
+	field->type = question->masked ? S2_FIELD_PRIVATE : question->multiline ? S2_FIELD_LINES : S2_FIELD_TEXT;
 }
 
-/* Labels and pictures before the current field are shown with it. */
-static void describe_fields(struct question *question, struct str *out)
+/* Through the main process. */
+static bool ask_properly(struct session *session, struct question *question, const char *first)
 {
-	while (question->open_fields && !is_answerable(question->open_fields->data)) {
-		const PurpleRequestField *field = question->open_fields->data;
-		if (purple_request_field_get_type(field) == PURPLE_REQUEST_FIELD_IMAGE)
-			describe_image(field, out);
+	struct arena arena = {0};
+	struct str text = {0};
+	char id[16];
+	snprintf(id, sizeof id, "%u", question->id);
+	struct s2_field *field = arena_alloc(&arena, sizeof *field);
+	struct s2_request request = {.id = id, .title = protocol_name(session->account)};
+	str_addf(&text, "%s%s%s", first ? first : "", first ? "\n" : "", question->text);
+	if (question->fields) {
+		form_describe(&request, &arena, question->fields, &text);
+	} else {
+		if (question->option_count)
+			describe_options(question, field, &arena);
 		else
-			add_line(out, purple_request_field_get_label(field));
-		question->open_fields = g_list_delete_link(question->open_fields, question->open_fields);
+			describe_input(question, field);
+		request.fields = field;
+		request.field_count = 1;
 	}
-	if (question->open_fields)
-		describe_field(question->open_fields->data, out);
-	else
-		add_line(out, "Answer ok.");
+	request.text = str_text(&text);
+	bool asked = s2_ask(session->s2, &request);
+	str_fini(&text);
+	arena_fini(&arena);
+	return asked;
+}
+
+/* By chat: a text or a number is all that can be given. The main process listens only to who is logged in. */
+static void ask_by_chat(struct session *session, struct question *question, const char *first)
+{
+	struct str text = {0};
+	str_addf(&text, "%s%s%s", first ? first : "", first ? "\n" : "", question->text);
+	for (size_t i = 0; i < question->option_count; i++)
+		str_addf(&text, "\n%zu: %s", i, question->options[i].label);
+	str_adds(&text, question->option_count ? "\nAnswer with one of the numbers, or cancel."
+	                                       : "\nAnswer with it, or cancel.");
+	session_admit(session);
+	question->by_chat = true;
+	say(session, str_text(&text));
+	str_fini(&text);
 }
 
 static struct question *open_question(const struct session *session)
@@ -190,24 +163,20 @@ static struct question *open_question(const struct session *session)
 	return list_empty(&session->questions) ? NULL : LIST_ITEM(session->questions.next, struct question, node);
 }
 
-static void ask(struct session *session)
+static void answer_later(struct question *question, int option);
+
+/* `first` is said before the question. */
+static void ask(struct session *session, const char *first)
 {
 	struct question *question = open_question(session);
-	struct str text = {0};
-	if (!question || session->state == SESSION_OVER)
+	if (!question || session->state == SESSION_OVER || ask_properly(session, question, first))
 		return;
-	add_line(&text, question->text);
-	free(question->text);
-	question->text = NULL; /* further fields and wrong answers don't repeat it */
-	if (question->option_count)
-		describe_options(question, &text);
-	else if (question->fields)
-		describe_fields(question, &text);
-	else if (question->fallback)
-		str_addf(&text, "\nA single - means: %s", question->fallback);
-	add_line(&text, "Or write cancel.");
-	questions_tell(session, str_text(&text));
-	str_fini(&text);
+	if (!question->fields) {
+		ask_by_chat(session, question, first);
+		return;
+	}
+	questions_tell(session, "The network wants a form to be filled in, which this gateway cannot show.");
+	answer_later(question, -1);
 }
 
 /* ---- Answers to libpurple ---- */
@@ -262,115 +231,10 @@ static gboolean answer_ourselves(gpointer data)
 /* Not inside of the call by which it is asked. */
 static void answer_later(struct question *question, int option)
 {
+	if (question->own_answer)
+		return;
 	question->own_option = option;
 	question->own_answer = purple_timeout_add(0, answer_ourselves, question);
-}
-
-/* ---- Answers from the user ---- */
-
-static bool set_list(PurpleRequestField *field, const char *text)
-{
-	GList *items = purple_request_field_list_get_items(field);
-	purple_request_field_list_clear_selected(field);
-	bool any = false;
-	while (*text) {
-		char *end;
-		unsigned long number = strtoul(text, &end, 10);
-		if (end == text)
-			return false;
-		const char *item = number ? g_list_nth_data(items, (guint)number - 1) : NULL;
-		if (!item)
-			return false;
-		purple_request_field_list_add_selected(field, item);
-		any = true;
-		text = end + strspn(end, " ,;");
-	}
-	return any;
-}
-
-static bool set_field(PurpleRequestField *field, const char *text)
-{
-	bool truth;
-	int64_t number;
-	if (!strcmp(text, "-") && !purple_request_field_is_required(field))
-		return true;
-	switch (purple_request_field_get_type(field)) {
-	case PURPLE_REQUEST_FIELD_STRING:
-		purple_request_field_string_set_value(field, text);
-		return true;
-	case PURPLE_REQUEST_FIELD_INTEGER:
-		if (!config_parse_number(text, &number))
-			return false;
-		purple_request_field_int_set_value(field, (int)number);
-		return true;
-	case PURPLE_REQUEST_FIELD_BOOLEAN:
-		if (!config_parse_bool(text, &truth))
-			return false;
-		purple_request_field_bool_set_value(field, truth);
-		return true;
-	case PURPLE_REQUEST_FIELD_CHOICE:
-		if (!config_parse_number(text, &number) || number < 1 ||
-		    number > g_list_length(purple_request_field_choice_get_labels(field)))
-			return false;
-		purple_request_field_choice_set_value(field, (int)number - 1);
-		return true;
-	default:
-		return set_list(field, text);
-	}
-}
-
-static const struct option *find_option(const struct question *question, const char *text)
-{
-	int64_t number;
-	if (config_parse_number(text, &number))
-		return number >= 1 && (size_t)number <= question->option_count ? &question->options[number - 1] : NULL;
-	for (size_t i = 0; i < question->option_count; i++)
-		if (!strcasecmp(question->options[i].label, text))
-			return &question->options[i];
-	return NULL;
-}
-
-static void answer_fields(struct session *session, struct question *question, const char *text)
-{
-	if (question->open_fields) {
-		if (!set_field(question->open_fields->data, text)) {
-			questions_tell(session, "This is no possible answer.");
-			ask(session);
-			return;
-		}
-		question->open_fields = g_list_delete_link(question->open_fields, question->open_fields);
-		if (question->open_fields) {
-			ask(session);
-			return;
-		}
-	}
-	finish_text(question, question->ok, NULL);
-}
-
-bool questions_answer(struct session *session, const struct s2_message *message)
-{
-	struct question *question = open_question(session);
-	if (!question || strcasecmp(message->peer, questions_contact(session)))
-		return false;
-	const char *text = message->body;
-	s2_message_result(session->s2, message->id, message->peer, S2_DONE, NULL);
-	if (!strcasecmp(text, "cancel")) {
-		cancel(question);
-	} else if (question->option_count) {
-		const struct option *option = find_option(question, text);
-		if (option) {
-			finish_option(question, option);
-		} else {
-			questions_tell(session, "This is no possible answer.");
-			ask(session);
-		}
-	} else if (question->fields) {
-		answer_fields(session, question, text);
-	} else {
-		finish_text(question, question->ok,
-		            !strcmp(text, "-") && question->fallback ? question->fallback : text);
-	}
-	return true;
 }
 
 bool questions_choose(guint id, int option)
@@ -379,6 +243,77 @@ bool questions_choose(guint id, int option)
 	if (!question || (size_t)option >= question->option_count)
 		return false;
 	finish_option(question, &question->options[option]);
+	return true;
+}
+
+/* ---- Answers from the user ---- */
+
+static const struct option *find_option(const struct question *question, const char *text)
+{
+	int64_t number;
+	if (config_parse_number(text, &number))
+		return number >= 0 && (size_t)number < question->option_count ? &question->options[number] : NULL;
+	for (size_t i = 0; i < question->option_count; i++)
+		if (!strcasecmp(question->options[i].label, text))
+			return &question->options[i];
+	return NULL;
+}
+
+static void take_answer(struct session *session, struct question *question, const char *text)
+{
+	const struct option *option = question->option_count ? find_option(question, text) : NULL;
+	if (option)
+		finish_option(question, option);
+	else if (question->option_count)
+		ask(session, "This is no possible answer.");
+	else
+		finish_text(question, question->ok, text);
+}
+
+static void take_form(struct session *session, struct question *question, const struct s2_setting *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (form_set(question->fields, values[i].key, values[i].value ? values[i].value : ""))
+			continue;
+		ask(session, "This is no possible answer.");
+		return;
+	}
+	finish_text(question, question->ok, NULL);
+}
+
+void questions_answered(struct s2_user *s2, const char *id, const struct s2_setting *values, size_t count)
+{
+	struct session *session = session_of(s2);
+	struct question *question = session ? open_question(session) : NULL;
+	if (!question || strtoul(id, NULL, 10) != question->id)
+		return;
+	uint64_t before = turn_take(session->number);
+	if (!values) {
+		cancel(question);
+	} else if (question->fields) {
+		take_form(session, question, values, count);
+	} else {
+		const char *text = "";
+		for (size_t i = 0; i < count; i++)
+			if (!strcmp(values[i].key, ANSWER) && values[i].value)
+				text = values[i].value;
+		take_answer(session, question, text);
+	}
+	turn_give_back(before);
+}
+
+bool questions_take_message(struct session *session, const struct s2_message *message)
+{
+	struct question *question = open_question(session);
+	if (!question || !question->by_chat || strcasecmp(message->peer, questions_contact(session)))
+		return false;
+	uint64_t before = turn_take(session->number);
+	s2_message_result(session->s2, message->id, message->peer, S2_DONE, NULL);
+	if (!strcasecmp(message->body, "cancel"))
+		cancel(question);
+	else
+		take_answer(session, question, message->body);
+	turn_give_back(before);
 	return true;
 }
 
@@ -394,19 +329,28 @@ static const struct {
     {"prpl-jabber", "Enter a Conference Server", 0}, /* whose rooms are listed: the one that the server names */
 };
 
+static void add_news(struct str *out, const char *text)
+{
+	if (!text_empty(text) && !(out->len && strstr(out->data, text)))
+		str_addf(out, "%s%s", out->len ? "\n" : "", text);
+}
+
 static struct question *question_new(PurpleRequestType type, PurpleAccount *account, const char *title,
                                      const char *primary, const char *secondary, void *data)
 {
 	struct question *question = mem_new(sizeof *question);
-	struct str text = {0};
+	struct str text = {0}, clean = {0};
 	question->id = ++here.last_id;
 	question->type = type;
 	question->session = account ? session_of_account(account) : session_with_turn();
 	question->data = data;
+	/* They often say the same. */
 	add_news(&text, title);
 	add_news(&text, primary);
 	add_news(&text, secondary);
-	question->text = str_take(&text);
+	utf8_clean(&clean, str_text(&text), text.len);
+	question->text = str_take(&clean);
+	str_fini(&text);
 	list_init(&question->node);
 	g_hash_table_insert(here.questions, GUINT_TO_POINTER(question->id), question);
 	return question;
@@ -417,36 +361,38 @@ static void add_option(struct question *question, const char *label, int value, 
 	if (question->option_count == MOST_OPTIONS)
 		return;
 	question->options = mem_resize(question->options, (question->option_count + 1) * sizeof *question->options);
-	question->options[question->option_count++] = (struct option){label_of(label), value, call};
+	question->options[question->option_count++] = (struct option){form_label(label), value, call};
 }
 
-/* Returns what libpurple keeps of it. */
+/* Nobody is asked. Returns what libpurple keeps of it. */
+static void *put_aside(struct question *question)
+{
+	question->session = NULL;
+	return GUINT_TO_POINTER(question->id);
+}
+
 static void *put(struct question *question, const char *title)
 {
 	struct session *session = question->session;
-	if (session && question->type == PURPLE_REQUEST_ACTION && rooms_take_invitation(session, question->id)) {
-		question->session = NULL;
-		return GUINT_TO_POINTER(question->id);
-	}
 	const char *protocol = session ? purple_account_get_protocol_id(session->account) : NULL;
+	if (session && question->type == PURPLE_REQUEST_ACTION && rooms_take_invitation(session, question->id))
+		return put_aside(question);
 	for (size_t i = 0; session && i < sizeof rules / sizeof *rules; i++) {
 		if (strcmp(rules[i].protocol, protocol) || !title || strcmp(rules[i].title, title))
 			continue;
-		question->session = NULL;
 		answer_later(question, rules[i].option);
-		return GUINT_TO_POINTER(question->id);
+		return put_aside(question);
 	}
 	if (!session || session->question_count >= MOST_QUESTIONS) {
 		log_warn("a question that nobody can answer is cancelled: %s", log_quote(question->text));
-		question->session = NULL;
 		answer_later(question, -1);
-		return GUINT_TO_POINTER(question->id);
+		return put_aside(question);
 	}
 	bool first = list_empty(&session->questions);
 	list_append(&session->questions, &question->node);
 	session->question_count++;
 	if (first)
-		ask(session);
+		ask(session, NULL);
 	return GUINT_TO_POINTER(question->id);
 }
 
@@ -457,6 +403,8 @@ static void *request_input(const char *title, const char *primary, const char *s
 {
 	struct question *question = question_new(PURPLE_REQUEST_INPUT, account, title, primary, secondary, data);
 	question->fallback = mem_strdup(text_or_null(fallback));
+	question->masked = masked;
+	question->multiline = multiline;
 	question->ok = ok;
 	question->cancel = cancelled;
 	return put(question, title);
@@ -495,12 +443,6 @@ static void *request_action_with_icon(const char *title, const char *primary, co
 	return request_action(title, primary, secondary, fallback, account, who, conversation, data, count, actions);
 }
 
-/* A password that the registration did not give. */
-static bool is_password(PurpleRequestFields *fields)
-{
-	return purple_request_fields_exists(fields, "password") && purple_request_fields_exists(fields, "remember");
-}
-
 static void *request_fields(const char *title, const char *primary, const char *secondary, PurpleRequestFields *fields,
                             const char *ok_text, GCallback ok, const char *cancel_text, GCallback cancelled,
                             PurpleAccount *account, const char *who, PurpleConversation *conversation, void *data)
@@ -509,17 +451,12 @@ static void *request_fields(const char *title, const char *primary, const char *
 	question->fields = fields;
 	question->ok = ok;
 	question->cancel = cancelled;
-	for (GList *group = purple_request_fields_get_groups(fields); group; group = group->next)
-		for (GList *each = purple_request_field_group_get_fields(group->data); each; each = each->next)
-			if (purple_request_field_is_visible(each->data))
-				question->open_fields = g_list_append(question->open_fields, each->data);
-	if (!question->session || !is_password(fields))
+	if (!question->session || !form_is_password(fields))
 		return put(question, title);
 	session_fail(question->session, S2_ERROR_AUTHENTICATION_IMPOSSIBLE,
 	             "The network asks for a password. Register again with the right one.");
-	question->session = NULL;
 	answer_later(question, -1);
-	return GUINT_TO_POINTER(question->id);
+	return put_aside(question);
 }
 
 static void *request_no_file(PurpleRequestType type, const char *title, GCallback cancelled, PurpleAccount *account,
@@ -528,10 +465,9 @@ static void *request_no_file(PurpleRequestType type, const char *title, GCallbac
 	struct question *question = question_new(type, account, title, NULL, NULL, data);
 	if (question->session)
 		questions_tell(question->session, "The network wants a file to be chosen, which cannot be done here.");
-	question->session = NULL;
 	question->cancel = cancelled;
 	answer_later(question, -1);
-	return GUINT_TO_POINTER(question->id);
+	return put_aside(question);
 }
 
 static void *request_file(const char *title, const char *name, gboolean save, GCallback ok, GCallback cancelled,
@@ -552,7 +488,6 @@ static void question_free(struct question *question)
 		purple_timeout_remove(question->own_answer);
 	if (question->fields)
 		purple_request_fields_destroy(question->fields);
-	g_list_free(question->open_fields);
 	for (size_t i = 0; i < question->option_count; i++)
 		free(question->options[i].label);
 	free(question->options);
@@ -574,9 +509,14 @@ static void closed(PurpleRequestType type, void *handle)
 		list_remove(&question->node);
 		session->question_count--;
 	}
+	if (was_open && session->s2) {
+		char id[16];
+		snprintf(id, sizeof id, "%u", question->id);
+		s2_ask_end(session->s2, id, S2_DONE, NULL);
+	}
 	question_free(question);
 	if (was_open)
-		ask(session);
+		ask(session, NULL);
 }
 
 /* ---- Sessions ---- */
@@ -595,6 +535,7 @@ void questions_forget(struct session *session)
 		purple_request_close(question->type, GUINT_TO_POINTER(question->id));
 	}
 	session->question_count = 0;
+	str_fini(&session->early);
 }
 
 void questions_prepare(void)
@@ -609,4 +550,17 @@ void questions_prepare(void)
 	                                 .request_action_with_icon = request_action_with_icon};
 	here.questions = g_hash_table_new(g_direct_hash, g_direct_equal);
 	purple_request_set_ui_ops(&ops);
+}
+
+void questions_stop(void)
+{
+	GHashTableIter each;
+	gpointer value;
+	g_hash_table_iter_init(&each, here.questions);
+	while (g_hash_table_iter_next(&each, NULL, &value)) {
+		struct question *question = value;
+		question->own_answer = 0; /* with the loop */
+		question_free(question);
+	}
+	g_hash_table_destroy(here.questions);
 }

@@ -14,14 +14,12 @@
 #include "backends/libpurple/turn.h"
 #include "backends/libpurple/words.h"
 #include "kit/kit.h"
-#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-#define LOG_AREA "libpurple"
-
 enum {
 	JOIN_MS = 15000,  /* without any sign: the network does not say why */
+	AGAIN_MS = 1000,  /* the plugin for XMPP ignores a join while it has not heard that it has left */
 	SELF_MS = 5000,   /* until the user himself is in the list of a chat that he is in */
 	SUBJECT_MS = 500, /* until a room without a word about its subject has none */
 	MOST_INVITATIONS = 100,
@@ -66,6 +64,8 @@ static void room_free(struct room *room)
 	free(room->name);
 	free(room->chat);
 	free(room->nickname);
+	mem_free_secret(room->password);
+	free(room->reason);
 	free(room->last_words);
 	free(room->leaving_words);
 	free(room);
@@ -275,6 +275,25 @@ static char *chat_name(PurpleConnection *gc, GHashTable *components, const char 
 	return name;
 }
 
+static bool is_forgetful(const struct session *session)
+{
+	return !strcmp(purple_account_get_protocol_id(session->account), "prpl-jabber");
+}
+
+/* Does nothing if the first one is under way. */
+static void join_once_more(struct room *room)
+{
+	PurpleConnection *gc = session_connection(room->session);
+	struct s2_room wanted = {.name = room->name, .nickname = room->nickname, .password = room->password};
+	uint64_t before = turn_take(room->session->number);
+	GHashTable *components = components_of(gc, &wanted, NULL);
+	room->tries++;
+	timer_start(room->timer, AGAIN_MS, 0);
+	serv_join_chat(gc, components);
+	g_hash_table_destroy(components);
+	turn_give_back(before);
+}
+
 static struct invitation *invitation_find(const struct session *, const char *name);
 static void invitation_use(struct session *, struct invitation *, bool accept);
 static const char *invitation_password(const struct invitation *);
@@ -290,7 +309,8 @@ static void join_new(struct session *session, const struct s2_room *wanted)
 		              "Rooms of this network have other names.");
 	} else {
 		struct room *room = room_new(session, wanted->name, chat, wanted->nickname);
-		timer_start(room->timer, JOIN_MS, 0);
+		room->password = mem_strdup(wanted->password);
+		timer_start(room->timer, is_forgetful(session) ? AGAIN_MS : JOIN_MS, 0);
 		/* An invitation can't be accepted under another nickname than the protocol's. */
 		bool accept = invitation && !component(gc, handles);
 		if (invitation)
@@ -327,6 +347,8 @@ void rooms_join(struct s2_user *s2, const struct s2_room *wanted)
 	enum s2_condition condition = S2_SERVICE_UNAVAILABLE;
 	if (!session_is_online(session)) {
 		why = "You are not connected to the network yet.";
+	} else if (!text_empty(wanted->name) && rooms_find(session, wanted->name)) {
+		/* once more */
 	} else if (!protocol_info(session->account)->join_chat) {
 		condition = S2_FEATURE_NOT_IMPLEMENTED;
 		why = "This network has no rooms.";
@@ -369,10 +391,30 @@ static void join_failed(PurpleConnection *gc, GHashTable *components, gpointer d
 	struct session *session = session_of_account(purple_connection_get_account(gc));
 	char *name = session ? chat_name(gc, components, NULL) : NULL;
 	struct room *room = name ? rooms_find(session, name) : NULL;
-	/* Words about it follow in this turn. */
-	if (room && room->state == ROOM_JOINING)
+	if (room && room->state == ROOM_JOINING) {
+		/* Words about it follow in this turn. */
+		room->failed = true;
 		timer_start(room->timer, 0, 0);
+	}
 	g_free(name);
+}
+
+void rooms_note_reason(struct session *session, const char *name, enum s2_condition condition, const char *text)
+{
+	struct room *room = rooms_find(session, name);
+	if (!room)
+		return;
+	room->condition = condition;
+	mem_replace(&room->reason, text);
+}
+
+/* `words` if nothing better is known. */
+static void refuse(struct room *room, enum s2_condition condition, const char *words)
+{
+	if (room->condition)
+		room_fail(room, room->condition, room->reason);
+	else
+		room_fail(room, condition, words);
 }
 
 bool rooms_refused(struct session *session, const char *words)
@@ -381,7 +423,7 @@ bool rooms_refused(struct session *session, const char *words)
 		struct room *room = LIST_ITEM(node, struct room, node);
 		if (room->state != ROOM_JOINING || (!strstr(words, room->chat) && !strstr(words, room->name)))
 			continue;
-		room_fail(room, S2_NOT_ALLOWED, words);
+		refuse(room, S2_NOT_ALLOWED, words);
 		return true;
 	}
 	return false;
@@ -391,8 +433,11 @@ bool rooms_refused(struct session *session, const char *words)
 static void time_passed(void *arg)
 {
 	struct room *room = arg;
-	if (room->state == ROOM_JOINING) {
-		room_fail(room, S2_REMOTE_SERVER_TIMEOUT, "The network did not let you in, and did not say why.");
+	if (room->state == ROOM_JOINING && !room->failed && is_forgetful(room->session) &&
+	    room->tries < JOIN_MS / AGAIN_MS) {
+		join_once_more(room);
+	} else if (room->state == ROOM_JOINING) {
+		refuse(room, S2_REMOTE_SERVER_TIMEOUT, "The network did not let you in, and did not say why.");
 	} else if (room->state == ROOM_ENTERED) {
 		occupant_tell_self(room);
 		tell_subject(room, NULL, "");
@@ -460,21 +505,21 @@ void rooms_say(struct session *session, struct room *room, const struct s2_messa
 }
 
 /* The room shows what the user said: the answer to his message, or the words of another client of his. */
-static void tell_own(struct room *room, const struct s2_message *shown, PurpleMessageFlags flags)
+static void note_own(struct room *room, struct s2_message *message, const char *text, PurpleMessageFlags flags)
 {
-	struct s2_message message = *shown;
-	struct sent *sent =
-	    flags & PURPLE_MESSAGE_DELAYED ? NULL : sent_to_echo(room->session, room->chat, shown->body);
-	if (sent)
-		message.own_id = sent->id;
-	message.nickname = room->nickname;
-	s2_message(room->session->s2, &message);
+	struct sent *sent = flags & PURPLE_MESSAGE_DELAYED ? NULL : sent_to_echo(room->session, room->chat, text);
+	message->nickname = room->nickname;
 	if (!sent)
 		return;
+	message->own_id = sent->id;
 	sent->echoed = true;
-	/* Some protocols show it as soon as they have it; others when the network does. */
+}
+
+/* Some protocols show it as soon as they have it, and may have to take it back; others when the network does. */
+static void echo_done(struct room *room, const char *id)
+{
 	if (!room->session->saying)
-		sent_end(room->session, sent, S2_DONE, NULL);
+		sent_done(room->session, id);
 }
 
 /* A protocol that never shows what the user himself says. */
@@ -496,12 +541,11 @@ static void tell_words(struct room *room, const char *who, const char *html, Pur
 	                             .time = words_time(when, flags),
 	                             .private_ = flags & PURPLE_MESSAGE_WHISPER};
 	words_read(&words, html);
-	if (!words_put(&words, &message))
-		log_debug("empty words in a room");
-	else if (flags & PURPLE_MESSAGE_SEND)
-		tell_own(room, &message, flags);
-	else
-		s2_message(room->session->s2, &message);
+	if (flags & PURPLE_MESSAGE_SEND)
+		note_own(room, &message, str_text(&words.plain), flags);
+	words_send(room->session, &words, &message);
+	if (message.own_id)
+		echo_done(room, message.own_id);
 	words_fini(&words);
 }
 

@@ -28,6 +28,8 @@ void rooms_say(struct session *, struct room *, const struct s2_message *);
 char *rooms_occupant(struct room *, const char *nickname);
 /* Whether `who` of the protocol is an occupant of a room: which, and the nickname (part of `who`). */
 bool rooms_is_occupant(const struct session *, const char *who, const char **room, const char **nickname);
+/* Why the room cannot be joined, more exactly than the words that follow. */
+void rooms_note_reason(struct session *, const char *name, enum s2_condition, const char *text);
 /* Words of the network that may say why a room cannot be joined: true if they were used as that. */
 bool rooms_refused(struct session *, const char *words);
 /* Whether the question with this id, which libpurple asks right now, is an invitation that the room's join answers. */

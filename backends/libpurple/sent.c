@@ -101,6 +101,13 @@ static struct sent *with_id(const struct session *session, const char *id)
 	return NULL;
 }
 
+void sent_done(struct session *session, const char *id)
+{
+	struct sent *sent = with_id(session, id);
+	if (sent)
+		sent_end(session, sent, S2_DONE, NULL);
+}
+
 static const char *why_not(int result, enum s2_condition *condition)
 {
 	*condition = S2_UNDEFINED_CONDITION;

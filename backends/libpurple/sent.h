@@ -25,6 +25,7 @@ void sent_fini(struct session *);
 void sent_new(struct session *, const struct s2_message *, const char *who, enum sent_to);
 /* It is done, or refused with these words; freed. */
 void sent_end(struct session *, struct sent *, enum s2_condition, const char *text);
+void sent_done(struct session *, const char *id);
 /* The protocol has answered the call by which this one was sent: negative `result` as of its send functions, or an
  * error in words. Nothing happens if it was ended inside of the call. */
 void sent_settle(struct session *, const char *id, int result, const char *error);

@@ -136,6 +136,7 @@ static void connected(PurpleConnection *gc)
 		return;
 	session->state = SESSION_ONLINE;
 	session_admit(session);
+	questions_online(session);
 	contacts_online(session);
 }
 

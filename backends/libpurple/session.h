@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/list.h"
+#include "lib/base/str.h"
 #include "lib/io/loop.h"
 #include "spectrum2/backend.h"
 
@@ -34,6 +35,7 @@ struct session {
 	struct timer *sent_timer;
 	struct list questions; /* questions.c: not answered yet, oldest first */
 	unsigned question_count;
+	struct str early;  /* questions.c: to be told as soon as the user is logged in */
 	struct list cards; /* cards.c: asked for and not answered yet */
 	struct timer *cards_timer;
 	struct list authorizations; /* authorizations.c: not answered yet */

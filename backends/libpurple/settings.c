@@ -48,17 +48,13 @@ bool settings_read(void)
 	    .blocking = s2_config_bool("service.enable_privacy_lists", true),
 	    .ca_dir = directory("purple.cacerts_dir", "./ca-certs"),
 	    .plugins_dir = directory("purple.plugins_dir", "./plugins"),
-	    .web_directory = s2_config_or("service.web_directory", NULL),
-	    .web_url = s2_config_or("service.web_url", NULL),
 	    .image_bytes = (size_t)s2_config_number("service.web_maximgsize", 1000000),
-	    .file_bytes = (size_t)s2_config_number("service.web_maxfilesize", 100000000),
+	    .file_bytes = (size_t)s2_config_number("service.web_maxfilesize", 20000000),
 	    .default_avatar = s2_config_or("backend.default_avatar", NULL),
 	    .avatars_directory = s2_config_or("backend.avatars_directory", NULL),
 	    .no_cards = s2_config_bool("backend.no_vcard_fetch", false),
 	    .rooms_listed = (size_t)s2_config_number("service.max_room_list_size", 100),
 	};
-	if (!settings.web_directory || !settings.web_url)
-		settings.web_directory = settings.web_url = NULL;
 	if (!settings.verify)
 		log_warn("service.verify_certs=0: any certificate of a server is accepted");
 	return true;

@@ -13,8 +13,7 @@ struct settings {
 	bool blocking;        /* service.enable_privacy_lists */
 	const char *ca_dir;   /* NULL = none beside the system's */
 	const char *plugins_dir;
-	const char *web_directory, *web_url; /* both or none */
-	size_t image_bytes, file_bytes;      /* largest that go there */
+	size_t image_bytes, file_bytes; /* largest that are taken */
 	const char *default_avatar, *avatars_directory;
 	bool no_cards; /* backend.no_vcard_fetch */
 	size_t rooms_listed;

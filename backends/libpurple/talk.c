@@ -96,7 +96,7 @@ static void deliver(struct session *session, const struct s2_message *message)
 void talk_message(struct s2_user *s2, const struct s2_message *message)
 {
 	struct session *session = session_of(s2);
-	if (session && questions_answer(session, message))
+	if (session && questions_take_message(session, message))
 		return;
 	if (!session_is_online(session)) {
 		refuse(s2, message, S2_RECIPIENT_UNAVAILABLE, "You are not connected to the network yet.");
@@ -168,8 +168,8 @@ static void tell_message(struct session *session, const char *who, const char *h
 	} else if (flags & PURPLE_MESSAGE_NOTIFY) {
 		if (!message.carbon)
 			s2_attention(session->s2, message.peer, str_text(&words.plain));
-	} else if (words_put(&words, &message)) {
-		s2_message(session->s2, &message);
+	} else {
+		words_send(session, &words, &message);
 	}
 	words_fini(&words);
 }

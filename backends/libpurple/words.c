@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/words.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #include "backends/libpurple/files.h"
@@ -9,42 +8,39 @@
 
 enum { DELAYED_S = 10 /* what is older than that has its time told */ };
 
-static void publish(void *arg, int id, struct str *plain)
+static void note_picture(void *arg, int id, struct str *plain)
 {
 	struct words *words = arg;
-	PurpleStoredImage *image = purple_imgstore_find_by_id(id);
-	char *url = NULL;
-	if (image && words->picture_count < WORDS_PICTURES)
-		url = files_publish_image(purple_imgstore_get_data(image), purple_imgstore_get_size(image));
-	if (!url) {
+	if (purple_imgstore_find_by_id(id) && words->picture_count < WORDS_PICTURES)
+		words->pictures[words->picture_count++] = id;
+	else
 		str_adds(plain, "[The user has sent you an image]");
-		return;
-	}
-	words->pictures[words->picture_count++] = (struct s2_attachment){
-	    .url = url, .mime_type = files_mime_type(url), .bytes = purple_imgstore_get_size(image)};
 }
 
 void words_read(struct words *words, const char *html)
 {
 	*words = (struct words){0};
-	markup_read(html, &words->plain, &words->xhtml, publish, words);
+	markup_read(html, &words->plain, &words->xhtml, note_picture, words);
 }
 
 void words_fini(struct words *words)
 {
 	str_fini(&words->plain);
 	str_fini(&words->xhtml);
-	for (size_t i = 0; i < words->picture_count; i++)
-		free((char *)words->pictures[i].url);
 }
 
-bool words_put(const struct words *words, struct s2_message *message)
+void words_send(struct session *session, const struct words *words, struct s2_message *message)
 {
 	message->body = str_text(&words->plain);
 	message->xhtml = words->xhtml.data;
-	message->attachments = words->pictures;
-	message->attachment_count = words->picture_count;
-	return words->plain.len || words->picture_count;
+	if (words->plain.len)
+		s2_message(session->s2, message);
+	for (size_t i = 0; i < words->picture_count; i++) {
+		PurpleStoredImage *image = purple_imgstore_find_by_id(words->pictures[i]);
+		if (image)
+			files_send_picture(session, message, purple_imgstore_get_data(image),
+			                   purple_imgstore_get_size(image));
+	}
 }
 
 int64_t words_time(time_t when, PurpleMessageFlags flags)

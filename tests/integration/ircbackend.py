@@ -56,6 +56,7 @@ def said(peer, body, **more):
 class Backend(Process):
     program = IRC
     jid = "irc.test"
+    expect_crash = False
 
     def __init__(self, directory, settings):
         super().__init__(directory, "backend")
@@ -118,6 +119,8 @@ class Backend(Process):
         else:
             status = self.child.returncode
         self._feed.cancel()
+        if self.expect_crash:
+            return
         reports = "\n".join(p.read_text(errors="replace")[:8000] for p in self.directory.glob("report.*"))
         assert status == 0 and not reports, f"exit status {status}\n{reports}\n{self.log()[-4000:]}"
 

@@ -3,11 +3,13 @@
 people on them who use other clients than libpurple."""
 
 import asyncio
+import hashlib
 import itertools
 
 import pytest
 import pytest_asyncio
 
+from gateway import BUILD
 from ircbackend import (AWAY, KICKED, LEFT, ME, MODERATOR, ONLINE, OWNER, ADMIN, User, got, participant, result, room_error,
                         said)
 from ircclient import line
@@ -15,8 +17,11 @@ from processes import LIMIT, free_port
 from purplebackend import Backend
 from purplepeers import XmppNetwork
 from stanzas import available, message, presence, unavailable
+from wire import CONDITIONS
 
 numbers = itertools.count(1)
+PLUGINS = BUILD / "tests/peers"
+PRIVATE = 1  # a field that nobody shall look at
 DND, XA = 4, 3
 NETWORK, NAME, AUTHENTICATION, IMPOSSIBLE = 0, 1, 2, 3
 CERT_UNTRUSTED, CERT_EXPIRED, CERT_NOT_YET, CERT_HOSTNAME, CERT_SELF_SIGNED = 9, 10, 11, 12, 14
@@ -604,7 +609,8 @@ async def test_the_subject_changes_both_ways(meeting):
     changed = await meeting.user.expect(got("ROOM_SUBJECT_CHANGED", message="From bob"))
     assert changed["nickname"] == meeting.bob.name
     id = meeting.user.topic(meeting.room, "Without leave")  # those two are for who runs the room
-    assert (await meeting.user.expect(result(id, "not-allowed", peer=meeting.room), 2 * LIMIT))["text"]
+    condition = "not-allowed" if isinstance(meeting.rooms, IrcRooms) else "forbidden"
+    assert (await meeting.user.expect(result(id, condition, peer=meeting.room), 2 * LIMIT))["text"]
 
 
 async def test_irc_subjects_of_everybody(irc, inspircd, irc_people):
@@ -686,9 +692,32 @@ async def test_xmpp_rooms_that_refuse(jabber, xmpp, people):
     user, bob, room = await jabber_user(jabber, xmpp), await people("bob", host=xmpp), f"{fresh('room')}@rooms.localhost"
     await bob.join(room, "Bob")
     user.enter(room, "Bob")
-    assert (await user.expect(room_error(room, "not-allowed")))["text"]
-    user.enter("room@nowhere.localhost", "Romeo")
-    assert (await user.expect(room_error("room@nowhere.localhost", "not-allowed")))["text"]
+    assert (await user.expect(room_error(room, "conflict")))["text"]
+    await user.join(room, "Romeo")  # nothing of the first try is left
+    nowhere = "room@nowhere.localhost"
+    user.enter(nowhere, "Romeo")
+    assert (await user.expect(got("ROOM_ERROR", room=nowhere, condition=CONDITIONS.index("not-allowed"))))["text"]
+    assert not await user.settled(got("CONV_MESSAGE"))
+
+
+async def test_xmpp_errors_have_their_conditions(jabber, xmpp, people):
+    user, bob, room = await jabber_user(jabber, xmpp), await people("bob", host=xmpp), f"{fresh('room')}@rooms.localhost"
+    id = user.say("nobodyhere@localhost", "hello?")
+    assert (await user.expect(result(id, "service-unavailable")))["text"]
+    await bob.join(room, "Bob")
+    await user.join(room, "Romeo")
+    bob.send(f"<iq type='set' id='mute' to='{room}'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Romeo' "
+             "role='visitor'/></query></iq>")
+    await user.expect(participant(room, "Romeo", role=2))
+    id = user.say(room, "may I?")
+    assert (await user.expect(result(id, "forbidden", peer=room)))["text"]
+    id = user.say(room, "psst", nickname="Nobody", pm=1)
+    assert (await user.expect(result(id, "item-not-found", peer=room)))["text"]
+    assert not await user.settled(got("CONV_MESSAGE"))
+
+
+async def test_xmpp_rooms_with_other_names(jabber, xmpp):
+    user = await jabber_user(jabber, xmpp)
     user.enter("norooms", "Romeo")
     await user.expect(room_error("norooms", "jid-malformed"))
 
@@ -730,3 +759,401 @@ async def test_irc_people_change_their_names(irc, inspircd, irc_people):
     await user.expect(got("ROOM_NICKNAME_CHANGED", room=room, nickname=own))
     bob.send(f"MODE {room} +o {own}")
     await user.expect(participant(room, own, flag=lambda f: f & MODERATOR and f & ME))
+
+
+# What the plugins of real networks don't do when they are asked to: a plugin of these tests, whose contact obeys.
+
+
+@pytest_asyncio.fixture
+async def puppet(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, fresh("romeo"), "x").login()
+    user.order = lambda text: user.say("puppet", text)
+    return user
+
+
+def answer(user, asked, **values):
+    user.backend.send("RESPONSE", user=user.jid, id=asked["id"], answered=1,
+                      value=[{"name": name, "value": value} for name, value in values.items()])
+
+
+def refuse_to_answer(user, asked):
+    user.backend.send("RESPONSE", user=user.jid, id=asked["id"])
+
+
+async def closed(user, asked):
+    await user.expect(got("REQUEST_END", id=asked["id"]))
+
+
+async def test_a_code_in_the_log_in(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo", "code").login(connected=False)
+    asked = await user.expect(got("REQUEST"))
+    assert "A code was sent to you" in asked["text"] and asked["field"][0]["type"] == PRIVATE
+    assert not user.take(got("CONNECTED"))
+    answer(user, asked, answer="1234")
+    await user.expect(got("CONNECTED"))
+    await closed(user, asked)
+    for reply in (lambda user, asked: answer(user, asked, answer="99"), refuse_to_answer):
+        other = await User(backend, None, fresh("other"), "code").login(connected=False)
+        reply(other, await other.expect(got("REQUEST")))
+        assert (await other.expect(got("DISCONNECTED", error=AUTHENTICATION)))["message"]
+
+
+async def test_a_password_that_libpurple_asks_for(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo", "ask").login(connected=False)
+    assert "password" in (await user.expect(got("DISCONNECTED", error=IMPOSSIBLE)))["message"]
+
+
+@pytest.mark.parametrize("error", range(17))
+async def test_every_connection_error_has_its_number(backends, error):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo", f"error {error}").login(connected=False)
+    assert (await user.expect(got("DISCONNECTED", error=error)))["message"] == "told to"
+    user.password = "x"
+    await user.login()
+    user.say("puppet", f"end {error}")
+    await user.expect(got("DISCONNECTED", error=error))
+
+
+async def test_a_log_in_that_hangs_can_be_given_up(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo", "never").login(connected=False)
+    await backend.sync()
+    user.logout()
+    user.password = "x"
+    await user.login()
+
+
+@pytest.mark.parametrize("order, given, comes", [
+    ("input", "abc", "given abc"), ("choice", "1", "chosen 20"), ("action", "0", "chosen 0"),
+    ("action", "No", "chosen 1"), ("nobody", "0", "chosen 0")])
+async def test_questions_and_answers(puppet, order, given, comes):
+    puppet.order(order)
+    asked = await puppet.expect(got("REQUEST"))
+    assert asked["text"] and asked["title"] == "Puppet" and len(asked["field"]) == 1
+    answer(puppet, asked, answer=given)
+    await puppet.expect(said("puppet", comes))
+    await closed(puppet, asked)
+
+
+@pytest.mark.parametrize("order, comes", [("input", "cancelled"), ("choice", "chosen 0"), ("action", "chosen 1")])
+async def test_a_question_that_is_not_answered(puppet, order, comes):
+    puppet.order(order)
+    asked = await puppet.expect(got("REQUEST"))
+    refuse_to_answer(puppet, asked)
+    await puppet.expect(said("puppet", comes))
+
+
+async def test_an_impossible_answer_is_asked_for_again(puppet):
+    puppet.order("choice")
+    asked = await puppet.expect(got("REQUEST"))
+    answer(puppet, asked, answer="17")
+    again = await puppet.expect(got("REQUEST", id=asked["id"]))
+    assert "no possible answer" in again["text"]
+    answer(puppet, asked, answer="0")
+    await puppet.expect(said("puppet", "chosen 10"))
+
+
+async def test_a_form(puppet):
+    puppet.order("form")
+    asked = await puppet.expect(got("REQUEST"))
+    fields = {f["name"]: f for f in asked["field"]}
+    assert fields["name"]["label"] == "Name" and fields["name"]["value"] == "Bob" and fields["name"]["required"]
+    assert fields["age"]["value"] == "7" and fields["sure"]["value"] == "0"
+    assert [o["label"] for o in fields["size"]["option"]] == ["small", "large"] and fields["size"]["value"] == "1"
+    assert "Take care" in asked["text"] and "green" in asked["text"] and asked["image"] == b"\x89PNGpicture"
+    answer(puppet, asked, name="", age="8", sure="1", size="0", colours="0 2")
+    again = await puppet.expect(got("REQUEST", id=asked["id"]))
+    answer(puppet, again, name="Al", age="8", sure="1", size="0", colours="0 2")
+    await puppet.expect(said("puppet", "form Al 8 1 0 red blue"))
+
+
+async def test_one_question_after_the_other(puppet):
+    puppet.order("input")
+    puppet.order("action")
+    first = await puppet.expect(got("REQUEST"))
+    await puppet.backend.sync()
+    assert not puppet.take(got("REQUEST"))
+    answer(puppet, first, answer="x")
+    second = await puppet.expect(got("REQUEST"))
+    answer(puppet, second, answer="0")
+    await puppet.expect(said("puppet", "chosen 0"))
+
+
+async def test_a_question_that_is_taken_back(puppet):
+    puppet.order("input")
+    asked = await puppet.expect(got("REQUEST"))
+    puppet.order("forget")
+    await closed(puppet, asked)
+    answer(puppet, asked, answer="too late")
+    puppet.order("say still here")
+    await puppet.expect(said("puppet", "still here"))
+
+
+async def test_a_question_of_a_kind_that_cannot_be_asked(puppet):
+    puppet.order("save")
+    await puppet.expect(said("puppet", "cancelled"))
+    assert any("file to be chosen" in one["message"] for one in puppet.take(got("CONV_MESSAGE")))
+
+
+async def test_notices_are_told(puppet):
+    puppet.order("notice in words")
+    told = await puppet.expect(got("CONV_MESSAGE", buddyName="puppet"))
+    assert told["message"] == "Title\nSomething happened\nin words"
+    puppet.order("notices")
+    texts = [(await puppet.expect(got("CONV_MESSAGE")))["message"] for _ in range(4)]
+    assert texts == ["Title\nbold & plain", "New mail: 1\neve: Hello https://example.org/1", "https://example.org/page",
+                     "Found\nName: Bob; Address: bob@example.org"]
+
+
+async def test_a_protocol_that_takes_no_message(puppet):
+    for number, condition in ((7, "policy-violation"), (107, "recipient-unavailable"), (5, "undefined-condition")):
+        id = puppet.order(f"refuse {number}")
+        assert (await puppet.expect(result(id, condition)))["text"]
+    id = puppet.order("quiet")
+    await puppet.expect(result(id))
+    id = puppet.order("error you are blocked")
+    assert (await puppet.expect(result(id, "recipient-unavailable")))["text"] == "you are blocked"
+
+
+async def test_words_of_another_client(puppet):
+    puppet.order("carbon I said so")
+    own = await puppet.expect(said("puppet", "I said so"))
+    assert own["carbon"]
+
+
+async def test_attention(puppet):
+    puppet.order("attention")
+    await puppet.expect(got("ATTENTION", buddyName="puppet"))
+    puppet.backend.send("ATTENTION", userName=puppet.jid, buddyName="puppet", message="", id="a1")
+    assert (await puppet.expect(result("a1", "feature-not-implemented")))["text"]
+
+
+async def test_cards(puppet):
+    def ask(name, number):
+        puppet.backend.send("VCARD", userName=puppet.jid, buddyName=name, id=number)
+        return puppet.expect(got("VCARD", id=number), 2 * LIMIT)
+
+    card = await ask("puppet", 1)
+    assert card["fullname"] == "Pup & Pet" and card["nickname"] == "Pup" and card["email"] == "pup@example.org"
+    assert not (await ask("silence", 2)).get("fullname")  # not for ever
+
+
+async def test_pictures_of_contacts(puppet):
+    puppet.order("icon")
+    changed = await puppet.expect(got("BUDDY_CHANGED", buddyName="puppet", iconHash=lambda h: len(h) == 40))
+    puppet.backend.send("VCARD", userName=puppet.jid, buddyName="puppet", id=3)
+    photo = (await puppet.expect(got("VCARD", id=3)))["photo"]
+    assert hashlib.sha1(photo).hexdigest() == changed["iconHash"]
+
+
+@pytest.mark.parametrize("name, found", [("puppet", True), ("../puppet", False), (".hidden", False)])
+async def test_c_12_sec_22_pictures_of_the_administrator(backends, directories, name, found):
+    faces = directories("faces")
+    for path in (faces / "puppet", faces / ".hidden", faces / "sub"):
+        path.write_bytes(b"\x89PNG face")
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS, backend__avatars_directory=faces)
+    user = await User(backend, None, "romeo", "x").login()
+    backend.send("VCARD", userName=user.jid, buddyName=name if name != "../puppet" else f"sub/../puppet", id=1)
+    card = await user.expect(got("VCARD", id=1))
+    assert (card.get("photo") == b"\x89PNG face") == found
+
+
+# Files
+
+
+@pytest_asyncio.fixture
+async def shared(backends, directories):
+    """A puppet, and the directory where what it sends is published."""
+    class Shared:
+        pass
+    it = Shared()
+    it.web = directories("web")
+    it.backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS, service__web_directory=it.web,
+                                service__web_url="http://files.test/", service__web_maxfilesize=100000)
+    it.user = await User(it.backend, None, "romeo", "x").login()
+    return it
+
+
+async def no_slot(user):
+    """The main process finds no upload service."""
+    wanted = await user.expect(got("SLOT_REQUEST"))
+    user.backend.send("SLOT", user=user.jid, id=wanted["id"], condition=18, text="Your server takes no files.")
+    return wanted
+
+
+async def test_pictures_in_messages(shared):
+    shared.user.say("puppet", "picture")
+    await shared.user.expect(said("puppet", "look: "))
+    await no_slot(shared.user)
+    told = await shared.user.expect(got("CONV_MESSAGE", buddyName="puppet"))
+    file, = told["attachment"]
+    assert file["mimeType"] == "image/png" and file["url"].startswith("http://files.test/")
+    path = shared.web / file["url"].rpartition("/")[2]
+    assert path.read_bytes().startswith(b"\x89PNG") and path.suffix == ".png"
+
+
+@pytest.mark.parametrize("name, mime", [("photo.jpg", "image/jpeg"), ("../../etc/x.png", "image/png"),
+                                        ("page.html", "application/octet-stream"), ("run.php", "application/octet-stream"),
+                                        ("gr\u00fc\u00dfe & <b>.txt", "text/plain"), ("none", "application/octet-stream")])
+async def test_sec_23_392_files_that_nobody_asked_for(shared, name, mime):
+    shared.user.say("puppet", f"file 5000 5000 {name}")
+    wanted = await no_slot(shared.user)
+    assert wanted["bytes"] == 5000 and wanted["name"] == name
+    told = await shared.user.expect(got("CONV_MESSAGE", buddyName="puppet"))
+    file, = told["attachment"]
+    assert file["mimeType"] == mime and file["name"] == name
+    published = list(shared.web.iterdir())
+    assert [path.name for path in published] == [file["url"].rpartition("/")[2]]
+    assert published[0].read_bytes() == b"x" * 5000 and published[0].suffix not in (".html", ".php")
+    assert not list((shared.backend.directory / "work/files").iterdir())
+
+
+@pytest.mark.parametrize("size, announced", [(5, 200000), (150000, 150000)])
+async def test_files_that_are_too_large(shared, size, announced):
+    shared.user.say("puppet", f"file {size} {announced} big.bin")
+    await shared.user.expect(said("puppet", "file refused"))
+    texts = [one["message"] for one in shared.user.take(got("CONV_MESSAGE"))]
+    assert any("too large" in text and "big.bin" in text for text in texts)
+    assert not list(shared.web.iterdir()) and not list((shared.backend.directory / "work/files").iterdir())
+
+
+async def test_a_file_without_a_place_to_be(puppet):
+    puppet.order("file 10 10 a.txt")
+    await no_slot(puppet)
+    told = await puppet.expect(got("CONV_MESSAGE", buddyName="puppet"))
+    assert "a.txt" in told["message"] and "takes no files" in told["message"]
+
+
+# The life of a process
+
+
+async def test_glib_is_served(puppet):
+    puppet.order("glib")
+    for what in ("glib timer", "glib idle", "glib descriptor"):
+        await puppet.expect(said("puppet", what))
+
+
+async def test_careless_watches(puppet):
+    puppet.order("careless")
+    await puppet.expect(said("puppet", "read 1"))
+
+
+async def test_a_room_that_nobody_asked_for(puppet):
+    puppet.order("chat Surprise")
+    told = await puppet.expect(said("Surprise", "nobody asked for this room"))
+    assert told["nickname"] == "puppet"
+    _, people, _ = await puppet.join("Surprise", "romeo")
+    assert "puppet" in [p["nickname"] for p in people]
+
+
+async def test_options_of_configuration_and_user(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS, purple__number=42)
+    settings = {"value": [{"key": "colour", "value": "red"}, {"key": "number", "value": "7"}]}
+    user = await User(backend, None, "romeo", "x").login(settings=settings)
+    user.say("puppet", "option")
+    await user.expect(said("puppet", "colour red number 42"))
+    other = await User(backend, None, "juliet", "x").login(settings={"value": [{"key": "number", "value": "many"}]})
+    other.say("puppet", "option")
+    await other.expect(said("puppet", "colour none number 42"))
+
+
+def stored(backend):
+    return "".join(path.read_text() for path in (backend.directory / "work/accounts").glob("*.xml"))
+
+
+async def test_what_a_protocol_remembers_is_there_again(backends, monkeypatch):
+    monkeypatch.setenv("PUPPET_NO_PASSWORD", "1")
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    assert "needPassword=0" in backend.config
+    one = await User(backend, None, "romeo").login()
+    two = await User(backend, None, "juliet").login()
+    one.say("puppet", "token first")
+    two.say("puppet", "token second")
+    await one.expect(said("puppet", "token first"))
+    await two.expect(said("puppet", "token second"))
+    one.logout()
+    await one.login()
+    one.say("puppet", "token")
+    await one.expect(said("puppet", "token first"))
+    assert "first" in stored(backend)
+    await backend.close()
+    again = await backend.start()
+    for user, token in ((one, "first"), (two, "second")):
+        await user.login()
+        user.say("puppet", "token")
+        await user.expect(said("puppet", f"token {token}"))
+
+
+async def test_234_what_is_remembered_is_not_anothers(backends, monkeypatch):
+    monkeypatch.setenv("PUPPET_NO_PASSWORD", "1")
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo").login()
+    user.say("puppet", "token secret")
+    await user.expect(said("puppet", "token secret"))
+    user.logout()
+    thief = await User(backend, None, "romeo").login(connected=False)
+    assert (await thief.expect(got("DISCONNECTED", error=NAME)))["message"]
+    await user.login()
+
+
+async def test_passwords_are_not_stored(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo", "sesame open").login()
+    user.say("puppet", "token kept")
+    await user.expect(said("puppet", "token kept"))
+    user.logout()
+    await backend.sync()
+    assert "kept" in stored(backend) and "sesame" not in stored(backend)
+    other = await User(backend, None, "romeo", "another").login()  # who knows the password, but not the token
+    other.say("puppet", "token")
+    await other.expect(said("puppet", "token none"))
+
+
+OLD_ACCOUNTS = """<?xml version='1.0'?>
+<account version='1.0'><account><protocol>prpl-puppet</protocol><name>romeo</name>
+<settings><setting name='token' type='string'>old &amp; kept</setting><setting name='number' type='int'>9</setting></settings>
+</account></account>"""
+
+
+@pytest.mark.parametrize("text, token", [(OLD_ACCOUNTS, "old & kept"), ("<account", "none"), ("", "none")])
+async def test_accounts_of_older_installations(backends, directories, text, token):
+    backend = Backend(directories("purple"), "prpl-puppet", {"purple.plugins_dir": PLUGINS})
+    (backend.directory / "work/accounts.xml").write_text(text)
+    await backend.start()
+    try:
+        user = await User(backend, None, "romeo", "x").login()
+        user.say("puppet", "token")
+        await user.expect(said("puppet", f"token {token}"))
+        assert (backend.directory / "work/accounts.xml").read_text() == text
+    finally:
+        await backend.close()
+
+
+async def test_a_plugin_that_crashes_takes_its_process_only(backends):
+    one, other = [await backends("prpl-puppet", purple__plugins_dir=PLUGINS) for _ in range(2)]
+    user, survivor = await User(one, None, "romeo", "x").login(), await User(other, None, "juliet", "x").login()
+    one.expect_crash = True
+    user.say("puppet", "crash")
+    await asyncio.get_running_loop().run_in_executor(None, one.child.wait, LIMIT)
+    survivor.say("puppet", "say alive")
+    await survivor.expect(said("puppet", "alive"))
+
+
+async def test_many_users_come_and_go(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    users = [User(backend, None, fresh("user"), "x") for _ in range(40)]
+    for _ in range(3):
+        for user in users:
+            backend.send("LOGIN", user=user.jid, legacyName=user.name, password="x")
+        for user in users:
+            await user.expect(got("CONNECTED"))
+            await user.expect(got("BUDDY_CHANGED", buddyName="puppet"))
+        for user in users:
+            user.say("puppet", "say hello")
+        for user in users:
+            await user.expect(said("puppet", "hello"))
+            user.logout()
+    await backend.sync()

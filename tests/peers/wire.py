@@ -14,7 +14,7 @@ TYPES = {
     "BUDDY_STOPPED_TYPING": 19, "BUDDY_TYPED": 20, "AUTH_REQUEST": 21, "ATTENTION": 22, "STATS": 23, "FT_START": 24,
     "EXIT": 29, "BACKEND_CONFIG": 30, "QUERY": 31, "ROOM_LIST": 32, "CONV_MESSAGE_ACK": 33, "RAW_XML": 34,
     "BUDDIES": 35, "API_VERSION": 36, "MESSAGE_RESULT": 101, "ROOM_ERROR": 102,
-    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105,
+    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105, "REQUEST": 120, "RESPONSE": 121, "REQUEST_END": 122,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -32,6 +32,10 @@ CONVERSATION = {1: ("userName", str), 2: ("buddyName", str), 3: ("message", str)
 ROOM = {1: ("userName", str), 2: ("nickname", str), 3: ("room", str), 4: ("password", str)}
 CONFIG = {1: ("config", str)}
 SETTING = {1: ("key", str), 2: ("value", str)}
+FIELD = {1: ("name", str), 2: ("label", str), 3: ("type", int), 4: ("required", int), 5: ("value", str),
+         6: ("option", [{1: ("value", str), 2: ("label", str)}])}
+CARD = ("givenName familyName birthday url note email phone organisation title street city region postcode country timezone "
+        "client clientVersion").split()
 MESSAGES = {
     "CONNECTED": {1: ("user", str)},
     "DISCONNECTED": {1: ("user", str), 2: ("error", int), 3: ("message", str)},
@@ -43,7 +47,9 @@ MESSAGES = {
                             9: ("alias", str), 101: ("affiliation", int), 102: ("role", int),
                             103: ("realName", str), 104: ("actor", str), 120: ("person", str)},
     "VCARD": {1: ("userName", str), 2: ("buddyName", str), 3: ("id", int), 4: ("fullname", str),
-              5: ("nickname", str), 6: ("photo", bytes)},
+              5: ("nickname", str), 6: ("photo", bytes),
+              **{number: (name, str) for number, name in enumerate(CARD, 101)}, 118: ("condition", int),
+              119: ("text", str)},
     "STATUS_CHANGED": {1: ("userName", str), 3: ("status", int), 4: ("statusMessage", str)},
     "STATS": {1: ("res", int), 2: ("init_res", int), 3: ("shared", int), 4: ("id", str)},
     "ROOM_LIST": {1: ("room", [str]), 2: ("name", [str]), 3: ("user", str)},
@@ -57,6 +63,10 @@ MESSAGES = {
     **{name: {1: ("user", str), 2: ("id", str), 3: ("name", str), 4: ("mimeType", str), 5: ("bytes", int), 6: ("put", str),
               7: ("get", str), 8: ("header", [SETTING]), 9: ("condition", int), 10: ("text", str)}
        for name in ("SLOT_REQUEST", "SLOT")},
+    "REQUEST": {1: ("user", str), 2: ("id", str), 3: ("title", str), 4: ("text", str), 5: ("url", str), 6: ("image", bytes),
+                7: ("imageType", str), 8: ("field", [FIELD]), 9: ("seconds", int)},
+    "RESPONSE": {1: ("user", str), 2: ("id", str), 3: ("answered", int), 4: ("value", [{1: ("name", str), 2: ("value", str)}])},
+    "REQUEST_END": {1: ("user", str), 2: ("id", str), 3: ("condition", int), 4: ("text", str)},
     "ROOM_ERROR": {1: ("user", str), 2: ("room", str), 3: ("nickname", str), 4: ("condition", int),
                    5: ("text", str)},
     **{name: BUDDY for name in ("BUDDY_CHANGED", "BUDDY_REMOVED", "BUDDY_TYPING", "BUDDY_STOPPED_TYPING",
