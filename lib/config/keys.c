@@ -73,6 +73,8 @@ const struct config_key config_keys[] = {
            "Server mode: seconds that a client has until its log-in, the network's time not counted."),
     NUMBER("service.resume_timeout", "300", 0, 86400,
            "Server mode: seconds that a client whose connection is gone may take to come back (XEP-0198)."),
+    NUMBER("service.offline_messages", "1000", 0, 1000000,
+           "Server mode: most messages that wait for a user who is away; more are refused with an error."),
     NUMBER("service.login_timeout", "60", 1, 600, "Server mode: seconds that the network has to accept a log-in."),
     SWITCH("service.verify_certs", "1", "0: accept any certificate from network servers. Dangerous."),
     SWITCH("service.more_resources", "0", "Server mode: let a user be logged in with several clients at once."),

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The archive of a room (XEP-0313 with XEP-0059): each user reads what he has heard there. */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/xmpp/form.h"
+#include "lib/xmpp/mam.h"
 #include "spectrum/frontend/muc.h"
-
-#define IDS_MOST 100
 
 /* A query that waits for the database. */
 struct query {
@@ -23,64 +20,6 @@ static void query_free(struct query *query)
 	free(query->queryid);
 	free(query->bare);
 	free(query);
-}
-
-/* ---- In ---- */
-
-/* Why the form is no good, or NULL. */
-static const char *read_form(struct request *request, const struct element *form, struct archive_query *out)
-{
-	struct arena *arena = request->arena;
-	const char *start = text_or_null(form_value(arena, form, "start")),
-	           *end = text_or_null(form_value(arena, form, "end")),
-	           *with = text_or_null(form_value(arena, form, "with"));
-	struct jid jid;
-	out->start = start ? clock_parse(start) : 0;
-	out->end = end ? clock_parse(end) : 0;
-	if ((start && !out->start) || (end && !out->end))
-		return "A time is written like 2026-01-31T23:59:59Z.";
-	if (with && !jid_parse(arena, with, &jid))
-		return "This is no address: with.";
-	/* In a room somebody is an occupant of it; nobody else has said anything there. */
-	if (with)
-		out->nickname = strcmp(jid.bare, request->to.bare) != 0 ? "\x01" : text_or_null(jid.resource);
-	out->after_id = text_or_null(form_value(arena, form, "after-id"));
-	out->before_id = text_or_null(form_value(arena, form, "before-id"));
-	return NULL;
-}
-
-static const char *read_ids(struct request *request, const struct element *form, struct archive_query *out)
-{
-	struct str ids = {0};
-	unsigned count = 0;
-	const struct element *field = element_child(form, "field", NS_DATA);
-	while (field && !text_equal(element_get(field, "var"), "ids"))
-		field = element_next(field, "field", NS_DATA);
-	const struct element *value = field ? element_child(field, "value", NS_DATA) : NULL;
-	for (; value; value = element_next(value, "value", NS_DATA), count++)
-		str_addf(&ids, "%s\x01", element_text(request->arena, value));
-	out->ids = ids.len ? arena_strndup(request->arena, ids.data, ids.len) : NULL;
-	str_fini(&ids);
-	return count > IDS_MOST ? "Ask for fewer ids at once." : NULL;
-}
-
-static const char *read_set(struct request *request, const struct element *set, struct archive_query *out)
-{
-	struct arena *arena = request->arena;
-	const char *max = set ? element_child_text(arena, set, "max", NS_RSM) : NULL,
-	           *before = set ? element_child_text(arena, set, "before", NS_RSM) : NULL;
-	unsigned most = (unsigned)config_number(request->frontend->config, "archive.page");
-	out->after = set ? text_or_null(element_child_text(arena, set, "after", NS_RSM)) : NULL;
-	out->before = text_or_null(before);
-	out->backwards = before;
-	out->most = most;
-	if (!max)
-		return NULL;
-	if (!*max || strspn(max, "0123456789") != strlen(max))
-		return "This is no number: max.";
-	unsigned long wanted = strtoul(max, NULL, 10);
-	out->most = wanted < most ? (unsigned)wanted : most;
-	return NULL;
 }
 
 /* ---- Out ---- */
@@ -105,21 +44,6 @@ static void write_result(const struct query *query, const struct room_record *re
 	stanza_close(frontend);
 }
 
-static void write_set(struct writer *writer, const struct archive_page *page)
-{
-	xml_open(writer, "set", NS_RSM);
-	if (page->count) {
-		xml_leaf(writer, "first", NULL, page->records[0].id);
-		xml_leaf(writer, "last", NULL, page->records[page->count - 1].id);
-	}
-	if (page->total >= 0) {
-		xml_open(writer, "count", NULL);
-		xml_textf(writer, "%lld", (long long)page->total);
-		xml_close(writer);
-	}
-	xml_close(writer);
-}
-
 static void found(void *arg, const struct archive_page *page, enum s2_condition condition, const char *text)
 {
 	struct query *query = arg;
@@ -131,10 +55,8 @@ static void found(void *arg, const struct archive_page *page, enum s2_condition 
 	for (size_t i = 0; i < page->count; i++)
 		write_result(query, &page->records[query->flip ? page->count - 1 - i : i]);
 	struct writer *writer = reply_open(query->reply);
-	xml_open(writer, "fin", NS_MAM);
-	xml_attr(writer, "complete", page->complete ? "true" : NULL);
-	write_set(writer, page);
-	xml_close(writer);
+	mam_write_fin(writer, page->complete, page->count ? page->records[0].id : NULL,
+	              page->count ? page->records[page->count - 1].id : NULL, page->total);
 	stanza_close(query->reply->frontend);
 	query_free(query);
 }
@@ -155,44 +77,52 @@ static bool refuse_without_archive(struct request *request)
 	return true;
 }
 
+/* In a room somebody is an occupant of it; nobody else has said anything there. */
+static const char *nickname_of(struct request *request, const char *with)
+{
+	struct jid jid;
+	if (!with || !jid_parse(request->arena, with, &jid))
+		return NULL;
+	return strcmp(jid.bare, request->to.bare) != 0 ? "\x01" : text_or_null(jid.resource);
+}
+
 void archive_query_set(struct request *request, const struct element *payload)
 {
-	const struct element *form = element_child(payload, "x", NS_DATA);
-	struct archive_query in = {0};
+	struct mam_query in;
 	if (refuse_without_archive(request))
 		return;
-	const char *why = form && !text_equal(form_value(request->arena, form, "FORM_TYPE"), NS_MAM)
-	                      ? "The form is not one of urn:xmpp:mam:2."
-	                      : read_form(request, form, &in);
-	if (!why && form)
-		why = read_ids(request, form, &in);
-	if (!why)
-		why = read_set(request, element_child(payload, "set", NS_RSM), &in);
+	unsigned page = (unsigned)config_number(request->frontend->config, "archive.page");
+	const char *why = mam_read(request->arena, payload, page, &in);
 	if (why) {
 		stanza_refuse(request, S2_BAD_REQUEST, why);
 		return;
 	}
+	struct archive_query wanted = {
+	    .start = in.start,
+	    .end = in.end,
+	    .nickname = nickname_of(request, in.with),
+	    .after_id = in.after_id,
+	    .before_id = in.before_id,
+	    .after = in.after,
+	    .before = in.before,
+	    .ids = in.ids,
+	    .most = in.most,
+	    .backwards = in.backwards,
+	};
 	struct query *query = query_new(request);
-	query->queryid = mem_strdup(element_get(payload, "queryid"));
-	query->flip = element_child(payload, "flip-page", NS_MAM);
-	archive_search(request->frontend->hub, request->from.bare, request->to.node, &in, found, query);
+	query->queryid = mem_strdup(in.queryid);
+	query->flip = in.flip;
+	archive_search(request->frontend->hub, request->from.bare, request->to.node, &wanted, found, query);
 }
 
 /* What can be asked for. */
 void archive_query_get(struct request *request, const struct element *payload)
 {
-	static const struct {
-		const char *var, *type;
-	} fields[] = {{"with", "jid-single"},       {"start", "text-single"},    {"end", "text-single"},
-	              {"before-id", "text-single"}, {"after-id", "text-single"}, {"ids", "list-multi"}};
 	if (refuse_without_archive(request))
 		return;
 	struct writer *writer = iq_result_open(request);
 	xml_open(writer, "query", NS_MAM);
-	form_open(writer, "form", NS_MAM, NULL, NULL);
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		form_field(writer, fields[i].var, fields[i].type, NULL, NULL, false);
-	form_close(writer);
+	mam_write_form(writer);
 	xml_close(writer);
 	stanza_close(request->frontend);
 }

@@ -177,17 +177,9 @@ static void searched(void *arg, const struct store_page *page, const char *error
 	free(records);
 }
 
-void archive_search(struct hub *hub, const char *jid, const char *node, const struct archive_query *query,
-                    archive_answer *answer, void *arg)
+static struct store_search search_of(const struct archive_query *query)
 {
-	struct arena arena = {0};
-	struct user *user = hub_user(hub, jid);
-	struct room *room = user ? room_find(user, node) : NULL;
-	struct asking *asking = mem_new(sizeof *asking);
-	*asking = (struct asking){answer, arg};
-	struct store_search search = {
-	    .room = jid_fold(&arena, address_name(&arena, node)),
-	    .jid = jid,
+	return (struct store_search){
 	    .start = query->start,
 	    .end = query->end,
 	    .nickname = query->nickname,
@@ -199,8 +191,70 @@ void archive_search(struct hub *hub, const char *jid, const char *node, const st
 	    .most = query->most,
 	    .backwards = query->backwards,
 	};
+}
+
+void archive_search(struct hub *hub, const char *jid, const char *node, const struct archive_query *query,
+                    archive_answer *answer, void *arg)
+{
+	struct arena arena = {0};
+	struct user *user = hub_user(hub, jid);
+	struct room *room = user ? room_find(user, node) : NULL;
+	struct asking *asking = mem_new(sizeof *asking);
+	*asking = (struct asking){answer, arg};
+	struct store_search search = search_of(query);
+	search.room = jid_fold(&arena, address_name(&arena, node));
+	search.jid = jid;
 	if (room)
 		archive_search_room(room, &search);
+	store_search_lines(hub->store, &search, searched, asking);
+	arena_fini(&arena);
+}
+
+/* ---- Archives of users ---- */
+
+/* No name of a room has a line end in it. */
+static const char *own_name(struct arena *arena, const char *owner)
+{
+	return arena_printf(arena, "\n%s", owner);
+}
+
+void archive_open_own(struct hub *hub, const char *owner)
+{
+	struct arena arena = {0};
+	if (hub->archive)
+		store_put_stay(hub->store, &(struct store_stay){own_name(&arena, owner), owner, 1, 0});
+	arena_fini(&arena);
+}
+
+uint64_t archive_note(struct hub *hub, const char *owner, const struct archive_line *line)
+{
+	struct arena arena = {0};
+	uint64_t number = hub_next_number(hub);
+	store_put_line(hub->store, &(struct store_line){
+	                               .room = own_name(&arena, owner),
+	                               .number = number,
+	                               .time = line->time ? line->time : clock_wall_ms(),
+	                               .id = "",
+	                               .stanza_id = line->stanza_id,
+	                               .nickname = line->with,
+	                               .occupant_id = "",
+	                               .content = line->content,
+	                               .prompt = line->prompt,
+	                           });
+	arena_fini(&arena);
+	return number;
+}
+
+void archive_search_own(struct hub *hub, const char *owner, const struct archive_query *query, archive_answer *answer,
+                        void *arg)
+{
+	struct arena arena = {0};
+	struct asking *asking = mem_new(sizeof *asking);
+	struct store_search search = search_of(query);
+	*asking = (struct asking){answer, arg};
+	search.room = own_name(&arena, owner);
+	search.jid = owner;
+	search.heard = UINT64_MAX;
 	store_search_lines(hub->store, &search, searched, asking);
 	arena_fini(&arena);
 }

@@ -243,6 +243,25 @@ void user_hold(struct user *);
 /* May log him out, and free him. */
 void user_release(struct user *);
 
+/* ---- What is kept for a user (keep.c), for server mode ---- */
+/* By kind ("offline", "pep" ...), node and id; NULL and "" stand for any where it is asked for or removed. */
+struct kept {
+	const char *kind, *node, *id;
+	const char *content;
+	int64_t time;    /* 0 = now */
+	uint64_t number; /* greater for what came later; where it is removed: up to this one, 0 = all */
+	unsigned most;   /* of the node; where it is asked for: the last ones; 0 = any number */
+};
+enum keep_end { KEEP_DONE, KEEP_FULL, KEEP_FAILED };
+/* Answers never come inside of the call. `done` may be NULL. */
+typedef void keep_done(void *arg, enum keep_end);
+/* `items` is NULL if the database does not work; oldest first. */
+typedef void keep_answer(void *arg, const struct kept *items, size_t count);
+/* In place of the one with the same id. Above `most` the oldest go, or with `refuse` the new one is not taken. */
+void keep_put(struct hub *, const char *owner, const struct kept *, bool refuse, keep_done *, void *arg);
+void keep_remove(struct hub *, const char *owner, const struct kept *, keep_done *, void *arg);
+void keep_get(struct hub *, const char *owner, const struct kept *, keep_answer *, void *arg);
+
 /* ---- Contacts (contact.c) ---- */
 /* The name behind a contact's node, as the network spells it. */
 const char *contact_name(struct arena *, const struct user *, const char *node);
@@ -382,6 +401,21 @@ typedef void archive_answer(void *arg, const struct archive_page *page, enum s2_
 /* What this user (bare JID) has heard of the room with this node. The answer never comes inside of the call. */
 void archive_search(struct hub *, const char *jid, const char *node, const struct archive_query *, archive_answer *,
                     void *arg);
+
+/* A user's own archive, in server mode: the messages that he has written and got. */
+struct archive_line {
+	const char *with; /* the other one's address */
+	const char *stanza_id;
+	const char *content; /* the stanza */
+	int64_t time;        /* 0 = now */
+	bool prompt;         /* nobody has it yet */
+};
+/* Somebody has it now: to be called once in the life of a process before anything is noted. */
+void archive_open_own(struct hub *, const char *owner);
+/* Returns the number of the line, which in hexadecimal is its id. */
+uint64_t archive_note(struct hub *, const char *owner, const struct archive_line *);
+/* As archive_search; `nickname` is the other one's address. */
+void archive_search_own(struct hub *, const char *owner, const struct archive_query *, archive_answer *, void *arg);
 
 /* ---- Accounts (account.c) ---- */
 enum account_reply { ACCOUNT_DONE, ACCOUNT_REFUSED };

@@ -26,6 +26,8 @@ struct account *account_take(struct server *server, const char *jid, bool admin)
 		account->admin = admin;
 		list_init(&account->sessions);
 		map_put(&server->accounts, account->jid, account);
+		if (!admin)
+			archive_open_own(server->hub, account->jid);
 	}
 	struct user *user = account_user(account);
 	if (!account->held && user) {

@@ -3,18 +3,16 @@
  */
 #include "spectrum/server/inside.h"
 
-void carbons_enable(struct session *session, struct arena *arena, const struct element *iq,
-                    const struct element *payload)
+void carbons_enable(struct ask *ask)
 {
-	session->carbons = true;
-	inbound_result_empty(session, iq);
+	ask->session->carbons = true;
+	ask_result_empty(ask);
 }
 
-void carbons_disable(struct session *session, struct arena *arena, const struct element *iq,
-                     const struct element *payload)
+void carbons_disable(struct ask *ask)
 {
-	session->carbons = false;
-	inbound_result_empty(session, iq);
+	ask->session->carbons = false;
+	ask_result_empty(ask);
 }
 
 /* XEP-0280 section 6.1. */

@@ -19,20 +19,6 @@ static const char *answerer(const struct session *session, const struct element 
 	return to ? to : session->account->jid;
 }
 
-struct writer *inbound_result(struct session *session, const struct element *iq)
-{
-	struct writer *writer =
-	    server_write(session->account->server, "iq", answerer(session, iq), session->full, "result");
-	xml_attr(writer, "id", element_get(iq, "id"));
-	return writer;
-}
-
-void inbound_result_empty(struct session *session, const struct element *iq)
-{
-	inbound_result(session, iq);
-	server_write_end(session);
-}
-
 void inbound_refuse(struct session *session, const struct element *stanza, enum s2_condition condition,
                     const char *text)
 {
@@ -48,34 +34,47 @@ void inbound_refuse(struct session *session, const struct element *stanza, enum 
 
 /* ---- IQs to the own account ---- */
 
-static void done(struct session *session, struct arena *arena, const struct element *iq, const struct element *payload)
+static void done(struct ask *ask)
 {
-	inbound_result_empty(session, iq);
+	ask_result_empty(ask);
 }
 
+/* What is asked of an account. `gateway`: not only his clients may ask, but also the gateway. */
 static const struct {
 	const char *type, *name, *ns;
-	void (*handler)(struct session *, struct arena *, const struct element *iq, const struct element *payload);
+	ask_handler *handler;
+	bool gateway;
 } own_iqs[] = {
-    {"get", "query", NS_ROSTER, roster_iq_get},
-    {"set", "query", NS_ROSTER, roster_iq_set},
-    {"set", "enable", NS_CARBONS, carbons_enable},
-    {"set", "disable", NS_CARBONS, carbons_disable},
-    {"get", "ping", NS_PING, done},
-    {"set", "session", NS_SESSION, done}, /* means nothing any more */
+    {"get", "query", NS_ROSTER, roster_get, false},
+    {"set", "query", NS_ROSTER, roster_change, false},
+    {"set", "enable", NS_CARBONS, carbons_enable, false},
+    {"set", "disable", NS_CARBONS, carbons_disable, false},
+    {"get", "query", NS_MAM, mam_get, false},
+    {"set", "query", NS_MAM, mam_set, false},
+    {"get", "metadata", NS_MAM, mam_metadata, false},
+    {"get", "ping", NS_PING, done, true},
+    {"set", "session", NS_SESSION, done, false}, /* means nothing any more */
 };
+
+void inbound_ask(struct ask *ask)
+{
+	const char *type = element_get(ask->iq, "type");
+	for (size_t i = 0; i < sizeof own_iqs / sizeof *own_iqs; i++) {
+		if (text_equal(type, own_iqs[i].type) && element_is(ask->payload, own_iqs[i].name, own_iqs[i].ns) &&
+		    (ask->session || own_iqs[i].gateway)) {
+			own_iqs[i].handler(ask);
+			return;
+		}
+	}
+	ask_refuse(ask, S2_SERVICE_UNAVAILABLE, NULL);
+}
 
 static void to_own_account(struct session *session, struct arena *arena, const struct element *iq)
 {
 	const char *type = element_get(iq, "type");
-	const struct element *payload = element_child(iq, NULL, NULL);
-	for (size_t i = 0; i < sizeof own_iqs / sizeof *own_iqs; i++) {
-		if (text_equal(type, own_iqs[i].type) && element_is(payload, own_iqs[i].name, own_iqs[i].ns)) {
-			own_iqs[i].handler(session, arena, iq, payload);
-			return;
-		}
-	}
-	inbound_refuse(session, iq, S2_SERVICE_UNAVAILABLE, NULL);
+	struct ask ask = {session->account, session, arena, iq, element_child(iq, NULL, NULL)};
+	if (text_equal(type, "get") || text_equal(type, "set"))
+		inbound_ask(&ask);
 }
 
 /* RFC 6120 section 8.2.3. */
@@ -130,18 +129,42 @@ void inbound_iq(struct session *session, struct arena *arena, const struct eleme
 
 /* ---- Messages ---- */
 
+/* Only we say what our ids are. */
+static struct element *without_our_ids(struct arena *arena, const struct element *message, const char *owner)
+{
+	struct element *copy = arena_alloc(arena, sizeof *copy), **tail = &copy->children;
+	*copy = *message;
+	copy->children = NULL;
+	for (const struct element *child = message->children; child; child = child->next) {
+		if (child->name && element_is(child, "stanza-id", NS_STANZA_ID) &&
+		    text_equal(element_get(child, "by"), owner))
+			continue;
+		*tail = arena_alloc(arena, sizeof **tail);
+		**tail = *child;
+		(*tail)->next = NULL;
+		tail = &(*tail)->next;
+	}
+	return copy;
+}
+
 void inbound_message(struct session *session, struct arena *arena, const struct element *message)
 {
-	struct server *server = session->account->server;
+	struct account *account = session->account;
+	struct server *server = account->server;
 	const char *to = element_get(message, "to");
 	struct jid jid;
+	if (element_child(message, "stanza-id", NS_STANZA_ID))
+		message = without_our_ids(arena, message, account->jid);
 	/* RFC 6121 section 8.1.1: without "to" it is for the own account. */
-	if (!to || (jid_parse(arena, to, &jid) && is_own(session, &jid)))
-		outbound_deliver(session->account, to && *jid.resource ? jid.resource : NULL, message);
-	else if (strcmp(jid.domain, server->jid) != 0)
-		inbound_refuse(session, message, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
-	else {
-		carbons_sent(session->account, session, message);
-		inbound_forward(server, arena, message);
+	if (!to || (jid_parse(arena, to, &jid) && is_own(session, &jid))) {
+		outbound_deliver(account, to && *jid.resource ? jid.resource : NULL, arena, message);
+		return;
 	}
+	if (strcmp(jid.domain, server->jid) != 0) {
+		inbound_refuse(session, message, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
+		return;
+	}
+	if (!account->admin)
+		carbons_sent(account, session, mam_keep(server, account->jid, arena, message, true, false));
+	inbound_forward(server, arena, message);
 }

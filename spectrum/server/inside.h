@@ -53,9 +53,10 @@ struct server {
 	struct writer writer;
 	struct str scratch;
 	const char *out_name, *out_from, *out_to, *out_type;
-	struct account *out_account;
-	const char *out_resource; /* NULL: to the bare address */
-	bool out_own;             /* the user has written it himself, elsewhere */
+	struct account *out_account; /* NULL: none of his clients is there */
+	const char *out_owner;       /* his bare JID */
+	const char *out_resource;    /* NULL: to the bare address */
+	bool out_own;                /* the user has written it himself, elsewhere */
 	bool open;
 	struct parser *reader; /* makes a tree of it where one is needed */
 	struct str returned;   /* stanzas that go back to the frontend */
@@ -190,6 +191,7 @@ struct account {
 	unsigned logins; /* clients that are logged in and not bound */
 	bool admin;      /* of the configuration, not of the network */
 	bool held;       /* user_hold */
+	bool fetching;   /* messages that wait are on their way to a client */
 	struct deferred expelling;
 	const char *expel_condition;
 	char *expel_text;
@@ -210,14 +212,35 @@ void account_broadcast(struct account *, const char *from, const char *bytes, si
 void account_tell(struct account *, const char *bytes, size_t len);
 
 /* ---- inbound.c: what clients send ---- */
+/* A request to a user's account. */
+struct ask {
+	struct account *account;
+	struct session *session; /* whose client asks; NULL: the gateway does */
+	struct arena *arena;
+	const struct element *iq, *payload;
+};
+typedef void ask_handler(struct ask *);
+void inbound_ask(struct ask *);
 void inbound_iq(struct session *, struct arena *, const struct element *);
 void inbound_message(struct session *, struct arena *, const struct element *);
 /* Gives a stanza to the frontend. May end the session. */
 void inbound_forward(struct server *, struct arena *, const struct element *);
-/* An answer to an IQ of the session's  stream; then server_write_end. */
-struct writer *inbound_result(struct session *, const struct element *iq);
-void inbound_result_empty(struct session *, const struct element *iq);
 void inbound_refuse(struct session *, const struct element *stanza, enum s2_condition, const char *text);
+
+/* ---- answer.c: answers to such requests, now or later ---- */
+struct answer;
+struct answer *answer_new(const struct ask *);
+struct server *answer_server(const struct answer *);
+/* The bare JID of who is asked. */
+const char *answer_account(const struct answer *);
+/* Type result, open for the payload; then answer_send. */
+struct writer *answer_open(struct answer *);
+/* Each of these frees it. */
+void answer_send(struct answer *);
+void answer_empty(struct answer *);
+void answer_refuse(struct answer *, enum s2_condition, const char *text);
+void ask_result_empty(const struct ask *);
+void ask_refuse(const struct ask *, enum s2_condition, const char *text);
 
 /* ---- presence.c ---- */
 void presence_from(struct session *, struct arena *, const struct element *);
@@ -231,9 +254,11 @@ void outbound_close(struct upstream *);
 /* A message that was delivered before, to whatever clients there are now. */
 void outbound_again(struct account *, const char *bytes, size_t len);
 /* A message to one of the user's clients, or (NULL) to all of them as the rules have it. */
-void outbound_deliver(struct account *, const char *resource, const struct element *message);
+void outbound_deliver(struct account *, const char *resource, struct arena *, const struct element *message);
 /* Gives a stanza to the frontend when the stack is unwound: error of `type` to a stanza that could not be delivered. */
 void outbound_bounce(struct server *, const struct element *stanza, enum s2_condition);
+/* Gives a serialized stanza to it likewise. */
+void outbound_return(struct server *, const struct str *);
 void outbound_fini(struct server *);
 
 /* ---- sm.c: stream management ---- */
@@ -268,17 +293,35 @@ void csi_flush(struct session *);
 void csi_end(struct session *);
 
 /* ---- carbons.c ---- */
-void carbons_enable(struct session *, struct arena *, const struct element *iq, const struct element *payload);
-void carbons_disable(struct session *, struct arena *, const struct element *iq, const struct element *payload);
+ask_handler carbons_enable, carbons_disable;
 /* A message of the user's: `by` is the client that sent it, NULL if that was none of this server's. */
 void carbons_sent(struct account *, const struct session *by, const struct element *message);
 /* Of a message to the user, to the clients that are not `reached`. Returns how many copies there were; with
  * `count_only` nothing is sent. */
 unsigned carbons_received(struct account *, const struct element *message, bool count_only);
 
+/* ---- message.c ---- */
+/* Nothing but a chat state (XEP-0085). */
+bool message_is_state(const struct element *);
+/* In an archive, or for somebody who is away. */
+bool message_is_worth_keeping(const struct element *);
+
+/* ---- mam.c: the user's archive ---- */
+ask_handler mam_get, mam_set, mam_metadata;
+/* Puts it into the owner's archive if it belongs there. Returns the message as his clients are to get it. `prompt`:
+ * nobody else has it yet. */
+const struct element *mam_keep(struct server *, const char *owner, struct arena *, const struct element *message,
+                               bool sent, bool prompt);
+
+/* ---- offline.c ---- */
+/* For when a client comes; its sender gets an error if that can't be. */
+void offline_keep(struct server *, const char *owner, const struct element *message);
+/* What waits goes to this session, or to whichever can take it. */
+void offline_deliver(struct session *);
+void offline_deliver_to_best(struct account *);
+
 /* ---- roster.c ---- */
-void roster_iq_get(struct session *, struct arena *, const struct element *iq, const struct element *query);
-void roster_iq_set(struct session *, struct arena *, const struct element *iq, const struct element *query);
+ask_handler roster_get, roster_change;
 /* A stanza about the subscription to the contact of this node, for the frontend; what becomes of it is pushed. */
 void roster_subscription(struct session *, struct arena *, const struct element *presence, const char *node);
 /* Questions of contacts that are not answered yet, to a client that has come. */
@@ -294,6 +337,8 @@ void server_write_end(struct session *);
 /* Or keeps it: borrowed until the next stanza is written. */
 const struct str *server_write_take(struct server *);
 struct arena *server_arena(struct server *);
+/* The session of a full JID; NULL if there is none. */
+struct session *server_session(const struct server *, const char *full);
 /* Something waits for its time. */
 void server_tick_start(struct server *);
 

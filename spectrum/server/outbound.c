@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the frontend writes, and where it goes: to the client that is named, or to those that a bare address stands for
- * (RFC 6121 section 8.5). */
+ * (RFC 6121 section 8.5); messages to who is away are kept. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,18 @@
 #include "spectrum/server/inside.h"
 
 #define LOG_AREA "outbound"
+
+static const char reader_header[] = "<stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAMS "'>";
+static const struct parser_limits reader_limits = {.stanza_bytes = 8u << 20, .children = 65536};
+
+/* Makes trees of stanzas of ours. */
+static void read_again(const char *bytes, size_t len, const struct parser_events *events, void *arg)
+{
+	struct parser *parser = parser_new(&reader_limits, events, arg);
+	parser_feed(parser, reader_header, sizeof reader_header - 1);
+	parser_feed(parser, bytes, len);
+	parser_free(&parser);
+}
 
 /* ---- Back to the frontend ---- */
 
@@ -20,18 +32,12 @@ static void on_returned(void *arg, struct arena *arena, const struct element *st
 
 static const struct parser_events returned_events = {.stanza = on_returned};
 
-static const char reader_header[] = "<stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAMS "'>";
-
 static void return_now(void *arg)
 {
 	struct server *server = arg;
 	struct str bytes = server->returned;
-	struct parser *parser =
-	    parser_new(&(struct parser_limits){.stanza_bytes = 8u << 20, .children = 65536}, &returned_events, server);
 	server->returned = (struct str){0};
-	parser_feed(parser, reader_header, sizeof reader_header - 1);
-	parser_feed(parser, str_text(&bytes), bytes.len);
-	parser_free(&parser);
+	read_again(str_text(&bytes), bytes.len, &returned_events, server);
 	str_fini(&bytes);
 }
 
@@ -53,7 +59,13 @@ void outbound_bounce(struct server *server, const struct element *stanza, enum s
 	loop_defer(server->loop, &server->returning, return_now, server);
 }
 
-/* ---- Messages ---- */
+void outbound_return(struct server *server, const struct str *stanza)
+{
+	str_add(&server->returned, stanza->data, stanza->len);
+	loop_defer(server->loop, &server->returning, return_now, server);
+}
+
+/* ---- Whom a message reaches ---- */
 
 enum message_kind { KIND_CHAT, KIND_HEADLINE, KIND_GROUPCHAT, KIND_ERROR };
 
@@ -116,42 +128,27 @@ static unsigned reach(struct account *account, const char *resource, enum messag
 	return kind == KIND_HEADLINE && !resource ? reach_all(account) : 0;
 }
 
-/* Nothing but a chat state (XEP-0085). */
-static bool is_state(const struct element *message)
-{
-	bool state = false;
-	for (const struct element *child = element_child(message, NULL, NULL); child;
-	     child = element_next(child, NULL, NULL)) {
-		if (element_is(child, NULL, NS_CHATSTATES))
-			state = true;
-		else if (!element_is(child, "thread", NULL) && !element_is(child, NULL, NS_HINTS))
-			return false;
-	}
-	return state;
-}
+/* ---- Delivery of messages ---- */
 
-static void nobody_there(struct account *account, const struct element *message, enum message_kind kind)
+static void nobody_there(struct server *server, const char *owner, const struct element *message,
+                         enum message_kind kind)
 {
-	if (kind == KIND_CHAT && !is_state(message))
-		outbound_bounce(account->server, message, S2_SERVICE_UNAVAILABLE);
+	if (kind == KIND_CHAT && message_is_worth_keeping(message))
+		offline_keep(server, owner, message);
+	else if (kind == KIND_CHAT && element_child(message, "body", NULL))
+		outbound_bounce(server, message, S2_SERVICE_UNAVAILABLE);
 	else if (kind == KIND_GROUPCHAT)
-		outbound_bounce(account->server, message, S2_RECIPIENT_UNAVAILABLE);
+		outbound_bounce(server, message, S2_RECIPIENT_UNAVAILABLE);
 }
 
-static void deliver_bytes(struct account *account, const char *resource, const struct element *message,
-                          const char *bytes, size_t len)
+static void deliver_bytes(struct account *account, const struct element *message, enum message_kind kind,
+                          unsigned count, const char *bytes, size_t len)
 {
-	enum message_kind kind = kind_of(message);
-	unsigned count = reach(account, resource, kind);
-	if (!count) {
-		nobody_there(account, message, kind);
-		return;
-	}
 	bool copied = kind == KIND_CHAT;
 	if (copied)
 		count += carbons_received(account, message, true);
-	unsigned flags =
-	    (count > 1 ? MESSAGE_SHARED : 0) | (is_state(message) ? MESSAGE_STATE : 0) | (copied ? 0 : MESSAGE_COPY);
+	unsigned flags = (count > 1 ? MESSAGE_SHARED : 0) | (message_is_state(message) ? MESSAGE_STATE : 0) |
+	                 (copied ? 0 : MESSAGE_COPY);
 	LIST_EACH (&account->sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);
 		if (session->reached)
@@ -161,25 +158,58 @@ static void deliver_bytes(struct account *account, const char *resource, const s
 		carbons_received(account, message, false);
 }
 
-void outbound_deliver(struct account *account, const char *resource, const struct element *message)
+/* `account` NULL: none of his clients is there. `fresh`: it has not been here before. */
+static void deliver(struct server *server, struct account *account, const char *owner, const char *resource,
+                    struct arena *arena, const struct element *message, bool fresh)
 {
+	enum message_kind kind = kind_of(message);
+	unsigned count = account ? reach(account, resource, kind) : 0;
+	if (fresh && kind == KIND_CHAT)
+		message = mam_keep(server, owner, arena, message, false, !count);
+	if (!count) {
+		nobody_there(server, owner, message, kind);
+		return;
+	}
 	struct str bytes = {0};
 	struct writer writer;
 	writer_init(&writer, &bytes, NS_CLIENT);
 	xml_element(&writer, message);
 	writer_end(&writer);
-	deliver_bytes(account, resource, message, bytes.data, bytes.len);
+	deliver_bytes(account, message, kind, count, bytes.data, bytes.len);
 	str_fini(&bytes);
 }
+
+void outbound_deliver(struct account *account, const char *resource, struct arena *arena, const struct element *message)
+{
+	deliver(account->server, account, account->jid, resource, arena, message, true);
+}
+
+static void on_again(void *arg, struct arena *arena, const struct element *message)
+{
+	struct account *account = arg;
+	deliver(account->server, account, account->jid, NULL, arena, message, false);
+}
+
+static const struct parser_events again_events = {.stanza = on_again};
+
+void outbound_again(struct account *account, const char *bytes, size_t len)
+{
+	read_again(bytes, len, &again_events, account);
+}
+
+/* ---- What the frontend has written ---- */
 
 static void on_own_message(void *arg, struct arena *arena, const struct element *message)
 {
 	struct server *server = arg;
-	if (server->out_own) {
-		carbons_sent(server->out_account, NULL, message);
+	struct account *account = server->out_account;
+	if (!server->out_own) {
+		deliver(server, account, server->out_owner, server->out_resource, arena, message, true);
 		return;
 	}
-	deliver_bytes(server->out_account, server->out_resource, message, server->scratch.data, server->scratch.len);
+	message = mam_keep(server, server->out_owner, arena, message, true, false);
+	if (account)
+		carbons_sent(account, NULL, message);
 }
 
 static const struct parser_events reader_events = {.stanza = on_own_message};
@@ -188,8 +218,7 @@ static const struct parser_events reader_events = {.stanza = on_own_message};
 static void deliver_message(struct server *server)
 {
 	if (!server->reader) {
-		server->reader = parser_new(&(struct parser_limits){.stanza_bytes = 8u << 20, .children = 65536},
-		                            &reader_events, server);
+		server->reader = parser_new(&reader_limits, &reader_events, server);
 		parser_feed(server->reader, reader_header, sizeof reader_header - 1);
 	}
 	if (parser_feed(server->reader, server->scratch.data, server->scratch.len) != PARSER_OK) {
@@ -198,20 +227,37 @@ static void deliver_message(struct server *server)
 	}
 }
 
-static void on_again(void *arg, struct arena *arena, const struct element *message)
+/* Presence that is about the user's account or his contacts: to those of his clients that are there. */
+static void deliver_presence(struct server *server, struct account *account, struct session *session)
 {
-	outbound_deliver(arg, NULL, message);
+	const char *type = server->out_type;
+	const struct str *bytes = &server->scratch;
+	if (text_equal(type, "probe"))
+		return;
+	if (type && strstr("subscribed unsubscribed", type))
+		account_tell(account, bytes->data, bytes->len);
+	else if (session)
+		session_send_presence(session, server->out_from, bytes->data, bytes->len);
+	else if (!server->out_resource)
+		account_broadcast(account, server->out_from, bytes->data, bytes->len);
 }
 
-static const struct parser_events again_events = {.stanza = on_again};
-
-void outbound_again(struct account *account, const char *bytes, size_t len)
+static void on_own_iq(void *arg, struct arena *arena, const struct element *iq)
 {
-	struct parser *parser =
-	    parser_new(&(struct parser_limits){.stanza_bytes = 8u << 20, .children = 65536}, &again_events, account);
-	parser_feed(parser, reader_header, sizeof reader_header - 1);
-	parser_feed(parser, bytes, len);
-	parser_free(&parser);
+	struct ask ask = {arg, NULL, arena, iq, element_child(iq, NULL, NULL)};
+	inbound_ask(&ask);
+}
+
+static const struct parser_events own_iq_events = {.stanza = on_own_iq};
+
+/* Questions of the gateway to an account are answered for him. */
+static void deliver_iq(struct server *server, struct account *account, struct session *session)
+{
+	const char *type = server->out_type;
+	if (session)
+		session_send(session, server->scratch.data, server->scratch.len);
+	else if (!server->out_resource && (text_equal(type, "get") || text_equal(type, "set")))
+		read_again(server->scratch.data, server->scratch.len, &own_iq_events, account);
 }
 
 /* ---- The upstream's verbs ---- */
@@ -242,27 +288,10 @@ struct writer *outbound_open(struct upstream *upstream, const char *name, enum u
 	return writer;
 }
 
-/* Presence that is about the user's account or his contacts: to those of his clients that are there. */
-static void deliver_presence(struct server *server, struct account *account, struct session *session)
+static bool is_of_ours(const struct server *server, const char *bare)
 {
-	const char *type = server->out_type;
-	if (type && strstr("subscribed unsubscribed", type)) {
-		account_tell(account, server->scratch.data, server->scratch.len);
-		return;
-	}
-	const char *bytes = server->scratch.data;
-	if (text_equal(type, "probe"))
-		return;
-	if (session)
-		session_send_presence(session, server->out_from, bytes, server->scratch.len);
-	else if (!server->out_resource)
-		account_broadcast(account, server->out_from, bytes, server->scratch.len);
-}
-
-static void deliver_iq(struct server *server, struct session *session)
-{
-	if (session)
-		session_send(session, server->scratch.data, server->scratch.len);
+	const char *at = strchr(bare, '@');
+	return at && !strcmp(at + 1, server->jid);
 }
 
 void outbound_close(struct upstream *upstream)
@@ -279,17 +308,18 @@ void outbound_close(struct upstream *upstream)
 	memcpy(bare, to, len);
 	bare[len] = '\0';
 	struct account *account = account_find(server, bare);
-	if (!account)
+	if (!account && !is_of_ours(server, bare))
 		return;
 	server->out_account = account;
+	server->out_owner = bare;
 	server->out_resource = slash ? slash + 1 : NULL;
-	struct session *session = slash ? account_session(account, slash + 1) : NULL;
+	struct session *session = account && slash ? account_session(account, slash + 1) : NULL;
 	if (!strcmp(server->out_name, "message"))
 		deliver_message(server);
-	else if (!strcmp(server->out_name, "presence"))
+	else if (account && !strcmp(server->out_name, "presence"))
 		deliver_presence(server, account, session);
-	else
-		deliver_iq(server, session);
+	else if (account)
+		deliver_iq(server, account, session);
 }
 
 void outbound_fini(struct server *server)

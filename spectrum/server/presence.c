@@ -36,7 +36,7 @@ static void available(struct session *session, struct arena *arena, const struct
 	struct server *server = session->account->server;
 	const char *priority = element_child_text(arena, presence, "priority", NULL);
 	int number = priority ? atoi(priority) : 0;
-	bool fresh = !session->presence;
+	bool fresh = !session->presence, deaf = fresh || session->priority < 0;
 	if (number < -128 || number > 127) {
 		inbound_refuse(session, presence, S2_BAD_REQUEST, "A priority is between -128 and 127.");
 		return;
@@ -49,6 +49,8 @@ static void available(struct session *session, struct arena *arena, const struct
 	exchange(session, fresh);
 	if (fresh)
 		roster_remind(session);
+	if (deaf && number >= 0)
+		offline_deliver(session);
 	tell_frontend(session, arena, presence);
 }
 

@@ -76,15 +76,17 @@ static void write_admin(struct server *server, struct writer *writer)
 	xml_close(writer);
 }
 
-void roster_iq_get(struct session *session, struct arena *arena, const struct element *iq, const struct element *query)
+void roster_get(struct ask *ask)
 {
+	struct session *session = ask->session;
 	struct server *server = session->account->server;
 	const struct user *user = account_user(session->account);
-	const char *known = element_get(query, "ver");
+	const char *known = element_get(ask->payload, "ver");
 	char version[VERSION_BYTES];
 	roster_version(user, version);
 	session->interested = true;
-	struct writer *writer = inbound_result(session, iq);
+	struct answer *answer = answer_new(ask);
+	struct writer *writer = answer_open(answer);
 	if (!known || strcmp(known, version) != 0) {
 		const struct buddy *buddy;
 		xml_open(writer, "query", NS_ROSTER);
@@ -97,7 +99,7 @@ void roster_iq_get(struct session *session, struct arena *arena, const struct el
 		}
 		xml_close(writer);
 	}
-	server_write_end(session);
+	answer_send(answer);
 }
 
 /* ---- Pushes (RFC 6121 section 2.1.6) ---- */
@@ -214,56 +216,55 @@ static const char *join_groups(struct arena *arena, const struct element *item)
 	return text;
 }
 
-static void remove_item(struct session *session, const struct element *iq, struct user *user, const char *name)
+static void remove_item(struct ask *ask, struct user *user, const char *name)
 {
-	struct account *account = session->account;
+	struct account *account = ask->account;
 	const struct buddy *buddy = contact_find(user, name);
 	if (!is_listed(buddy)) {
-		inbound_refuse(session, iq, S2_ITEM_NOT_FOUND, "This contact is not in your roster.");
+		ask_refuse(ask, S2_ITEM_NOT_FOUND, "This contact is not in your roster.");
 		return;
 	}
 	const char *jid = item_jid(account->server, user, buddy);
 	contact_remove(user, name);
-	inbound_result_empty(session, iq);
+	ask_result_empty(ask);
 	if (jid)
 		push(account, user, NULL, jid);
 }
 
-static void put_item(struct session *session, struct arena *arena, const struct element *iq, struct user *user,
-                     const char *name, const struct element *item)
+static void put_item(struct ask *ask, struct user *user, const char *name, const struct element *item)
 {
 	const char *alias = element_get(item, "name");
-	if (!contact_put(user, name, alias ? alias : "", join_groups(arena, item))) {
-		inbound_refuse(session, iq, S2_NOT_ACCEPTABLE, "This contact can't be added on the network now.");
+	if (!contact_put(user, name, alias ? alias : "", join_groups(ask->arena, item))) {
+		ask_refuse(ask, S2_NOT_ACCEPTABLE, "This contact can't be added on the network now.");
 		return;
 	}
-	inbound_result_empty(session, iq);
+	ask_result_empty(ask);
 	const struct buddy *buddy = contact_find(user, name);
 	if (buddy)
-		push(session->account, user, buddy, NULL);
+		push(ask->account, user, buddy, NULL);
 }
 
-void roster_iq_set(struct session *session, struct arena *arena, const struct element *iq, const struct element *query)
+void roster_change(struct ask *ask)
 {
-	struct server *server = session->account->server;
-	struct user *user = account_user(session->account);
-	const struct element *item = element_child(query, "item", NS_ROSTER);
+	struct server *server = ask->account->server;
+	struct user *user = account_user(ask->account);
+	const struct element *item = element_child(ask->payload, "item", NS_ROSTER);
 	const char *alias = element_get(item, "name");
 	struct jid jid;
 	if (!item || element_next(item, "item", NS_ROSTER) || !element_get(item, "jid") ||
-	    !jid_parse(arena, element_get(item, "jid"), &jid) || (alias && strlen(alias) > NAME_BYTES)) {
-		inbound_refuse(session, iq, S2_BAD_REQUEST, "A roster set has exactly one item, with an address.");
+	    !jid_parse(ask->arena, element_get(item, "jid"), &jid) || (alias && strlen(alias) > NAME_BYTES)) {
+		ask_refuse(ask, S2_BAD_REQUEST, "A roster set has exactly one item, with an address.");
 		return;
 	}
-	if (!user || strcmp(jid.domain, server->jid) != 0 || !*jid.node || !strcmp(jid.bare, session->account->jid)) {
-		inbound_refuse(session, iq, S2_NOT_ALLOWED, "Only people of this network can be contacts here.");
+	if (!user || strcmp(jid.domain, server->jid) != 0 || !*jid.node || !strcmp(jid.bare, ask->account->jid)) {
+		ask_refuse(ask, S2_NOT_ALLOWED, "Only people of this network can be contacts here.");
 		return;
 	}
-	const char *name = arena_strdup(arena, contact_name(arena, user, jid.node));
+	const char *name = arena_strdup(ask->arena, contact_name(ask->arena, user, jid.node));
 	if (text_equal(element_get(item, "subscription"), "remove"))
-		remove_item(session, iq, user, name);
+		remove_item(ask, user, name);
 	else
-		put_item(session, arena, iq, user, name, item);
+		put_item(ask, user, name, item);
 }
 
 void roster_subscription(struct session *session, struct arena *arena, const struct element *presence, const char *node)

@@ -40,6 +40,15 @@ struct arena *server_arena(struct server *server)
 	return &server->arena;
 }
 
+struct session *server_session(const struct server *server, const char *full)
+{
+	const char *slash = strchr(full, '/');
+	char *bare = slash ? mem_strndup(full, (size_t)(slash - full)) : NULL;
+	struct account *account = bare ? account_find(server, bare) : NULL;
+	free(bare);
+	return account ? account_session(account, slash + 1) : NULL;
+}
+
 static struct writer *write_begin(struct server *server)
 {
 	str_clear(&server->own, 65536);

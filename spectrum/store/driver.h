@@ -35,5 +35,6 @@ struct driver {
 };
 
 extern const struct driver driver_sqlite;
+extern const struct driver driver_memory; /* type "none": forgets all with the process */
 
 #endif

@@ -41,6 +41,11 @@ static const struct {
                           {AT(search.room), AT(search.jid), AT(search.nickname), AT(search.after_id),
                            AT(search.before_id), AT(search.after), AT(search.before), AT(search.ids)}},
     [JOB_PRUNE_LINES] = {true, false, {0}},
+    [JOB_PUT_ITEM] = {true,
+                      true,
+                      {AT(item.owner), AT(item.kind), AT(item.node), AT(item.id), AT(item.content)}},
+    [JOB_REMOVE_ITEMS] = {true, true, {AT(item.owner), AT(item.kind), AT(item.node), AT(item.id)}},
+    [JOB_GET_ITEMS] = {false, false, {AT(item.owner), AT(item.kind), AT(item.node), AT(item.id)}},
     [JOB_NOTE] = {false, false, {0}},
 };
 
@@ -94,6 +99,8 @@ static void results_free(struct job *job)
 	job->found = NULL;
 	job->first_item = job->last_item = NULL;
 	job->page = (struct store_page){0};
+	job->items = NULL;
+	job->item_count = 0;
 	arena_fini(&job->results);
 }
 

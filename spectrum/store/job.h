@@ -28,6 +28,9 @@ enum job_kind {
 	JOB_PUT_STAY,
 	JOB_SEARCH_LINES,
 	JOB_PRUNE_LINES,
+	JOB_PUT_ITEM,
+	JOB_REMOVE_ITEMS,
+	JOB_GET_ITEMS,
 	JOB_NOTE, /* from the thread to the log: `error` is the line */
 	JOB_KINDS
 };
@@ -56,6 +59,7 @@ struct job {
 		struct store_line line;
 		struct store_stay stay;
 		struct store_search search;
+		struct store_item item;
 		struct { /* JOB_PRUNE_LINES */
 			int64_t oldest, after;
 			unsigned most;
@@ -74,6 +78,7 @@ struct job {
 		store_occupancy_answer *occupancy;
 		store_page_answer *page;
 		store_prune_answer *prune;
+		store_items_answer *items;
 	} answer; /* all NULL: nobody waits */
 	void *arg;
 
@@ -83,6 +88,8 @@ struct job {
 	struct arena results;
 	const struct store_user *found;
 	struct store_page page; /* its lines are on `results` */
+	const struct store_item *items; /* likewise */
+	size_t item_count;
 	int64_t room;           /* JOB_PRUNE_LINES: what the answer says */
 	bool left;
 	struct job_item *first_item, *last_item;

@@ -15,7 +15,7 @@
 #include "spectrum/store/file.h"
 
 #define THEIR_VERSION 3 /* db_version.ver of Spectrum 2's last schema */
-#define OUR_VERSION 3
+#define OUR_VERSION 4
 
 /* Columns as Spectrum 2 has them. It does not prefix the names of its indexes; we do. */
 static const char *const their_tables[] = {
@@ -73,6 +73,10 @@ static const char *const our_steps[OUR_VERSION] = {
     "CREATE TABLE IF NOT EXISTS \"@s2_stays\" (room INTEGER NOT NULL, jid TEXT NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, PRIMARY KEY (room, jid, first)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS \"@s2_stays_jid\" ON \"@s2_stays\" (jid);",
+    /* What server mode keeps for its users. */
+    "CREATE TABLE IF NOT EXISTS \"@s2_items\" (number INTEGER PRIMARY KEY NOT NULL, owner TEXT NOT NULL,"
+    " kind TEXT NOT NULL, node TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL, content TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS \"@s2_items_id\" ON \"@s2_items\" (owner, kind, node, id);",
 };
 
 /* At each opening: Spectrum 2 may have been here in between. */

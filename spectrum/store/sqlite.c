@@ -102,6 +102,18 @@ static const char *const statement_sql[STATEMENTS] = {
     [REMOVE_ROOM] = "DELETE FROM \"@s2_rooms\" WHERE id = ?1 AND NOT EXISTS"
                     " (SELECT 1 FROM \"@s2_lines\" WHERE room = ?1) AND NOT EXISTS"
                     " (SELECT 1 FROM \"@s2_stays\" WHERE room = ?1)",
+    [PUT_ITEM] = "INSERT OR REPLACE INTO \"@s2_items\" (owner, kind, node, id, time, content)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [COUNT_ITEMS] = "SELECT count(*) FROM \"@s2_items\" WHERE owner = ?1 AND kind = ?2 AND node = ?3",
+    [ITEM_BEHIND] = "SELECT number FROM \"@s2_items\" WHERE owner = ?1 AND kind = ?2 AND node = ?3"
+                    " ORDER BY number DESC LIMIT 1 OFFSET ?4",
+    [PRUNE_ITEMS] = "DELETE FROM \"@s2_items\" WHERE owner = ?1 AND kind = ?2 AND node = ?3 AND number <= ?4",
+    [REMOVE_ITEMS] = "DELETE FROM \"@s2_items\" WHERE owner = ?1 AND kind = ?2 AND (?3 = '' OR node = ?3)"
+                     " AND (?4 = '' OR id = ?4) AND number <= ?5",
+    [GET_ITEMS] = "SELECT number, node, id, time, content FROM (SELECT * FROM \"@s2_items\" WHERE owner = ?1"
+                  " AND kind = ?2 AND (?3 = '' OR node = ?3) AND (?4 = '' OR id = ?4) ORDER BY number DESC LIMIT ?5)"
+                  " ORDER BY number",
+    [REMOVE_OWNER] = "DELETE FROM \"@s2_items\" WHERE owner = ?1",
 };
 
 static void fold(sqlite3_context *context, int count, sqlite3_value **values)
@@ -164,21 +176,21 @@ static void sqlite_close(struct database *database)
 	free(sqlite);
 }
 
-static struct database *sqlite_open(const struct config *config, struct secret *secret, char **error)
+/* Made here and not by SQLite, for its mode. */
+static bool make_file(const struct sqlite *sqlite, char **error)
 {
-	struct sqlite *sqlite = mem_new(sizeof *sqlite);
-	const char *path = config_text(config, "database.database"), *prefix = config_text(config, "database.prefix");
-	sqlite->base.driver = &driver_sqlite;
-	sqlite->secret = secret;
-	sqlite->path = mem_strdup(path ? path : "");
-	sqlite->prefix = mem_strdup(prefix ? prefix : "");
-	/* Made here and not by SQLite, for its mode. */
 	int fd = file_make_parents(sqlite->path) ? open(sqlite->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 	if (fd < 0)
 		*error = mem_printf("database %s: %s", sqlite->path, strerror(errno));
 	else
 		close(fd);
-	bool open = fd >= 0 && connect_open(sqlite, error);
+	return fd >= 0;
+}
+
+static struct database *open_database(struct sqlite *sqlite, struct secret *secret, char **error)
+{
+	sqlite->secret = secret;
+	bool open = (sqlite->in_memory || make_file(sqlite, error)) && connect_open(sqlite, error);
 	if (open && !lines_begin(sqlite)) {
 		*error = mem_printf("database %s: %s", sqlite->path, sqlite3_errmsg(sqlite->db));
 		open = false;
@@ -188,6 +200,26 @@ static struct database *sqlite_open(const struct config *config, struct secret *
 		return NULL;
 	}
 	return &sqlite->base;
+}
+
+static struct database *sqlite_open(const struct config *config, struct secret *secret, char **error)
+{
+	struct sqlite *sqlite = mem_new(sizeof *sqlite);
+	const char *path = config_text(config, "database.database"), *prefix = config_text(config, "database.prefix");
+	sqlite->base.driver = &driver_sqlite;
+	sqlite->path = mem_strdup(path ? path : "");
+	sqlite->prefix = mem_strdup(prefix ? prefix : "");
+	return open_database(sqlite, secret, error);
+}
+
+static struct database *memory_open(const struct config *config, struct secret *secret, char **error)
+{
+	struct sqlite *sqlite = mem_new(sizeof *sqlite);
+	sqlite->base.driver = &driver_memory;
+	sqlite->in_memory = true;
+	sqlite->path = mem_strdup(":memory:");
+	sqlite->prefix = mem_strdup("");
+	return open_database(sqlite, secret, error);
 }
 
 /* Notes what the last statement failed with. */
@@ -393,6 +425,8 @@ static int remove_user(struct sqlite *sqlite, struct job *job)
 	int code = sqlite_end_number(sqlite, FIND_USER, sqlite_start(sqlite, FIND_USER, "t", job->user.jid), &id);
 	for (size_t i = 0; code == SQLITE_OK && id && i < sizeof steps / sizeof *steps; i++)
 		code = RUN(sqlite, steps[i], "i", id);
+	if (code == SQLITE_OK)
+		code = RUN(sqlite, REMOVE_OWNER, "t", job->user.jid);
 	return code == SQLITE_OK ? RUN(sqlite, REMOVE_STAYS, "t", job->user.jid) : code;
 }
 
@@ -533,6 +567,9 @@ static const struct {
     [JOB_PUT_STAY] = {lines_put_stay, false},
     [JOB_SEARCH_LINES] = {lines_search, false},
     [JOB_PRUNE_LINES] = {lines_prune, true},
+    [JOB_PUT_ITEM] = {items_put, true},
+    [JOB_REMOVE_ITEMS] = {items_remove, false},
+    [JOB_GET_ITEMS] = {items_get, false},
 };
 
 /* Errors that say more about the database than about the statement. */
@@ -578,6 +615,8 @@ static bool sqlite_run(struct database *database, struct job *job)
 static bool reopen_if_moved(struct sqlite *sqlite)
 {
 	int moved = 0;
+	if (sqlite->in_memory)
+		return true;
 	if (sqlite->db && sqlite3_file_control(sqlite->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
 	    !moved)
 		return true;
@@ -618,6 +657,16 @@ static void sqlite_rollback(struct database *database)
 const struct driver driver_sqlite = {
     .type = "sqlite3",
     .open = sqlite_open,
+    .close = sqlite_close,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .run = sqlite_run,
+};
+
+const struct driver driver_memory = {
+    .type = "none",
+    .open = memory_open,
     .close = sqlite_close,
     .begin = sqlite_begin,
     .commit = sqlite_commit,

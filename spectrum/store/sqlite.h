@@ -63,6 +63,13 @@ enum statement {
 	PRUNE_ROOM,
 	PRUNE_STAYS,
 	REMOVE_ROOM,
+	PUT_ITEM,
+	COUNT_ITEMS,
+	ITEM_BEHIND,
+	PRUNE_ITEMS,
+	REMOVE_ITEMS,
+	GET_ITEMS,
+	REMOVE_OWNER,
 	STATEMENTS
 };
 
@@ -72,6 +79,7 @@ struct sqlite {
 	char *path, *prefix;
 	sqlite3 *db; /* NULL while the file can't be opened */
 	sqlite3_stmt *statements[STATEMENTS];
+	bool in_memory;
 	struct arena scratch; /* of s2_fold */
 	struct str rows;      /* of the user who is being read */
 	time_t second;
@@ -101,5 +109,10 @@ int lines_search(struct sqlite *, struct job *);
 int lines_prune(struct sqlite *, struct job *);
 /* At the start: ends the stays that were open, and finds the last line. */
 bool lines_begin(struct sqlite *);
+
+/* items.c: what server mode keeps. */
+int items_put(struct sqlite *, struct job *);
+int items_remove(struct sqlite *, struct job *);
+int items_get(struct sqlite *, struct job *);
 
 #endif

@@ -18,7 +18,7 @@
 #define COMPLAIN_EVERY_MS 60000
 #define ANSWERS_PER_TURN 200 /* each may start a login */
 
-static const struct driver *const drivers[] = {&driver_sqlite};
+static const struct driver *const drivers[] = {&driver_sqlite, &driver_memory};
 
 /* One line per minute, with the number of what happened since the last one. */
 struct complaint {
@@ -98,6 +98,8 @@ static void give_answer(struct store *store, struct job *job)
 		answer_occupancies(job);
 	else if (job->kind == JOB_SEARCH_LINES)
 		job->answer.page(job->arg, job->error ? NULL : &job->page, job->error);
+	else if (job->kind == JOB_GET_ITEMS)
+		job->answer.items(job->arg, job->error ? NULL : job->items, job->error ? 0 : job->item_count, job->error);
 	else if (job->kind == JOB_PRUNE_LINES)
 		job->answer.prune(job->arg, job->left, job->room);
 	else if (job->kind == JOB_GET_USER || job->kind == JOB_PUT_USER)
@@ -273,6 +275,22 @@ void store_prune_lines(struct store *store, uint64_t oldest, unsigned most, int6
 	                            .arg = arg});
 }
 
+void store_put_item(struct store *store, const struct store_item *item, bool refuse, store_done *done, void *arg)
+{
+	submit(store,
+	       &(struct job){.kind = JOB_PUT_ITEM, .flag = refuse, .item = *item, .answer.done = done, .arg = arg});
+}
+
+void store_remove_items(struct store *store, const struct store_item *item, store_done *done, void *arg)
+{
+	submit(store, &(struct job){.kind = JOB_REMOVE_ITEMS, .item = *item, .answer.done = done, .arg = arg});
+}
+
+void store_get_items(struct store *store, const struct store_item *item, store_items_answer *answer, void *arg)
+{
+	submit(store, &(struct job){.kind = JOB_GET_ITEMS, .item = *item, .answer.items = answer, .arg = arg});
+}
+
 const unsigned char *store_occupant_key(const struct store *store)
 {
 	return secret_occupants(store->secret);
@@ -328,7 +346,9 @@ struct store *store_open(struct loop *loop, const struct config *config, char **
 {
 	const char *type = config_text(config, "database.type");
 	*error = NULL;
-	if (text_empty(type) || !strcmp(type, "none"))
+	if (text_empty(type))
+		type = driver_memory.type;
+	if (!strcmp(type, driver_memory.type) && !config_bool(config, "service.server_mode"))
 		return NULL;
 	const struct driver *driver = find_driver(type);
 	if (!driver) {

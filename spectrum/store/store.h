@@ -50,7 +50,8 @@ struct store_user {
 };
 
 /* Opens according to database.*; creates and migrates. NULL with the reason in *error (owned by the caller) on failure
- * or an unsupported type. database.type=none gives NULL with *error NULL. */
+ * or an unsupported type. database.type=none gives NULL with *error NULL; in server mode a store in memory, which lasts as
+ * long as the process. */
 struct store *store_open(struct loop *, const struct config *, char **error);
 /* Finishes all queued jobs, answers included, then closes. */
 void store_close(struct store **);
@@ -153,6 +154,25 @@ void store_search_lines(struct store *, const struct store_search *, store_page_
  * forget, `room` which room it was: 0 when all were seen. */
 typedef void store_prune_answer(void *arg, bool left, int64_t room);
 void store_prune_lines(struct store *, uint64_t oldest, unsigned most, int64_t after, store_prune_answer *, void *arg);
+
+/* What server mode keeps for a user, by kind ("offline", "pep" and so on), node and id. */
+struct store_item {
+	const char *owner; /* bare JID */
+	const char *kind, *node, *id;
+	const char *content; /* XML, mostly */
+	int64_t time;        /* ms since 1970 */
+	uint64_t number;     /* the database's: greater for what was put later */
+	unsigned most;       /* items of this node; 0 = any number */
+};
+#define STORE_FULL "full"
+/* Inserts, or replaces the one with the same id. Above `most` the oldest ones go; with `refuse` the new one is not taken
+ * (STORE_FULL). */
+void store_put_item(struct store *, const struct store_item *, bool refuse, store_done *, void *arg);
+/* All of the owner and kind, that node and id (NULL or "": any), up to `number` (0: any). */
+void store_remove_items(struct store *, const struct store_item *, store_done *, void *arg);
+/* The same ones, or the last `most` of them, oldest first. `items` is NULL with an error. */
+typedef void store_items_answer(void *arg, const struct store_item *items, size_t count, const char *error);
+void store_get_items(struct store *, const struct store_item *, store_items_answer *, void *arg);
 
 /* 32 bytes that are the same at each start: what the ids of occupants of rooms are made with. */
 const unsigned char *store_occupant_key(const struct store *);

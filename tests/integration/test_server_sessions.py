@@ -23,7 +23,7 @@ ANN, BOB = f"ann%net@{DOMAIN}", f"bob%net@{DOMAIN}"
 async def session(wires, server, name="ann%net", resource="phone", resume="true", present=True, sm=True):
     """A bound client, with stream management."""
     wire = await wires(server)
-    features = await wire.log_in(name)
+    features = await wire.log_in(name, f"pass-{name}")
     assert features.xml.find(f"{{{SM}}}sm") is not None and features.xml.find(f"{{{CSI}}}csi") is not None
     wire.full = await wire.bind(resource)
     wire.handled = 0
@@ -39,7 +39,8 @@ async def session(wires, server, name="ann%net", resource="phone", resume="true"
 
 async def resume(wires, server, old, handled):
     wire = await wires(server)
-    await wire.log_in(old.full.split("@")[0])
+    name = old.full.split("@")[0]
+    await wire.log_in(name, f"pass-{name}")
     wire.send(f"<resume xmlns='{SM}' previd='{old.token}' h='{handled}'/>")
     wire.full, wire.token = old.full, old.token
     return wire, await wire.expect(lambda s: s.name in ("resumed", "failed"))

@@ -464,6 +464,75 @@ static void s15_spelling_is_kept_and_does_not_matter(void **state)
 	assert_int_equal(get(env, ALICE)->buddy_count, 0);
 }
 
+/* ---- what server mode keeps */
+
+static void take_items(void *arg, const struct store_item *items, size_t count, const char *error)
+{
+	struct env *env = arg;
+	env->list.len = 0;
+	for (size_t i = 0; i < count; i++)
+		str_addf(&env->list, "%s/%s/%s=%s ", items[i].kind, items[i].node, items[i].id, items[i].content);
+	if (!count)
+		str_adds(&env->list, "nothing");
+	answered(env, error);
+}
+
+static void take_item_end(void *arg, const char *error)
+{
+	struct env *env = arg;
+	env->list.len = 0;
+	str_adds(&env->list, error ? error : "done");
+	answered(env, NULL);
+}
+
+static const char *items(struct env *env, const char *kind, const char *node, unsigned most)
+{
+	env->outstanding++;
+	store_get_items(env->store, &(struct store_item){.owner = ALICE, .kind = kind, .node = node, .most = most},
+	                take_items, env);
+	wait_for_answers(env);
+	return str_text(&env->list);
+}
+
+static const char *put_item(struct env *env, const struct store_item *item, bool refuse)
+{
+	env->outstanding++;
+	store_put_item(env->store, item, refuse, take_item_end, env);
+	wait_for_answers(env);
+	return str_text(&env->list);
+}
+
+static void items_are_kept_replaced_limited_and_removed(void **state)
+{
+	struct env *env = *state;
+	open_store(env);
+	const char *ids[] = {"a", "b", "c", "a"};
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(put_item(env,
+		                             &(struct store_item){.owner = ALICE,
+		                                                  .kind = "pep",
+		                                                  .node = "n",
+		                                                  .id = ids[i],
+		                                                  .content = i == 3 ? "new" : "x",
+		                                                  .most = 2},
+		                             false),
+		                    "done");
+	assert_string_equal(items(env, "pep", "n", 0), "pep/n/c=x pep/n/a=new ");
+	assert_string_equal(items(env, "pep", NULL, 1), "pep/n/a=new ");
+	assert_string_equal(items(env, "other", "n", 0), "nothing");
+	struct store_item third = {.owner = ALICE, .kind = "pep", .node = "n", .id = "d", .content = "x", .most = 2};
+	assert_string_equal(put_item(env, &third, true), STORE_FULL);
+	store_put_item(env->store, &(struct store_item){.owner = BOB, .kind = "pep", .node = "n", .id = "a"}, false,
+	               NULL, NULL);
+	store_remove_items(env->store, &(struct store_item){.owner = ALICE, .kind = "pep", .node = "n", .id = "c"},
+	                   NULL, NULL);
+	assert_string_equal(items(env, "pep", "n", 0), "pep/n/a=new ");
+	registered(env, ALICE);
+	forget(env, ALICE);
+	assert_string_equal(items(env, "pep", NULL, 0), "nothing");
+	assert_string_equal(query(env, "SELECT owner FROM s2_items"), BOB);
+}
+
 /* ---- databases of Spectrum 2 */
 
 static void an_old_database_opens_with_all_its_rows(void **state)
@@ -650,6 +719,7 @@ static const struct CMUnitTest tests[] = {
     CLOSED(an_old_database_opens_with_all_its_rows),
     CLOSED(an_old_database_is_copied_before_it_is_changed),
     CLOSED(spectrum_2_can_go_on_with_the_database),
+    CLOSED(items_are_kept_replaced_limited_and_removed),
     CLOSED(other_versions_are_refused_untouched),
     CLOSED(an_interrupted_migration_is_done_again),
     OPENED(odd_values_come_out_as_text),

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/xmpp/mam.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/xmpp/form.h"
+#include "lib/xmpp/jid.h"
+#include "lib/xmpp/ns.h"
+
+#define IDS_MOST 100
+
+static const char *read_form(struct arena *arena, const struct element *form, struct mam_query *out)
+{
+	const char *start = text_or_null(form_value(arena, form, "start")),
+	           *end = text_or_null(form_value(arena, form, "end")),
+	           *with = text_or_null(form_value(arena, form, "with"));
+	struct jid jid;
+	out->start = start ? clock_parse(start) : 0;
+	out->end = end ? clock_parse(end) : 0;
+	if ((start && !out->start) || (end && !out->end))
+		return "A time is written like 2026-01-31T23:59:59Z.";
+	if (with && !jid_parse(arena, with, &jid))
+		return "This is no address: with.";
+	out->with = with ? jid.full : NULL;
+	out->after_id = text_or_null(form_value(arena, form, "after-id"));
+	out->before_id = text_or_null(form_value(arena, form, "before-id"));
+	return NULL;
+}
+
+static const char *read_ids(struct arena *arena, const struct element *form, struct mam_query *out)
+{
+	struct str ids = {0};
+	unsigned count = 0;
+	const struct element *field = element_child(form, "field", NS_DATA);
+	while (field && !text_equal(element_get(field, "var"), "ids"))
+		field = element_next(field, "field", NS_DATA);
+	const struct element *value = field ? element_child(field, "value", NS_DATA) : NULL;
+	for (; value; value = element_next(value, "value", NS_DATA), count++)
+		str_addf(&ids, "%s\x01", element_text(arena, value));
+	out->ids = ids.len ? arena_strndup(arena, ids.data, ids.len) : NULL;
+	str_fini(&ids);
+	return count > IDS_MOST ? "Ask for fewer ids at once." : NULL;
+}
+
+static const char *read_set(struct arena *arena, const struct element *set, unsigned page, struct mam_query *out)
+{
+	const char *max = set ? element_child_text(arena, set, "max", NS_RSM) : NULL,
+	           *before = set ? element_child_text(arena, set, "before", NS_RSM) : NULL;
+	out->after = set ? text_or_null(element_child_text(arena, set, "after", NS_RSM)) : NULL;
+	out->before = text_or_null(before);
+	out->backwards = before;
+	out->most = page;
+	if (!max)
+		return NULL;
+	if (!*max || strspn(max, "0123456789") != strlen(max))
+		return "This is no number: max.";
+	unsigned long wanted = strtoul(max, NULL, 10);
+	out->most = wanted < page ? (unsigned)wanted : page;
+	return NULL;
+}
+
+const char *mam_read(struct arena *arena, const struct element *query, unsigned page, struct mam_query *out)
+{
+	const struct element *form = element_child(query, "x", NS_DATA);
+	*out = (struct mam_query){.queryid = element_get(query, "queryid"),
+	                          .flip = element_child(query, "flip-page", NS_MAM)};
+	const char *why = NULL;
+	if (form && !text_equal(form_value(arena, form, "FORM_TYPE"), NS_MAM))
+		why = "The form is not one of urn:xmpp:mam:2.";
+	if (!why && form)
+		why = read_form(arena, form, out);
+	if (!why && form)
+		why = read_ids(arena, form, out);
+	return why ? why : read_set(arena, element_child(query, "set", NS_RSM), page, out);
+}
+
+void mam_write_form(struct writer *writer)
+{
+	static const struct {
+		const char *var, *type;
+	} fields[] = {{"with", "jid-single"},       {"start", "text-single"},    {"end", "text-single"},
+	              {"before-id", "text-single"}, {"after-id", "text-single"}, {"ids", "list-multi"}};
+	form_open(writer, "form", NS_MAM, NULL, NULL);
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		form_field(writer, fields[i].var, fields[i].type, NULL, NULL, false);
+	form_close(writer);
+}
+
+void mam_write_fin(struct writer *writer, bool complete, const char *first, const char *last, int64_t total)
+{
+	xml_open(writer, "fin", NS_MAM);
+	xml_attr(writer, "complete", complete ? "true" : NULL);
+	xml_open(writer, "set", NS_RSM);
+	xml_leaf(writer, "first", NULL, first);
+	xml_leaf(writer, "last", NULL, last);
+	if (total >= 0) {
+		xml_open(writer, "count", NULL);
+		xml_textf(writer, "%lld", (long long)total);
+		xml_close(writer);
+	}
+	xml_close(writer);
+	xml_close(writer);
+}
