@@ -240,6 +240,15 @@ static void slot(struct s2_user *user, const struct wire_frame *frame)
 		kit.slot_arrived(user, &frame->slot);
 }
 
+static void room_order(struct s2_user *user, const struct wire_frame *frame)
+{
+	const struct s2_backend *backend = kit.backend;
+	if (frame->order.verb < S2_ROOM_VERBS && backend->room_order && backend->room_orders & 1u << frame->order.verb)
+		backend->room_order(user, &frame->order, frame->order_number);
+	else
+		s2_room_done(user, frame->order_number, S2_FEATURE_NOT_IMPLEMENTED, "This network has no such thing.");
+}
+
 /* Whom a handler is for. */
 enum audience {
 	FOR_USER,   /* not called if he is not logged in */
@@ -259,6 +268,7 @@ static const struct {
     [WIRE_JOIN_ROOM] = {join_room, FOR_USER},
     [WIRE_LEAVE_ROOM] = {leave_room, FOR_USER},
     [WIRE_ROOM_SUBJECT_CHANGED] = {subject, FOR_ANYONE},
+    [WIRE_ROOM_ORDER] = {room_order, FOR_USER},
     [WIRE_VCARD] = {card, FOR_USER},
     [WIRE_STATUS_CHANGED] = {status, FOR_USER},
     [WIRE_BUDDY_TYPING] = {typing, FOR_USER},

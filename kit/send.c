@@ -54,7 +54,7 @@ static void add_extensions(struct str *config)
 	                    (backend->attention ? S2_FEATURE_ATTENTION : 0) |
 	                    (backend->block_buddy ? S2_FEATURE_BLOCKING : 0) |
 	                    (backend->set_card ? S2_FEATURE_OWN_CARD : 0);
-	str_adds(config, "extensions=1\n");
+	str_addf(config, "extensions=1\nroom_orders=%u\n", backend->room_orders);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		str_addf(config, "%s=%d\n", keys[i].key, !!(features & keys[i].feature));
 	if (backend->reactions)
@@ -300,6 +300,34 @@ void s2_room_info(struct s2_user *user, const struct s2_room_info *info)
 {
 	if (kit.extended)
 		kit_line_write(&(struct wire_frame){.type = WIRE_ROOM_INFO, .user = user->jid, .room_info = *info});
+}
+
+void s2_room_answer(struct s2_user *user, uint32_t request, const struct s2_room_answer *answer)
+{
+	struct wire_frame frame = {.type = WIRE_ROOM_ANSWER, .user = user->jid, .order_number = request};
+	frame.answer = *answer;
+	if (kit.extended)
+		kit_line_write(&frame);
+}
+
+void s2_room_done(struct s2_user *user, uint32_t request, enum s2_condition condition, const char *text)
+{
+	s2_room_answer(user, request, &(struct s2_room_answer){.condition = condition, .text = text});
+}
+
+/* To an old main process it is a message from a room that was not joined. */
+void s2_room_invitation(struct s2_user *user, const struct s2_room_invitation *invitation)
+{
+	struct s2_message message = {
+	    .peer = invitation->room,
+	    .nickname = text_empty(invitation->nickname) ? invitation->name : invitation->nickname,
+	    .body = text_empty(invitation->reason) ? "invites you to this room" : invitation->reason,
+	};
+	if (kit.extended)
+		kit_line_write(&(struct wire_frame){
+		    .type = WIRE_ROOM_INVITATION, .user = user->jid, .invitation = *invitation});
+	else
+		s2_message(user, &message);
 }
 
 void s2_room_subject(struct s2_user *user, const struct s2_message *message)

@@ -79,6 +79,10 @@ struct s2_backend {
 	void (*join_room)(struct s2_user *, const struct s2_room *);
 	void (*leave_room)(struct s2_user *, const char *room);
 	void (*set_subject)(struct s2_user *, const struct s2_message *); /* peer = room, body = subject */
+	/* Those of `room_orders` (1 << s2_room_verb, or'ed together). Ends with exactly one s2_room_answer without `more`, at
+	 * once or later; when the user is gone nobody waits for it. */
+	unsigned room_orders;
+	void (*room_order)(struct s2_user *, const struct s2_room_order *, uint32_t request);
 };
 
 /* main() of a backend: parses the command line (--host, --port, --service.backend_id, -j, CONFIG), connects to the main
@@ -146,6 +150,10 @@ void s2_room_nickname(struct s2_user *, const char *room, const char *nickname);
 void s2_room_error(struct s2_user *, const char *room, const char *nickname, enum s2_condition, const char *text);
 /* What is true of a room that the user is in, or belongs to: when he joins, and when it changes. */
 void s2_room_info(struct s2_user *, const struct s2_room_info *);
+void s2_room_answer(struct s2_user *, uint32_t request, const struct s2_room_answer *);
+/* The answer without anything in it. */
+void s2_room_done(struct s2_user *, uint32_t request, enum s2_condition, const char *text);
+void s2_room_invitation(struct s2_user *, const struct s2_room_invitation *);
 void s2_room_subject(struct s2_user *, const struct s2_message *); /* peer, nickname, body, time */
 void s2_room_list(struct s2_user *, const struct s2_room_listing *, size_t count);
 

@@ -227,6 +227,7 @@ struct s2_room_info {
 struct s2_room_listing {
 	const char *name;
 	const char *title;
+	unsigned occupants; /* 0 = unknown */
 };
 
 /* A person's profile. The user's own is given to the network as a whole: what is NULL in there he does not have. */
@@ -318,6 +319,61 @@ struct s2_slot {
 	size_t header_count;
 	enum s2_condition condition; /* not S2_DONE: there is none, and `text` says why */
 	const char *text;
+};
+
+/* Somebody in the lists of a room. */
+struct s2_room_person {
+	const char *name;     /* legacy name */
+	const char *nickname; /* in the room */
+	enum s2_affiliation affiliation;
+	enum s2_role role; /* of these two, towards the network, the one that is given shall be so */
+	const char *reason;
+};
+
+/* What a user can ask of the network about a room. Numbers go over the wire: append only. */
+enum s2_room_verb {
+	S2_ROOM_PEOPLE,    /* all whose affiliation is that of `person`, in the room or not */
+	S2_ROOM_CHANGE,    /* `person`, by name or nickname, gets an affiliation (outcast: is banned) or role (none: is thrown
+	                      out) */
+	S2_ROOM_INVITE,    /* `person` is asked to come */
+	S2_ROOM_DECLINE,   /* the user does not come to where `person` has invited him */
+	S2_ROOM_VOICE,     /* the user wants to be heard */
+	S2_ROOM_FORM,      /* its settings: fields, named as in XEP-0045 section 15.5.3 where there is such a name */
+	S2_ROOM_CONFIGURE, /* new values for some of them */
+	S2_ROOM_DESTROY,   /* with the reason of `person` */
+	S2_ROOM_CATALOG,   /* the rooms of a server of the network, named by `room`; NULL: of the network */
+	S2_ROOM_VERBS
+};
+
+struct s2_room_order {
+	enum s2_room_verb verb;
+	const char *room;
+	struct s2_room_person person;
+	const struct s2_field *fields; /* name and value count */
+	size_t field_count;
+};
+
+/* What has become of an order: S2_DONE, with what was asked for. */
+struct s2_room_answer {
+	enum s2_condition condition;
+	const char *text; /* for people: why not */
+	const struct s2_room_person *people;
+	size_t people_count;
+	const struct s2_field *fields;
+	size_t field_count;
+	const struct s2_room_listing *rooms;
+	size_t room_count;
+	bool more; /* of a catalog: others follow */
+};
+
+/* Somebody wants the user to come into a room. */
+struct s2_room_invitation {
+	const char *room;
+	const char *title;
+	const char *password;
+	const char *name;     /* legacy name of who invites, or */
+	const char *nickname; /* his nickname in the room */
+	const char *reason;
 };
 
 struct s2_login {

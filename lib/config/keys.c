@@ -155,6 +155,8 @@ const struct config_key config_keys[] = {
     SENT_LIST("registration.extraField", "Sent by backends: further fields; kept, not used."),
 
     SENT_SWITCH("features.muc", "0", "Sent by backends: the network has rooms."),
+    SENT_NUMBER("features.room_orders", "0", 0, INT32_MAX,
+                "Sent by backends: what users may ask of rooms, as a sum of powers of two."),
     SENT_SWITCH("features.receipts", "0", "Sent by backends: the network confirms delivery."),
     SENT_SWITCH("features.typing", "1", "Sent by backends: the network tells who is writing."),
     SENT_SWITCH("features.attention", "1", "Sent by backends: the network has nudges (XEP-0224)."),

@@ -33,6 +33,9 @@ union wire_message {
 	Pbnetwork__BlockResult block_result;
 	Pbnetwork__Annotation annotation;
 	Pbnetwork__RoomInfo room_info;
+	Pbnetwork__RoomOrder room_order;
+	Pbnetwork__RoomAnswer room_answer;
+	Pbnetwork__RoomInvitation room_invitation;
 	Pbnetwork__Slot slot;
 };
 
@@ -73,7 +76,10 @@ wire_decode_function wire_decode_result;
 wire_decode_function wire_decode_room_error;
 wire_decode_function wire_decode_block_result;
 wire_decode_function wire_decode_annotation;
+wire_decode_function wire_decode_room_answer;
 wire_decode_function wire_decode_room_info;
+wire_decode_function wire_decode_room_invitation;
+wire_decode_function wire_decode_room_order;
 wire_decode_function wire_decode_slot;
 wire_encode_function wire_encode_connected;
 wire_encode_function wire_encode_disconnected;
@@ -96,13 +102,19 @@ wire_encode_function wire_encode_result;
 wire_encode_function wire_encode_room_error;
 wire_encode_function wire_encode_block_result;
 wire_encode_function wire_encode_annotation;
+wire_encode_function wire_encode_room_answer;
 wire_encode_function wire_encode_room_info;
+wire_encode_function wire_encode_room_invitation;
+wire_encode_function wire_encode_room_order;
 wire_encode_function wire_encode_slot;
 
 /* question.c: REQUEST, RESPONSE, REQUEST_END. */
 wire_decode_function wire_decode_question, wire_decode_response, wire_decode_request_end;
 wire_encode_function wire_encode_question, wire_encode_response, wire_encode_request_end;
 /* For the codecs of several files: never NULL and clean; the same, but NULL if there is none. */
+/* Fields of questions and of rooms' settings (question.c). */
+void wire_decode_field(struct wire_decoder *, const Pbnetwork__Request__Field *, struct s2_field *);
+void wire_encode_field(struct wire_encoder *, const struct s2_field *, Pbnetwork__Request__Field *);
 const char *wire_decode_required(struct wire_decoder *, const char *raw);
 const char *wire_decode_optional(struct wire_decoder *, const char *raw);
 char *wire_encode_required(struct wire_encoder *, const char *text);

@@ -235,21 +235,6 @@ void wire_decode_participant(struct wire_decoder *d, const union wire_message *m
 		decode_hats(d, in, out);
 }
 
-void wire_decode_room_info(struct wire_decoder *d, const union wire_message *message, struct wire_frame *frame)
-{
-	const Pbnetwork__RoomInfo *in = &message->room_info;
-	frame->user = required(d, in->user);
-	frame->room_info = (struct s2_room_info){
-	    .name = required(d, in->room),
-	    .title = optional(d, in->title),
-	    .description = optional(d, in->description),
-	    .language = optional(d, in->language),
-	    .icon_hash = optional(d, in->iconhash),
-	    .flags = in->flags,
-	    .most = in->most,
-	};
-}
-
 static void decode_details(struct wire_decoder *d, const Pbnetwork__VCard *in, struct s2_card *out)
 {
 	out->given_name = optional(d, in->givenname);

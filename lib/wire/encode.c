@@ -290,22 +290,6 @@ void wire_encode_participant(struct wire_encoder *e, const struct wire_frame *fr
 		encode_hats(e, in, out);
 }
 
-void wire_encode_room_info(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
-{
-	const struct s2_room_info *in = &frame->room_info;
-	Pbnetwork__RoomInfo *out = &message->room_info;
-	pbnetwork__room_info__init(out);
-	out->user = required(e, frame->user);
-	out->room = required(e, in->name);
-	out->title = optional(e, in->title);
-	out->description = optional(e, in->description);
-	out->language = optional(e, in->language);
-	out->iconhash = optional(e, in->icon_hash);
-	out->has_flags = out->has_most = true;
-	out->flags = in->flags;
-	out->most = in->most;
-}
-
 static void encode_details(struct wire_encoder *e, const struct s2_card *in, Pbnetwork__VCard *out)
 {
 	out->givenname = optional(e, in->given_name);

@@ -13,7 +13,7 @@ static const struct s2_option *decode_options(struct wire_decoder *d, const Pbne
 	return options;
 }
 
-static void decode_field(struct wire_decoder *d, const Pbnetwork__Request__Field *in, struct s2_field *out)
+void wire_decode_field(struct wire_decoder *d, const Pbnetwork__Request__Field *in, struct s2_field *out)
 {
 	out->name = wire_decode_required(d, in->name);
 	out->label = wire_decode_optional(d, in->label);
@@ -41,7 +41,7 @@ void wire_decode_question(struct wire_decoder *d, const union wire_message *mess
 	}
 	out->image_type = wire_decode_optional(d, in->imagetype);
 	for (size_t i = 0; i < in->n_field; i++)
-		decode_field(d, in->field[i], &fields[i]);
+		wire_decode_field(d, in->field[i], &fields[i]);
 	out->fields = fields;
 	out->field_count = in->n_field;
 	out->seconds = in->has_seconds ? in->seconds : 0;
@@ -83,7 +83,7 @@ static void encode_options(struct wire_encoder *e, const struct s2_field *in, Pb
 	}
 }
 
-static void encode_field(struct wire_encoder *e, const struct s2_field *in, Pbnetwork__Request__Field *out)
+void wire_encode_field(struct wire_encoder *e, const struct s2_field *in, Pbnetwork__Request__Field *out)
 {
 	pbnetwork__request__field__init(out);
 	out->name = wire_encode_required(e, in->name);
@@ -112,7 +112,7 @@ void wire_encode_question(struct wire_encoder *e, const struct wire_frame *frame
 	Pbnetwork__Request__Field *fields = arena_alloc(&e->arena, in->field_count * sizeof *fields);
 	out->field = arena_alloc(&e->arena, in->field_count * sizeof *out->field);
 	for (size_t i = 0; i < in->field_count; i++) {
-		encode_field(e, &in->fields[i], &fields[i]);
+		wire_encode_field(e, &in->fields[i], &fields[i]);
 		out->field[out->n_field++] = &fields[i];
 	}
 	out->has_seconds = in->seconds > 0;

@@ -72,6 +72,10 @@ static const struct format {
     [WIRE_SLOT_REQUEST] = {&pbnetwork__slot__descriptor, wire_decode_slot, wire_encode_slot, true},
     [WIRE_SLOT] = {&pbnetwork__slot__descriptor, wire_decode_slot, wire_encode_slot, true},
     [WIRE_ANNOTATION] = {&pbnetwork__annotation__descriptor, wire_decode_annotation, wire_encode_annotation, true},
+    [WIRE_ROOM_ORDER] = {&pbnetwork__room_order__descriptor, wire_decode_room_order, wire_encode_room_order, true},
+    [WIRE_ROOM_ANSWER] = {&pbnetwork__room_answer__descriptor, wire_decode_room_answer, wire_encode_room_answer, true},
+    [WIRE_ROOM_INVITATION] = {&pbnetwork__room_invitation__descriptor, wire_decode_room_invitation,
+                              wire_encode_room_invitation, true},
     [WIRE_ROOM_INFO] = {&pbnetwork__room_info__descriptor, wire_decode_room_info, wire_encode_room_info, true},
 };
 

@@ -49,7 +49,10 @@ enum wire_type {
 	WIRE_MESSAGE_RESULT = 101, /* B->M: a message or subject change is done, or refused with a condition */
 	WIRE_ROOM_ERROR = 102,     /* B->M: a join failed, or the room was lost, with a condition */
 	WIRE_ANNOTATION = 103,     /* about an earlier message, both ways; confirmed like a message */
+	WIRE_ROOM_ORDER = 130,     /* M->B: what a user asks about a room */
+	WIRE_ROOM_ANSWER = 131,    /* B->M: what has become of it */
 	WIRE_ROOM_INFO = 132,      /* B->M: what is true of a room */
+	WIRE_ROOM_INVITATION = 133,
 	WIRE_SLOT_REQUEST = 104,   /* B->M: where can a file go? */
 	WIRE_SLOT = 105,           /* M->B: there, or nowhere */
 	WIRE_REQUEST = 120,        /* B->M: a question to the user, during or after the log-in */
@@ -76,6 +79,14 @@ struct wire_frame {
 		struct s2_room room;       /* JOIN_ROOM, LEAVE_ROOM, ROOM_NICKNAME_CHANGED */
 		struct s2_participant participant;
 		struct s2_room_info room_info;
+		struct { /* ROOM_ORDER, ROOM_ANSWER */
+			union {
+				struct s2_room_order order;
+				struct s2_room_answer answer;
+			};
+			uint32_t order_number;
+		};
+		struct s2_room_invitation invitation;
 		struct { /* VCARD */
 			struct s2_card card;
 			uint32_t request;

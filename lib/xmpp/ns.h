@@ -36,6 +36,7 @@
 #define NS_OCCUPANT_ID "urn:xmpp:occupant-id:0"               /* XEP-0421 */
 #define NS_MAM "urn:xmpp:mam:2"                               /* XEP-0313 */
 #define NS_RSM "http://jabber.org/protocol/rsm"               /* XEP-0059 */
+#define NS_CONFERENCE "jabber:x:conference"                     /* XEP-0249 */
 #define NS_HATS "urn:xmpp:hats:0"                             /* XEP-0317 */
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"   /* XEP-0085 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                         /* XEP-0184 */

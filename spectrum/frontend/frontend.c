@@ -139,6 +139,7 @@ static const struct hub_events hub_table = {
     .room_changed = muc_changed,
     .room_subject = muc_subject,
     .room_error = muc_error,
+    .room_invited = muc_invited,
     .room_invitation = muc_invitation,
     .probe = presence_probe,
     .logged_out = logged_out,

@@ -135,6 +135,7 @@ void muc_message(void *arg, struct user *, const char *resource, const struct ro
 bool muc_content(void *arg, const struct room *, const struct room_line *, unsigned part, struct room_record *);
 void muc_record(void *arg, struct user *, const char *resource, const struct room *, const struct room_record *,
                 bool history);
+void muc_invited(void *arg, struct user *, const struct s2_room_invitation *);
 void muc_changed(void *arg, struct user *, const char *resource, const struct room *, unsigned codes);
 void muc_subject(void *arg, struct user *, const char *resource, const struct room *);
 void muc_error(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,

@@ -6,6 +6,7 @@
 #include "lib/base/random.h"
 #include "spectrum/frontend/carbon.h"
 #include "spectrum/frontend/own.h"
+#include "spectrum/frontend/muc.h"
 #include "spectrum/frontend/privilege.h"
 
 #define BODY_BYTES 65536
@@ -185,7 +186,7 @@ void message_received(struct request *request)
 		error_received(request);
 		return;
 	}
-	if (carbon_is_ours(request->frontend, request))
+	if (carbon_is_ours(request->frontend, request) || invitation_received(request))
 		return;
 	const char *type = known_type(request->type);
 	struct content content;

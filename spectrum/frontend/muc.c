@@ -12,7 +12,6 @@
 #include "spectrum/hub/address.h"
 
 #define ROOM_REMOVED (ROOM_KICKED | ROOM_BANNED | ROOM_NOT_MEMBER | ROOM_MEMBERS_ONLY)
-#define NS_CONFERENCE "jabber:x:conference" /* XEP-0249 */
 
 /* ---- In ---- */
 
@@ -53,54 +52,14 @@ void muc_join(struct request *request, const struct element *x)
 	room_join(request->frontend->hub, request->from.bare, request->from.resource, &entry);
 }
 
-/* Networks without lists of affiliations have empty ones: clients show buttons by this answer. */
-void muc_admin_get(struct request *request, const struct element *payload)
-{
-	if (!request->room) {
-		stanza_refuse(request, S2_ITEM_NOT_FOUND, "You are not in this room.");
-		return;
-	}
-	struct writer *writer = iq_result_open(request);
-	xml_empty(writer, "query", NS_MUC_ADMIN);
-	stanza_close(request->frontend);
-}
-
 /* ---- Out ---- */
-
-static const char *affiliation_text(const struct s2_participant *value, unsigned codes)
-{
-	static const char *const names[] = {[S2_AFFILIATION_NONE] = "none",
-	                                    [S2_AFFILIATION_MEMBER] = "member",
-	                                    [S2_AFFILIATION_ADMIN] = "admin",
-	                                    [S2_AFFILIATION_OWNER] = "owner",
-	                                    [S2_AFFILIATION_OUTCAST] = "outcast"};
-	if (codes & ROOM_BANNED)
-		return "outcast";
-	if (value->affiliation != S2_AFFILIATION_UNSET)
-		return names[value->affiliation];
-	return value->flags & S2_PARTICIPANT_MODERATOR ? "admin" : "member";
-}
-
-static const char *role_text(const struct s2_participant *value)
-{
-	static const char *const names[] = {[S2_ROLE_NONE] = "none",
-	                                    [S2_ROLE_VISITOR] = "visitor",
-	                                    [S2_ROLE_PARTICIPANT] = "participant",
-	                                    [S2_ROLE_MODERATOR] = "moderator"};
-	/* A rename is shown as leaving, but keeps the role. */
-	if (value->status == S2_STATUS_NONE && text_empty(value->new_nickname))
-		return "none";
-	if (value->role != S2_ROLE_UNSET)
-		return names[value->role];
-	return value->flags & S2_PARTICIPANT_MODERATOR ? "moderator" : "participant";
-}
 
 static void write_item(struct frontend *frontend, struct writer *writer, const struct s2_participant *value,
                        const char *real_jid, unsigned codes)
 {
 	xml_open(writer, "item", NULL);
-	xml_attr(writer, "affiliation", affiliation_text(value, codes));
-	xml_attr(writer, "role", role_text(value));
+	xml_attr(writer, "affiliation", codes & ROOM_BANNED ? "outcast" : rank_affiliation(value));
+	xml_attr(writer, "role", rank_role(value));
 	xml_attr(writer, "jid", real_jid);
 	if (codes & ROOM_RENAMED)
 		xml_attr(writer, "nick", value->new_nickname);
@@ -172,7 +131,7 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	    stanza_open(frontend, "presence", UPSTREAM_PASSING, from, to, gone ? "unavailable" : NULL);
 	if (!gone)
 		write_show(writer, value->status);
-	if (!(codes & (ROOM_REMOVED | ROOM_RENAMED)))
+	if (!(codes & (ROOM_REMOVED | ROOM_RENAMED | ROOM_DESTROYED)))
 		xml_leaf(writer, "status", NULL, text_or_null(value->status_text));
 	if (!gone && !text_empty(value->icon_hash)) {
 		xml_open(writer, "x", NS_VCARD_UPDATE);
@@ -181,6 +140,11 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	}
 	xml_open(writer, "x", NS_MUC_USER);
 	write_item(frontend, writer, value, real_jid, codes);
+	if (codes & ROOM_DESTROYED) {
+		xml_open(writer, "destroy", NULL);
+		xml_leaf(writer, "reason", NULL, text_or_null(value->status_text));
+		xml_close(writer);
+	}
 	write_codes(writer, codes);
 	xml_close(writer);
 	muc_write_occupant_id(writer, presence->occupant_id);
@@ -348,9 +312,7 @@ void muc_invitation(void *arg, struct user *user, const char *name, const struct
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, jid, user_jid(user), "normal");
 	xml_leaf(writer, "body", NULL,
 	         arena_printf(&frontend->arena, "%s: %s", message->nickname, message->body ? message->body : ""));
-	xml_open(writer, "x", NS_CONFERENCE);
-	xml_attr(writer, "jid", jid);
-	xml_close(writer);
+	invitation_write(writer, jid, NULL, NULL);
 	write_delay(frontend, writer, jid, message->time);
 	stanza_close(frontend);
 }
@@ -360,8 +322,6 @@ void muc_invite(struct frontend *frontend, const char *to, const char *room)
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, room, to, "normal");
 	content_write_id(writer, NULL);
 	xml_leaf(writer, "body", NULL, arena_printf(&frontend->arena, "Join this room: xmpp:%s?join", room));
-	xml_open(writer, "x", NS_CONFERENCE);
-	xml_attr(writer, "jid", room);
-	xml_close(writer);
+	invitation_write(writer, room, NULL, NULL);
 	stanza_close(frontend);
 }

@@ -54,13 +54,14 @@ static void tick(void *arg)
 	user_retry_due(hub, now);
 	contact_save_due(hub, now);
 	room_subject_due(hub, now);
+	order_due(hub, now);
 	conversation_waiting_due(hub, now);
 	profile_due(hub, now);
 	block_due(hub, now);
 	proof_due(hub, now);
 	question_due(hub, now);
 	pace_clean(&hub->joins, now);
-	if (pace_empty(&hub->joins) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
+	if (pace_empty(&hub->joins) && list_empty(&hub->orders) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
 	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->profiles) &&
 	    list_empty(&hub->blocks) && list_empty(&hub->proofs) && list_empty(&hub->questions))
 		timer_stop(hub->tick);
@@ -107,6 +108,8 @@ static const struct link_events link_table = {
     .room_error = room_failed,
     .room_list = room_listed,
     .room_info = room_informed,
+    .room_answer = order_answered,
+    .room_invitation = room_invited,
     .configured = configured,
 };
 
@@ -140,6 +143,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->unsaved);
 	list_init(&hub->waiting);
 	list_init(&hub->joining);
+	list_init(&hub->orders);
 	list_init(&hub->profiles);
 	list_init(&hub->questions);
 	list_init(&hub->blocks);

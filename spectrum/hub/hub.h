@@ -90,6 +90,8 @@ struct hub_events {
 	void (*room_error)(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
 	                   enum s2_condition, const char *text);
 
+	/* Somebody asks the user to come into a room. */
+	void (*room_invited)(void *arg, struct user *, const struct s2_room_invitation *);
 	/* Somebody spoke in a room of the network that the user has not joined. */
 	void (*room_invitation)(void *arg, struct user *, const char *room, const struct s2_message *);
 
@@ -128,6 +130,7 @@ enum room_code {
 	ROOM_CONFIGURED = 4096,   /* 104 */
 	ROOM_NOT_LOGGED = 8192,   /* 171 */
 	ROOM_BECAME_OPEN = 16384, /* 172, no longer anonymous */
+	ROOM_DESTROYED = 65536,     /* the room has ended; no code, but an element */
 	ROOM_BECAME_SEMI = 32768, /* 173, semi-anonymous now */
 };
 
@@ -377,6 +380,20 @@ void room_annotate(struct hub *, const char *jid, const char *resource, const ch
 /* Rooms that the network listed for the user, and for everybody. */
 bool room_is_listed(const struct hub *, const struct user *, const char *node);
 size_t room_listing(const struct hub *, const struct user *, const struct s2_room_listing **rooms);
+
+/* ---- What users ask of rooms' networks (order.c) ---- */
+/* Called once, with what the network answered, or why it did not; for a catalog in parts, all but the last one with `more`.
+ * May be called inside of room_order. */
+typedef void room_answer(void *arg, const struct s2_room_answer *);
+void room_order(struct user *, const struct s2_room_order *, room_answer *, void *arg);
+/* The room has been destroyed on the network: all of the user's clients in it are told. */
+void room_destroyed(struct hub *, const char *jid, const char *node, const char *reason);
+/* Whether the network can do it at all. */
+bool room_can(const struct hub *, enum s2_room_verb);
+/* Occupant number `at`, in the order of nicknames; false behind the last one. The texts are borrowed; no hats. */
+bool room_occupant_at(const struct room *, unsigned at, struct s2_participant *);
+/* The user's own; false if he is not shown there yet. */
+bool room_self(const struct room *, struct s2_participant *);
 
 /* ---- What was said in rooms (archive.c, XEP-0313) ---- */
 bool archive_is_kept(const struct hub *);

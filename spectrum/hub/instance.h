@@ -30,6 +30,8 @@ struct hub {
 	uint64_t last_number; /* of a line in a room */
 	struct pace joins;    /* of rooms, per user */
 	struct archive *archive; /* NULL: nothing of rooms is kept */
+	struct list orders;   /* of rooms, without an answer yet, oldest first */
+	uint32_t next_order;
 	struct list retrying; /* users that wait for their next log-in */
 	struct list unsaved;  /* users with contacts that are to be stored */
 	struct list waiting;  /* users with messages that wait for their log-in */
@@ -89,12 +91,15 @@ void room_participant(void *arg, struct seat *, const struct s2_participant *);
 void room_renamed(void *arg, struct seat *, const struct s2_room *);
 void room_subject_changed(void *arg, struct seat *, const struct s2_message *);
 void room_failed(void *arg, struct seat *, const char *room, const char *nickname, enum s2_condition, const char *text);
+void order_answered(void *arg, struct seat *, uint32_t request, const struct s2_room_answer *);
+void room_invited(void *arg, struct seat *, const struct s2_room_invitation *);
 void room_informed(void *arg, struct seat *, const struct s2_room_info *);
 void room_listed(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
 
 /* The tick's parts. `now` is loop_now. */
 void user_retry_due(struct hub *, uint64_t now);
 void contact_save_due(struct hub *, uint64_t now);
+void order_due(struct hub *, uint64_t now);
 void room_subject_due(struct hub *, uint64_t now);
 void conversation_waiting_due(struct hub *, uint64_t now);
 void profile_due(struct hub *, uint64_t now);

@@ -85,6 +85,31 @@ bool room_has_resource(const struct user *user, const struct resource *resource)
 	return false;
 }
 
+static void plain_value(const struct room *room, const struct occupant *occupant, struct s2_participant *out)
+{
+	struct occupant_value value;
+	occupant_get(room, occupant, &value);
+	*out = value.value;
+	out->hats = NULL;
+	out->hat_count = 0;
+}
+
+bool room_occupant_at(const struct room *room, unsigned at, struct s2_participant *out)
+{
+	if (at >= room->count)
+		return false;
+	plain_value(room, occupant_at(room, at), out);
+	return true;
+}
+
+bool room_self(const struct room *room, struct s2_participant *out)
+{
+	const struct occupant *self = occupant_find(room, room->nickname);
+	if (self)
+		plain_value(room, self, out);
+	return self;
+}
+
 void room_get_subject(const struct room *room, struct room_subject *subject)
 {
 	*subject = (struct room_subject){room->subject, room->subject_author, room->subject_time};
@@ -366,6 +391,17 @@ void room_over(struct room *room)
 	remember(room, resource, NULL);
 	room_free(room);
 	drop_idle_resources(user);
+}
+
+void room_destroyed(struct hub *hub, const char *jid, const char *node, const char *reason)
+{
+	struct user *user = hub_user(hub, jid);
+	struct room *room = user ? room_find(user, node) : NULL;
+	if (!room)
+		return;
+	EACH_ATTENDEE(room, resource)
+	tell_left(room, resource, ROOM_DESTROYED, reason);
+	room_over(room);
 }
 
 void room_failed(void *arg, struct seat *seat, const char *name, const char *nickname, enum s2_condition condition,

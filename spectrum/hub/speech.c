@@ -95,6 +95,13 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 	return true;
 }
 
+void room_invited(void *arg, struct seat *seat, const struct s2_room_invitation *invitation)
+{
+	struct hub *hub = arg;
+	if (!text_empty(invitation->room))
+		hub_tell(hub, room_invited, user_of_seat(seat), invitation);
+}
+
 void room_annotated(struct room *room, const struct s2_annotation *annotation)
 {
 	struct hub *hub = room->user->hub;

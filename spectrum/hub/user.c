@@ -276,6 +276,7 @@ void user_logout(struct user *user, const char *text)
 	user->ending = true;
 	question_drop_all(user, text);
 	conversation_refuse(user, S2_RECIPIENT_UNAVAILABLE, text ? text : "You have logged out.");
+	order_end_all(user, text);
 	room_end_all(user, codes, text);
 	contact_offline(user, NULL);
 	hub_tell(hub, account, user, NULL, ACCOUNT_OFFLINE, text);
@@ -297,6 +298,7 @@ static void user_forget(struct user *user, enum s2_condition condition, const ch
 	struct hub *hub = user->hub;
 	user->ending = true;
 	conversation_refuse(user, condition, text);
+	order_end_all(user, text);
 	room_refuse_all(user, condition, text);
 	user_leave_seat(user);
 	proof_failed(user, condition, text);
@@ -530,6 +532,7 @@ static void user_retry(struct user *user, uint64_t delay_ms, const char *text)
 	question_drop_all(user, text);
 	contact_offline(user, NULL);
 	contact_forget_status(user);
+	order_end_all(user, NULL);
 	room_interrupt_all(user);
 	hub_tell(hub, account, user, NULL, ACCOUNT_CONNECTING, text);
 	user->retry_at = loop_now(hub->loop) + delay_ms;
@@ -618,6 +621,7 @@ void user_restart(struct user *user, int64_t id, const char *name, const char *p
 	link_unseat(hub->link, &user->seat);
 	contact_offline(user, NULL);
 	contact_forget_status(user);
+	order_end_all(user, NULL);
 	room_interrupt_all(user);
 	user_wait_for_seat(user, NULL);
 }

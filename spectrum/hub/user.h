@@ -42,6 +42,7 @@ struct user {
 	struct roster shunned; /* no contacts: whom he has refused, and strangers that he has blocked (block.c) */
 	struct room *rooms;
 	size_t occupant_bytes; /* of all rooms */
+	unsigned order_count;
 	struct idmap *ids; /* of the messages that he sent; NULL if the network never told any */
 	struct waiting *waiting, **waiting_end;
 	unsigned waiting_count;
@@ -128,6 +129,8 @@ void room_interrupt_all(
     struct user *); /* the network is away: occupants are doubtful until the rooms are joined again */
 void room_refuse_all(struct user *, enum s2_condition, const char *text);
 void room_end_all(struct user *, unsigned codes, const char *text); /* tells everybody in them, and forgets them */
+/* order.c: his session has ended, so no answers will come. */
+void order_end_all(struct user *, const char *text);
 bool room_has_resource(const struct user *, const struct resource *);
 /* question.c: whatever his session asked is over. */
 void question_drop_all(struct user *, const char *text);

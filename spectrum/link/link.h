@@ -69,6 +69,8 @@ struct link_events {
 	void (*question)(void *arg, struct seat *, const struct s2_request *);
 	void (*question_end)(void *arg, struct seat *, const char *id, enum s2_condition, const char *text);
 	void (*block_result)(void *arg, struct seat *, const char *name, enum s2_condition, const char *text);
+	void (*room_answer)(void *arg, struct seat *, uint32_t request, const struct s2_room_answer *);
+	void (*room_invitation)(void *arg, struct seat *, const struct s2_room_invitation *);
 	/* `seat` NULL: for everybody. */
 	void (*room_list)(void *arg, struct seat *, const struct s2_room_listing *, size_t count);
 	/* A backend sent BACKEND_CONFIG: config_offer was done, abilities may have changed. */
@@ -108,6 +110,8 @@ void link_buddy_removed(struct seat *, const struct s2_buddy *);
 void link_buddies(struct seat *, const struct s2_buddy *, size_t count); /* only if features.send_buddies_on_login */
 void link_join_room(struct seat *, const struct s2_room *);
 void link_leave_room(struct seat *, const char *room);
+/* False to a backend that knows nothing of that: no answer will come. */
+bool link_room_order(struct seat *, const struct s2_room_order *, uint32_t request);
 void link_card_request(struct seat *, const char *name, uint32_t request);
 void link_card_update(struct seat *, const struct s2_card *);
 /* Bytes that this seat's backend has not taken yet: refuse messages above a bound. */

@@ -122,6 +122,16 @@ static void on_block_result(struct backend *b, struct seat *seat, const struct w
 	TELL(b, block_result, seat, frame->result.peer, frame->result.condition, frame->result.text);
 }
 
+static void on_room_answer(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	TELL(b, room_answer, seat, frame->order_number, &frame->answer);
+}
+
+static void on_room_invitation(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	TELL(b, room_invitation, seat, &frame->invitation);
+}
+
 static void on_vcard(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, card, seat, frame->request, &frame->card);
@@ -255,6 +265,8 @@ static const struct {
     [WIRE_REQUEST] = {on_question, false},
     [WIRE_REQUEST_END] = {on_question_end, false},
     [WIRE_ROOM_INFO] = {on_room_info, false},
+    [WIRE_ROOM_ANSWER] = {on_room_answer, false},
+    [WIRE_ROOM_INVITATION] = {on_room_invitation, false},
     [WIRE_SLOT_REQUEST] = {on_slot_request, false},
 };
 

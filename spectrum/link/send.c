@@ -129,6 +129,13 @@ void link_leave_room(struct seat *seat, const char *room)
 	send_frame(seat, &(struct wire_frame){.type = WIRE_LEAVE_ROOM, .room.name = room});
 }
 
+bool link_room_order(struct seat *seat, const struct s2_room_order *order, uint32_t request)
+{
+	struct wire_frame frame = {.type = WIRE_ROOM_ORDER, .order_number = request};
+	frame.order = *order;
+	return seat->backend->extended && send_frame(seat, &frame);
+}
+
 void link_card_request(struct seat *seat, const char *name, uint32_t request)
 {
 	send_frame(seat, &(struct wire_frame){.type = WIRE_VCARD, .card.name = name, .request = request});

@@ -24,6 +24,7 @@ ROOM_SUBJECT_CHANGED, VCARD, STATUS_CHANGED, TYPING, STOPPED_TYPING, TYPED = 15,
 AUTH_REQUEST, ATTENTION, STATS, EXIT, BACKEND_CONFIG, QUERY, ROOM_LIST, ACK = 21, 22, 23, 29, 30, 31, 32, 33
 BLOCK_RESULT = 150
 RAW_XML, BUDDIES, API_VERSION, MESSAGE_RESULT, ROOM_ERROR, ANNOTATION = 34, 35, 36, 101, 102, 103
+ROOM_ANSWER = 131
 
 
 def varint(number):
@@ -100,6 +101,7 @@ class Backend:
         self.extended = extended
         self.users = []  # who has logged in
         self.asker = b""
+        self.orders = []
         self.cards = {}  # by name: what is answered; None: nothing
         self.card_requests = []  # names
         self.own_card = {}
@@ -209,6 +211,38 @@ class Backend:
         self.send(PARTICIPANT_CHANGED, {1: user, 2: name, 3: nickname, 4: 16, 5: 0})
         self.send(ROOM_SUBJECT_CHANGED, {1: user, 2: name, 3: "Welcome", 4: "op"})
         self.send(ROOM_NICKNAME_CHANGED, {1: user, 2: nickname + b"_", 3: name})
+
+    def on_130(self, order):  # ROOM_ORDER: refused for who is called as a condition; else done
+        verb = order.get(3, 0)
+        person = {k: v.decode() if isinstance(v, bytes) else v for k, v in unpack(order.get(5, b"")).items()}
+        fields = [unpack(value) for value in unpack_all(self.raw).get(6, [])]
+        values = {field[1].decode(): field.get(5, b"").decode() for field in fields}
+        self.orders.append({"verb": verb, "room": order.get(4, b"").decode(), "person": person, "values": values})
+        answer = {1: order[1], 2: order[2], 3: 0}
+        name = person.get(1) or person.get(2) or ""
+        if name.startswith("silent"):
+            return
+        if name.startswith("refuse"):
+            answer.update({3: int(name[6:].partition("@")[0]), 4: "The network says no."})
+        elif verb == 0 and person.get(3) == 5:
+            answer[5] = [{1: "bad1@net", 5: "spam"}, {1: "bad2@net"}]
+        elif verb == 0:
+            answer[3] = 3  # feature-not-implemented
+        elif verb == 5:
+            answer[6] = [{1: "muc#roomconfig_roomname", 2: "Name", 3: 0, 5: "The room"},
+                         {1: "muc#roomconfig_moderatedroom", 2: "Moderated", 3: 2, 5: "1"},
+                         {1: "net#colour", 2: "Colour", 3: 3, 5: "red", 6: [{1: "red", 2: "Red"}, {1: "blue"}]}]
+        elif verb == 8:
+            for start in range(0, 250, 100):
+                rooms = [{1: f"room{n}", 2: f"Room {n}", 3: n} for n in range(start, min(start + 100, 250))]
+                self.send(ROOM_ANSWER, {**answer, 7: rooms, 8: int(start < 200)})
+            return
+        self.send(ROOM_ANSWER, answer)
+
+    def ordered(self, user, peer, text):
+        """What was asked of rooms since the last time, as JSON."""
+        self.say(user, peer, json.dumps(self.orders))
+        self.orders = []
 
     def on_12(self, room):  # LEAVE_ROOM
         self.say(room[1], room[3], "left")
@@ -499,7 +533,7 @@ BODIES = {
     "CONTACTS": Backend.contacts, "GONE": Backend.gone, "ARRANGED": Backend.arrangement, "REQUEST": Backend.request,
     "CARD": Backend.card, "CARDS": Backend.told_cards, "MYCARD": Backend.told_own_card,
     "OWN": Backend.own, "SHOW": lambda *_: None, "NET": lambda *_: None,
-    "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
+    "ORDERED": Backend.ordered, "E": Backend.echo, "B": Backend.burst, "KILL": Backend.die, "HANG": Backend.hang, "CLOSE": Backend.close,
     "EXIT": Backend.leave, "DRIP": Backend.dribble, "LARGE": Backend.large, "D": Backend.disconnect,
     "DA": Backend.disconnect, "FLEN": Backend.bad_length, "FHUGE": Backend.bad_huge, "FBAD": Backend.bad_bytes,
     "FZERO": Backend.bad_zero, "FTYPE": Backend.bad_type, "FOLD": Backend.old_types, "FLACK": Backend.lacking,
@@ -572,7 +606,7 @@ def main():
     backend = Backend(line, extended)
     features = "".join(f"{name} = 1\n" for name in option("features", "").split(",") if name)
     if extended:
-        features += "extensions=1\n"
+        features += f"extensions=1\nroom_orders={option('orders', 0)}\n"
     if thrown_out:
         features += "muc=1\n"
     if features:

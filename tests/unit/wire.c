@@ -113,6 +113,66 @@ static void dump_participant(struct str *out, const struct s2_participant *parti
 	}
 }
 
+static void dump_person(struct str *out, const struct s2_room_person *person)
+{
+	dump_text(out, "name", person->name);
+	dump_text(out, "nickname", person->nickname);
+	dump_number(out, "affiliation", person->affiliation);
+	dump_number(out, "role", person->role);
+	dump_text(out, "reason", person->reason);
+}
+
+static void dump_room_fields(struct str *out, const struct s2_field *fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		dump_text(out, "field", fields[i].name);
+		dump_text(out, "label", fields[i].label);
+		dump_number(out, "type", fields[i].type);
+		dump_number(out, "required", fields[i].required);
+		dump_text(out, "value", fields[i].value);
+		for (size_t k = 0; k < fields[i].option_count; k++) {
+			dump_text(out, "option", fields[i].options[k].value);
+			dump_text(out, "label", fields[i].options[k].label);
+		}
+	}
+}
+
+static void dump_order(struct str *out, const struct wire_frame *frame)
+{
+	dump_number(out, "number", frame->order_number);
+	dump_number(out, "verb", frame->order.verb);
+	dump_text(out, "room", frame->order.room);
+	dump_person(out, &frame->order.person);
+	dump_room_fields(out, frame->order.fields, frame->order.field_count);
+}
+
+static void dump_answer(struct str *out, const struct wire_frame *frame)
+{
+	const struct s2_room_answer *answer = &frame->answer;
+	dump_number(out, "number", frame->order_number);
+	dump_number(out, "condition", answer->condition);
+	dump_text(out, "text", answer->text);
+	for (size_t i = 0; i < answer->people_count; i++)
+		dump_person(out, &answer->people[i]);
+	dump_room_fields(out, answer->fields, answer->field_count);
+	for (size_t i = 0; i < answer->room_count; i++) {
+		dump_text(out, "room", answer->rooms[i].name);
+		dump_text(out, "title", answer->rooms[i].title);
+		dump_number(out, "occupants", answer->rooms[i].occupants);
+	}
+	dump_number(out, "more", answer->more);
+}
+
+static void dump_invitation(struct str *out, const struct s2_room_invitation *invitation)
+{
+	dump_text(out, "room", invitation->room);
+	dump_text(out, "title", invitation->title);
+	dump_text(out, "password", invitation->password);
+	dump_text(out, "name", invitation->name);
+	dump_text(out, "nickname", invitation->nickname);
+	dump_text(out, "reason", invitation->reason);
+}
+
 static void dump_room_info(struct str *out, const struct s2_room_info *info)
 {
 	dump_text(out, "name", info->name);
@@ -215,6 +275,15 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		dump_number(out, "answered", frame->response.answered);
 		for (size_t i = 0; i < frame->response.count; i++)
 			dump_text(out, frame->response.values[i].key, frame->response.values[i].value);
+		break;
+	case WIRE_ROOM_ORDER:
+		dump_order(out, frame);
+		break;
+	case WIRE_ROOM_ANSWER:
+		dump_answer(out, frame);
+		break;
+	case WIRE_ROOM_INVITATION:
+		dump_invitation(out, &frame->invitation);
 		break;
 	case WIRE_ROOM_INFO:
 		dump_room_info(out, &frame->room_info);
@@ -341,7 +410,7 @@ static const struct s2_attachment attachments[] = {{.url = "https://example.org/
                                                     .height = 480},
                                                    {.url = "https://example.org/b"}};
 static const char *const reactions[] = {"\xf0\x9f\x91\x8d", "+1"};
-static const struct s2_room_listing listings[] = {{"#a", "first"}, {"#b", ""}};
+static const struct s2_room_listing listings[] = {{"#a", "first", 0}, {"#b", "", 0}};
 static const struct s2_buddy buddies[] = {
     {.name = "eve", .alias = "Eve", .groups = groups, .group_count = 2, .status = S2_STATUS_NONE, .icon_hash = "abc"},
     {.name = "dan", .status = S2_STATUS_NONE}};
@@ -358,6 +427,14 @@ static const struct s2_buddy buddies[] = {
 		.private_ = true, .headline = true, .carbon = true, .want_receipt = true, .own_id = "o1",            \
 		.replaces = "r1", .reply_to = "r2", .reply_author = "bo", .reply_text = "what?", .want_marker = true \
 	}
+
+static const struct s2_option room_options[] = {{"red", "Red"}, {"blue", NULL}};
+static const struct s2_field room_fields[] = {
+    {.name = "muc#roomconfig_roomname", .label = "Name", .type = S2_FIELD_TEXT, .required = true, .value = "The room"},
+    {.name = "colour", .type = S2_FIELD_LIST, .value = "red", .options = room_options, .option_count = 2}};
+static const struct s2_room_person room_people[] = {
+    {"bob@net", "bob", S2_AFFILIATION_OUTCAST, S2_ROLE_UNSET, "spam"}, {.nickname = "eve", .role = S2_ROLE_VISITOR}};
+static const struct s2_room_listing room_listings[] = {{"#a", "first", 12}, {"#b", NULL, 0}};
 
 /* Every type with every field that it carries, by direction. */
 static const struct {
@@ -449,6 +526,18 @@ static const struct {
      {.type = WIRE_ROOM_ERROR,
       .user = "a@b",
       .result = {.peer = "#c", .nickname = "al", .condition = S2_CONFLICT, .text = "taken"}}},
+    {WIRE_TO_BACKEND,
+     {.type = WIRE_ROOM_ORDER,
+      .user = "a@b",
+      .order = {S2_ROOM_CONFIGURE, "#c", {"bob@net", "bob", S2_AFFILIATION_OWNER, S2_ROLE_UNSET, "why"}, room_fields, 2},
+      .order_number = 4000000000u}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_ROOM_ANSWER,
+      .user = "a@b",
+      .answer = {S2_FORBIDDEN, "no", room_people, 2, room_fields, 2, room_listings, 2, true},
+      .order_number = 7}},
+    {WIRE_TO_MAIN,
+     {.type = WIRE_ROOM_INVITATION, .user = "a@b", .invitation = {"#c", "The room", "key", "bob@net", "bob", "come"}}},
     {WIRE_TO_MAIN,
      {.type = WIRE_REQUEST,
       .user = "a@b",
