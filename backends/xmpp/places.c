@@ -37,7 +37,9 @@ static void add(struct places *places, const char *jid, const char *title)
 	if (places->count == MOST_PLACES)
 		return;
 	places->rooms[places->count++] = (struct s2_room_listing){
-	    arena_strdup(&places->arena, jid), arena_strdup(&places->arena, text_empty(title) ? jid : title)};
+	    .name = arena_strdup(&places->arena, jid),
+	    .title = arena_strdup(&places->arena, text_empty(title) ? jid : title),
+	};
 }
 
 void places_free(struct user *user)
