@@ -7,6 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/words.h"
 #include "lib/xmpp/jid.h"
 #include "spectrum/hub/user.h"
 
@@ -46,38 +47,12 @@ static void finish(struct run *run)
 
 /* ---- Lines ---- */
 
-/* The word at *at, which moves behind it; NULL if there is none. Inside of quotes blanks are part of a word, and a
- * backslash takes the meaning from what follows it; a quote inside of a word means itself. */
-static char *take_word(char **at)
-{
-	char *word = *at + strspn(*at, " \t"), *end = word;
-	if (!*word)
-		return NULL;
-	if (*word != '"') {
-		*at = word + strcspn(word, " \t");
-		if (**at)
-			*(*at)++ = '\0';
-		return word;
-	}
-	for (*at = word + 1; **at && **at != '"'; *end++ = *(*at)++)
-		if (**at == '\\' && (*at)[1])
-			(*at)++;
-	if (**at)
-		(*at)++;
-	*end = '\0';
-	return word;
-}
-
 static void split(struct run *run, const char *text)
 {
 	struct line *line = &run->line;
-	char *at = run->copy = mem_strdup(text), *word;
-	for (; *at; at++) /* a word more or less: lines are no part of the language */
-		if (*at == '\r' || *at == '\n')
-			*at = ' ';
-	for (at = run->copy; line->count < WORDS_MOST && (word = take_word(&at)) != NULL;)
-		line->words[line->count++] = word;
-	at = run->text = mem_strdup(text);
+	run->copy = mem_strdup(text);
+	line->count = words_split(run->copy, line->words, WORDS_MOST);
+	char *at = run->text = mem_strdup(text);
 	at += strspn(at, " \t\r\n");
 	at += strcspn(at, " \t\r\n");
 	line->rest = at + strspn(at, " \t\r\n");

@@ -323,6 +323,21 @@ async def test_a_question_with_the_same_id_takes_the_place_of_the_first(gateways
     await user.expect(message(f"control@{GW}", 'RESPONSE q 1 b=honey'))
 
 
+def test_an_old_main_process_is_asked_nothing(directories, monkeypatch):
+    """The backend goes another way: here it says why it can't log in."""
+    import test_kit
+    monkeypatch.setattr(test_kit, "ECHO", ASKING)
+    backend = test_kit.Backend(directories("kit"), False).ready()
+    try:
+        backend.line.send("LOGIN", user="a@b", legacyName="bob", password="code")
+        got = backend.line.expect("DISCONNECTED", user="a@b", error=3)
+        assert "can't ask" in got["message"]
+        backend.line.send("EXIT")
+        assert backend.child.wait(10) == 0
+    finally:
+        backend.end()
+
+
 async def test_an_old_backend_sees_none_of_this(gateways, prosody, people):
     """Questions of one that did not announce extensions are not taken."""
     _, user = await scripted(gateways, prosody, people, SCRIPTED)

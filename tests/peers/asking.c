@@ -82,6 +82,19 @@ static void scanned(void *arg)
 	let_in(((struct applicant *)arg)->user);
 }
 
+static void forget(struct s2_user *user)
+{
+	struct applicant *applicant = s2_user_data(user);
+	timer_free(&applicant->scanned);
+	free(applicant);
+}
+
+static void refuse(struct s2_user *user, enum s2_connection_error error, const char *text)
+{
+	forget(user);
+	s2_disconnected(user, error, text);
+}
+
 static void login(struct s2_user *user, const struct s2_login *account)
 {
 	const struct s2_request *request = request_of(account->password);
@@ -92,22 +105,9 @@ static void login(struct s2_user *user, const struct s2_login *account)
 	if (!request)
 		let_in(user);
 	else if (!s2_ask(user, request))
-		s2_disconnected(user, S2_ERROR_AUTHENTICATION_IMPOSSIBLE, "This gateway can't ask for a code.");
+		refuse(user, S2_ERROR_AUTHENTICATION_IMPOSSIBLE, "This gateway can't ask for a code.");
 	else if (request->image)
 		timer_start(applicant->scanned, SCANNED_MS, 0);
-}
-
-static void forget(struct s2_user *user)
-{
-	struct applicant *applicant = s2_user_data(user);
-	timer_free(&applicant->scanned);
-	free(applicant);
-}
-
-static void refuse(struct s2_user *user, const char *text)
-{
-	forget(user);
-	s2_disconnected(user, S2_ERROR_AUTHENTICATION_FAILED, text);
 }
 
 static void take_code(struct s2_user *user, const char *code)
@@ -120,7 +120,7 @@ static void take_code(struct s2_user *user, const char *code)
 	else if (++applicant->wrong < 3)
 		s2_ask(user, &again);
 	else
-		refuse(user, "Too many wrong codes.");
+		refuse(user, S2_ERROR_AUTHENTICATION_FAILED, "Too many wrong codes.");
 }
 
 static void answered(struct s2_user *user, const char *id, const struct s2_setting *values, size_t count)
@@ -134,7 +134,7 @@ static void answered(struct s2_user *user, const char *id, const struct s2_setti
 			s2_ask_end(user, id, !strcmp(value, "1") ? S2_DONE : S2_NOT_ACCEPTABLE,
 			           !strcmp(value, "1") ? "Very well." : "That is not enough.");
 	} else if (!value) {
-		refuse(user, "No answer was given.");
+		refuse(user, S2_ERROR_AUTHENTICATION_FAILED, "No answer was given.");
 	} else if (!strcmp(id, "steps")) {
 		s2_ask(user, request_of(!strcmp(value, "sms") ? "code" : "page"));
 	} else {

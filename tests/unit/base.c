@@ -11,6 +11,7 @@
 #include "lib/base/random.h"
 #include "lib/base/str.h"
 #include "lib/base/utf8.h"
+#include "lib/base/words.h"
 #include "tests/unit/test.h"
 
 static void arena_survives_large_and_small_pieces(void **state)
@@ -29,6 +30,37 @@ static void arena_survives_large_and_small_pieces(void **state)
 		assert_int_equal(arena.total, 0);
 	}
 	arena_fini(&arena);
+}
+
+static void lines_are_words(void **state)
+{
+	static const struct {
+		const char *line, *words; /* each with | behind it */
+	} cases[] = {
+	    {"", ""},
+	    {" \t ", ""},
+	    {"one", "one|"},
+	    {" one  two\nthree ", "one|two|three|"},
+	    {"\"a b\" c", "a b|c|"},
+	    {"\"\" x", "|x|"},
+	    {"\"a \\\"b\\\" \\\\\" c", "a \"b\" \\|c|"},
+	    {"\"open end", "open end|"},
+	    {"\"a\"b", "a|b|"},
+	    {"a\"b c", "a\"b|c|"},
+	    {"\"end\\", "end\\|"},
+	    {"1 2 3 4 5 6 7", "1|2|3|4|5|"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *words[5];
+		char *line = mem_strdup(cases[i].line);
+		struct str all = {0};
+		size_t count = words_split(line, words, 5);
+		for (size_t j = 0; j < count; j++)
+			str_addf(&all, "%s|", words[j]);
+		assert_string_equal(str_text(&all), cases[i].words);
+		str_fini(&all);
+		free(line);
+	}
 }
 
 static void str_grows_and_consumes(void **state)
@@ -62,7 +94,7 @@ static void map_keeps_what_it_was_given(void **state)
 	for (int i = 0; i < N; i++)
 		assert_ptr_equal(map_get(&map, keys[i]), i % 2 ? keys[i] : NULL);
 	size_t seen = 0;
-	MAP_EACH(&map, char, value) {
+	MAP_EACH (&map, char, value) {
 		seen++;
 		map_remove(&map, value);
 	}
@@ -87,8 +119,9 @@ static void map_does_not_grow_by_churn(void **state)
 
 static void utf8_refuses_what_rfc_3629_forbids(void **state)
 {
-	static const char *const bad[] = {"\x80",         "\xc0\x80", "\xc1\xbf",         "\xe0\x80\x80", "\xed\xa0\x80",
-	                                  "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xff", "a\xc3", "\xe2\x82"};
+	static const char *const bad[] = {"\x80",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x80\x80",
+	                                  "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xff",
+	                                  "a\xc3",        "\xe2\x82"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(utf8_valid(bad[i], strlen(bad[i])));
 	const char *good = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80";
@@ -109,9 +142,15 @@ static void utf8_clean_replaces_and_drops(void **state)
 static void utf8_cut_tears_no_grapheme(void **state)
 {
 	assert_int_equal(utf8_cut("abc", 3, 10), 3);
-	assert_int_equal(utf8_cut("a\xc3\xa4" "b", 4, 2), 1);
+	assert_int_equal(utf8_cut("a\xc3\xa4"
+	                          "b",
+	                          4, 2),
+	                 1);
 	/* e + combining acute accent stay together */
-	assert_int_equal(utf8_cut("abe\xcc\x81" "c", 6, 4), 2);
+	assert_int_equal(utf8_cut("abe\xcc\x81"
+	                          "c",
+	                          6, 4),
+	                 2);
 	/* family emoji: woman ZWJ girl */
 	assert_int_equal(utf8_cut("ab\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", 13, 10), 2);
 	/* nothing but marks: a character boundary will do */
@@ -120,8 +159,8 @@ static void utf8_cut_tears_no_grapheme(void **state)
 
 static void base64_and_hex(void **state)
 {
-	static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-	                                       {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
+	static const char *const pairs[][2] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+	                                       {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		struct str coded = {0}, plain = {0};
 		base64_encode(&coded, pairs[i][0], strlen(pairs[i][0]));
@@ -149,7 +188,8 @@ static void clock_reads_all_forms(void **state)
 	assert_int_equal(clock_parse("19700102T000000Z"), 86400000);
 	assert_int_equal(clock_parse("1970-01-02T01:00:00.250+01:00"), 86400250);
 	assert_int_equal(clock_parse("1700000000"), 1700000000000);
-	static const char *const bad[] = {"", "x", "20261340T000000", "2026-11-22", "20261122T", "1970-01-02T00:00:00X", "99"};
+	static const char *const bad[] = {
+	    "", "x", "20261340T000000", "2026-11-22", "20261122T", "1970-01-02T00:00:00X", "99"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(clock_parse(bad[i]), 0);
 	assert_int_equal(clock_parse(NULL), 0);
@@ -180,6 +220,7 @@ static void log_quotes_foreign_text(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(arena_survives_large_and_small_pieces),
+    cmocka_unit_test(lines_are_words),
     cmocka_unit_test(str_grows_and_consumes),
     cmocka_unit_test(map_keeps_what_it_was_given),
     cmocka_unit_test(map_does_not_grow_by_churn),

@@ -128,13 +128,13 @@ static void journey(struct bench *t)
 	static const char *const lines[] = {
 	    "typing user0@example.org eve 0\ntyping user0@example.org eve 1\ntyping user0@example.org eve 2\n",
 	    "message user0@example.org status 4 busy\n",
-	    "buddy user0@example.org eve Eve 1 Friends\nmessage user0@example.org eve blocked=1\n"
-	    "block_result user0@example.org eve 0 -\n"
-	    "buddy_removed user0@example.org eve\nmessage user0@example.org eve the last of the buddies\n",
+	    ("buddy user0@example.org eve Eve 1 Friends\nmessage user0@example.org eve blocked=1\n"
+	     "block_result user0@example.org eve 0 -\n"
+	     "buddy_removed user0@example.org eve\nmessage user0@example.org eve the last of the buddies\n"),
 	    "card user0@example.org 77 eve Full Name 4\n",
 	    "message user0@example.org photo 5 bytes of me\n",
-	    "participant user0@example.org #room al 16\nsubject user0@example.org #room Welcome\n"
-	    "room_nickname user0@example.org #room al_\n",
+	    ("participant user0@example.org #room al 16\nsubject user0@example.org #room Welcome\n"
+	     "room_nickname user0@example.org #room al_\n"),
 	    "room_error user0@example.org #locked al 8 Members only\n",
 	    "message user0@example.org #room left\n",
 	    "subject user0@example.org #room news\n",
