@@ -24,7 +24,8 @@
 
 enum {
 	TICK_MS = 1000,
-	REST_MS = 10000,    /* of silence until a stream's memory goes back */
+	LOOK_AT = 4,
+	MOST_AWAKE = 256,   /* streams that keep the memory of their parser */
 	ACK_MS = 60000,     /* for an acknowledgement, whatever else comes */
 	GIVE_UP_MS = 45000, /* without a connection until the main process is told */
 	SETTLE_MS = 10000,  /* after a log-in until contacts have shown up */
@@ -37,7 +38,8 @@ enum {
 };
 
 struct settings settings;
-static struct list users = LIST_INIT(users);
+static struct list users = LIST_INIT(users), awake = LIST_INIT(awake);
+static unsigned awake_count;
 static struct timer *ticker;
 
 uint64_t user_now(void)
@@ -45,11 +47,39 @@ uint64_t user_now(void)
 	return loop_now(kit_loop());
 }
 
+/* ---- Memory ---- */
+
+static void fall_asleep(struct user *user)
+{
+	if (list_empty(&user->awake))
+		return;
+	list_remove(&user->awake);
+	awake_count--;
+}
+
+/* Of many sessions few hear something at the same time: the others need no parser. Those that are in the middle of
+ * something get another turn. */
+static void wake_up(struct user *user)
+{
+	fall_asleep(user);
+	list_append(&awake, &user->awake);
+	awake_count++;
+	for (int i = 0; i < LOOK_AT && awake_count > MOST_AWAKE; i++) {
+		struct user *oldest = LIST_ITEM(awake.next, struct user, awake);
+		fall_asleep(oldest);
+		if (client_rest(oldest->client))
+			continue;
+		list_append(&awake, &oldest->awake);
+		awake_count++;
+	}
+}
+
 /* ---- Ending ---- */
 
 static void user_free(struct user *user)
 {
 	list_remove(&user->node);
+	fall_asleep(user);
 	s2_user_set_data(user->s2, NULL);
 	loop_defer_cancel(&user->ending);
 	loop_flush_cancel(&user->flusher);
@@ -269,8 +299,8 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	struct user *user = arg;
 	if (user->ending.queued)
 		return;
-	user->input_ms = user_now();
 	client_input(user->client, bytes, len);
+	wake_up(user);
 	hold_back(user);
 }
 
@@ -363,8 +393,6 @@ static void user_tick(struct user *user, uint64_t now)
 		user->settle_ms = 0;
 		roster_settle(user);
 	}
-	if (now - user->input_ms > REST_MS)
-		client_rest(user->client);
 }
 
 static void tick(void *arg)
@@ -442,12 +470,12 @@ void user_login(struct s2_user *s2, const struct s2_login *login)
 	user->account = account;
 	user->password = mem_strdup(login->password ? login->password : "");
 	user->status = S2_STATUS_ONLINE;
-	user->input_ms = user_now();
 	user->flusher.flush = flush;
 	user->flusher.arg = user;
 	list_init(&user->requests);
 	list_init(&user->sent);
 	list_init(&user->waiting);
+	list_init(&user->awake);
 	list_append(&users, &user->node);
 	s2_user_set_data(s2, user);
 	open_session(user);

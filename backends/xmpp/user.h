@@ -29,7 +29,8 @@ void settings_read(void);
 void settings_stop(void);
 
 struct user {
-	struct list node; /* of all users */
+	struct list node;  /* of all users */
+	struct list awake; /* of those whose stream has its memory, the one that heard something last behind */
 	struct s2_user *s2;
 	struct account account; /* on the user's arena */
 	char *password;
@@ -37,7 +38,6 @@ struct user {
 	struct client *client;
 	struct work *work; /* a key is being made */
 	struct flusher flusher;
-	uint64_t input_ms;  /* when something came last */
 	uint64_t asked_ms;  /* since when the server owes an acknowledgement, 0 = it does not */
 	uint64_t lost_ms;   /* since when there is no connection, 0 = there is one */
 	uint64_t settle_ms; /* when contacts that have not shown up again are offline, 0 = all is settled */

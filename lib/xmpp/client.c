@@ -816,10 +816,9 @@ void client_end(struct client *client)
 	client_lost(client);
 }
 
-void client_rest(struct client *client)
+bool client_rest(struct client *client)
 {
-	if (client->stage == STAGE_UP)
-		parser_rest(client->parser);
+	return client->stage == STAGE_UP && parser_rest(client->parser);
 }
 
 /* ---- Facts ---- */

@@ -94,7 +94,7 @@ void client_ask(struct client *);
 /* A question of client_flush or client_ask is not answered yet. */
 bool client_is_asking(const struct client *);
 /* Nothing has come for a while: gives memory back, see parser_rest. */
-void client_rest(struct client *);
+bool client_rest(struct client *);
 
 /* Bound, and neither lost nor failed. */
 bool client_is_up(const struct client *);

@@ -447,17 +447,19 @@ enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t l
 	return error;
 }
 
-void parser_rest(struct parser *parser)
+bool parser_rest(struct parser *parser)
 {
-	if (parser->feeding || !parser->expat || parser->state != OPEN || parser->holding ||
-	    parser->position != parser->boundary)
-		return;
+	if (!parser->expat)
+		return true;
+	if (parser->feeding || parser->state != OPEN || parser->holding || parser->position != parser->boundary)
+		return false;
 	XML_ParserFree(parser->expat);
 	parser->expat = NULL;
 	tree_fini(&parser->tree);
 	names_fini(&parser->names);
 	arena_fini(&parser->name_arena);
 	arena_fini(&parser->stanza_arena);
+	return true;
 }
 
 void parser_stop(struct parser *parser)

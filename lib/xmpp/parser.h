@@ -48,8 +48,8 @@ void parser_free(struct parser **);
 /* Takes bytes as they come. An error is told once. After it, or after the stream's end, everything else is ignored. */
 enum parser_error parser_feed(struct parser *, const char *bytes, size_t len);
 /* Nothing has come for a while: gives back what memory it can (about 15 KiB) until more bytes come, which costs a few
- * microseconds then. Does nothing inside of a stanza. */
-void parser_rest(struct parser *);
+ * microseconds then. False, with nothing done, inside of a stanza. */
+bool parser_rest(struct parser *);
 /* No more events from now on: inside of a callback when the owner gives up the stream. */
 void parser_stop(struct parser *);
 /* Starts over for a new stream, with the same limits. Inside of a callback the rest of the bytes that are being fed is

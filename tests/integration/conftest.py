@@ -14,6 +14,7 @@ import pytest_asyncio
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "peers"))
 
 import gateway as program
+from foreign import ForeignEjabberd, ForeignProsody
 from hosts import Ejabberd, Prosody, component_port
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
@@ -85,6 +86,22 @@ def each_host(request):
 @pytest.fixture(params=["privileged_prosody", "privileged_ejabberd"])
 def each_privileged_host(request):
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def prosody_abroad(directories):
+    """XMPP servers as a foreign network."""
+    yield from serve(ForeignProsody, directories("abroad"))
+
+
+@pytest.fixture(scope="session")
+def ejabberd_abroad(directories):
+    yield from serve(ForeignEjabberd, directories("abroad"))
+
+
+@pytest.fixture(params=["prosody", "ejabberd"])
+def abroad(request):
+    return request.getfixturevalue(f"{request.param}_abroad")
 
 
 @pytest.fixture

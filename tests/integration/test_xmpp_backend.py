@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from foreign import ForeignEjabberd, ForeignProsody, Proxy
+from foreign import ForeignProsody, Proxy
 from hosts import SECRET
 from ircbackend import AWAY, LEFT, ONLINE, got, participant, result, said
 from person import RawUser
@@ -18,23 +18,6 @@ from xmppbackend import Backend, User, fresh
 AUTHENTICATION_FAILED, IMPOSSIBLE, NO_SSL, NAME_IN_USE, INVALID_USERNAME, NETWORK = 2, 3, 4, 6, 1, 0
 CERT_EXPIRED, CERT_MISMATCH, CERT_SELF_SIGNED, CERT_UNTRUSTED = 10, 12, 14, 9
 DND = 4
-
-
-@pytest.fixture(scope="session")
-def prosody_abroad(directories):
-    from conftest import serve
-    yield from serve(ForeignProsody, directories("abroad"))
-
-
-@pytest.fixture(scope="session")
-def ejabberd_abroad(directories):
-    from conftest import serve
-    yield from serve(ForeignEjabberd, directories("abroad"))
-
-
-@pytest.fixture(params=["prosody", "ejabberd"])
-def abroad(request):
-    return request.getfixturevalue(f"{request.param}_abroad")
 
 
 @pytest_asyncio.fixture
