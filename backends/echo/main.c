@@ -10,10 +10,8 @@ static void echo_login(struct s2_user *user, const struct s2_login *login)
 	s2_connected(user);
 	for (int i = 0; i < (wanted ? atoi(wanted) : 1); i++) {
 		char *name = wanted ? mem_printf("b%d", i) : mem_strdup("echo");
-		char *alias = wanted ? mem_printf("Buddy number %d", i) : mem_strdup("Echo");
-		s2_buddy(user, &(struct s2_buddy){.name = name, .alias = alias, .groups = &group, .group_count = 1});
+		s2_buddy(user, &(struct s2_buddy){name, wanted ? "Buddy" : "Echo", .groups = &group, .group_count = 1});
 		free(name);
-		free(alias);
 	}
 }
 static void echo_logout(struct s2_user *user)
@@ -25,6 +23,8 @@ static void echo_message(struct s2_user *user, const struct s2_message *message)
 	struct s2_message back = *message;
 	if (message->peer[0] == '#' && !message->private_)
 		back.nickname = s2_user_data(user); /* a room shows what one says to everybody */
+	if (message->want_receipt)
+		s2_message_received(user, message->peer, message->id);
 	s2_message(user, &back);
 }
 static void echo_join(struct s2_user *user, const struct s2_room *in)
@@ -35,15 +35,13 @@ static void echo_join(struct s2_user *user, const struct s2_room *in)
 	s2_participant(user, &(struct s2_participant){in->name, in->nickname, .flags = S2_PARTICIPANT_ME});
 	s2_room_subject(user, &(struct s2_message){.peer = in->name, .nickname = "echo", .body = "Say something"});
 }
-static void echo_subject(struct s2_user *user, const struct s2_message *subject)
-{
-	struct s2_message shown = {.peer = subject->peer, .nickname = s2_user_data(user), .body = subject->body};
-	s2_room_subject(user, &shown);
-}
 int main(int argc, char **argv)
 {
-	static const struct s2_backend echo = {
-	    "spectrum2_echo_backend", S2_FEATURE_MUC,         .login = echo_login,        .logout = echo_logout,
-	    .message = echo_message,  .join_room = echo_join, .set_subject = echo_subject};
+	enum { ABLE = S2_FEATURE_MUC | S2_FEATURE_RECEIPTS | S2_FEATURES_OF_MESSAGES };
+	static const struct s2_backend echo = {"spectrum2_echo_backend",      ABLE,
+	                                       .login = echo_login,           .logout = echo_logout,
+	                                       .message = echo_message,       .typing = s2_typing,
+	                                       .annotate = s2_annotation,     .join_room = echo_join,
+	                                       .set_subject = s2_room_subject};
 	return s2_backend_run(argc, argv, &echo);
 }

@@ -29,6 +29,8 @@ enum s2_feature {
 	S2_FEATURE_REPLIES = 1024,     /* `message` with `reply_to`; else the quote is in the body */
 	S2_FEATURE_MARKERS = 2048,     /* S2_DISPLAYED, both ways */
 	S2_FEATURE_ATTACHMENTS = 4096, /* `message` with attachments; else their links are in the body */
+	S2_FEATURES_OF_MESSAGES = S2_FEATURE_CORRECTIONS | S2_FEATURE_RETRACTIONS | S2_FEATURE_MODERATION |
+	                          S2_FEATURE_REACTIONS | S2_FEATURE_REPLIES | S2_FEATURE_MARKERS | S2_FEATURE_ATTACHMENTS,
 	/* The kit sets these by itself where there is a callback for it; a single contact may lack them (s2_buddy). */
 	S2_FEATURE_TYPING = 1 << 16,
 	S2_FEATURE_ATTENTION = 1 << 17,
@@ -61,7 +63,8 @@ struct s2_backend {
 	void (*message)(struct s2_user *, const struct s2_message *);
 	void (*typing)(struct s2_user *, const char *peer, enum s2_typing);
 	void (*attention)(struct s2_user *, const struct s2_message *);
-	/* Reactions, retractions, read markers: those that `features` has. Ends like a message, for its id. */
+	/* Reactions, retractions, read markers: those that `features` has. Ends like a message, for its id. What is said in
+	 * a room comes back through s2_annotation, as the room shows it. */
 	void (*annotate)(struct s2_user *, const struct s2_annotation *);
 
 	/* Contacts. `add_buddy` also accepts a request and renames or moves; `remove_buddy` also refuses one. */

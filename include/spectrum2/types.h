@@ -116,7 +116,8 @@ enum s2_annotation_kind {
 struct s2_annotation {
 	enum s2_annotation_kind kind;
 	const char *peer;     /* contact or room */
-	const char *nickname; /* in a room, from the network: who says it; with `private_`: whom it is from or to */
+	const char *nickname; /* in a room, from the network: who says it, the user himself if it is empty; with `private_`:
+	                         whom it is from or to */
 	const char *id;       /* of this annotation; towards the network always given */
 	const char *target;   /* id of the message: towards the network as the network calls it, if that is known */
 	const char *const *reactions;

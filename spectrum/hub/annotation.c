@@ -144,6 +144,8 @@ void conversation_annotated(void *arg, struct seat *seat, const struct s2_annota
 	struct room *room = room_find_by_name(user, in->peer);
 	if (!room && !text_empty(in->nickname))
 		return; /* of a room that nobody reads */
+	if (room && text_empty(in->nickname) && text_empty(in->actor))
+		annotation.nickname = room->nickname;
 	if (!room || in->private_)
 		annotation.target = annotation_own_id(user, in->peer, in->target);
 	if (room)

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from gateway import SCRIPTED
+from gateway import ECHO, SCRIPTED
 from person import RawUser
 from stanzas import DATA, DISCO_INFO, matches, message, presence
 
@@ -415,3 +415,26 @@ async def test_a_network_without_files_gets_the_link(start):
     url = "E https://example.org/cat.png"
     user.send_message(EVE, None, f"<x xmlns='{OOB}'><url>{url}</url></x>")
     await user.expect(message(EVE, url))
+
+
+async def test_the_echo_backend_sends_them_all_back(start):
+    """The model for authors of backends."""
+    echo, room = f"echo@{GW}", f"#den@{GW}"
+    user = await start(ECHO)
+    user.send_message(echo, "one", "<request xmlns='urn:xmpp:receipts'/>", id="m1")
+    await user.expect(message(echo, where=lambda s: s.child("received", "urn:xmpp:receipts") is not None))
+    await user.expect(message(echo, "one"))
+    user.send_message(echo, "two", f"<replace xmlns='{CORRECT}' id='m1'/><reply xmlns='{REPLY}' to='{echo}' id='m0'/>")
+    got = await user.expect(message(echo, "two"))
+    assert got.child("replace", CORRECT).get("id") == "m1" and got.child("reply", REPLY).get("id") == "m0"
+    for content, child in ((reactions("m1", "\u2764"), ("reactions", REACTIONS)),
+                           (f"<retract xmlns='{RETRACT}' id='m1'/>", ("retract", RETRACT)),
+                           (f"<displayed xmlns='{MARKERS}' id='m1'/>", ("displayed", MARKERS))):
+        user.send_message(echo, None, content)
+        got = await user.expect(message(echo, where=lambda s: s.child(*child) is not None))
+        assert got.child(*child).get("id") == "m1"
+    await user.join(room, "me")
+    user.send_message(room, None, reactions("s1", "\u2764"), type="groupchat")
+    await user.expect(message(f"{room}/me", where=lambda s: s.child("reactions", REACTIONS) is not None))
+    user.send_message(echo, None, "<composing xmlns='http://jabber.org/protocol/chatstates'/>")
+    await user.expect(message(echo, where=lambda s: s.chat_state == "composing"))
