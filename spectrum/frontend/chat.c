@@ -231,7 +231,7 @@ static void cancel(struct dialogue *dialogue)
 
 static void go_on(struct request *request, struct dialogue *dialogue, const char *said)
 {
-	mem_replace(&dialogue->client, request->from.resource);
+	mem_replace(&dialogue->client, text_or_null(request->from.resource));
 	if (!strcasecmp(said, "cancel")) {
 		cancel(dialogue);
 		return;

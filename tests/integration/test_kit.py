@@ -194,6 +194,8 @@ def test_what_a_backend_lacks_is_answered(start):
         assert "not delivered" in told
     backend.line.send("VCARD", userName=USER, buddyName="", id=0, nickname="r", photo=b"x")
     backend.line.send("BUDDY_CHANGED", userName=USER, buddyName="echo", blocked=True)
+    if backend.extended:
+        backend.line.expect("BLOCK_RESULT", buddy="echo", condition=CONDITIONS.index("feature-not-implemented"))
     backend.silent()
 
 

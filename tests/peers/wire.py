@@ -14,7 +14,7 @@ TYPES = {
     "BUDDY_STOPPED_TYPING": 19, "BUDDY_TYPED": 20, "AUTH_REQUEST": 21, "ATTENTION": 22, "STATS": 23, "FT_START": 24,
     "EXIT": 29, "BACKEND_CONFIG": 30, "QUERY": 31, "ROOM_LIST": 32, "CONV_MESSAGE_ACK": 33, "RAW_XML": 34,
     "BUDDIES": 35, "API_VERSION": 36, "MESSAGE_RESULT": 101, "ROOM_ERROR": 102,
-    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105, "REQUEST": 120, "RESPONSE": 121, "REQUEST_END": 122,
+    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105, "BLOCK_RESULT": 150, "REQUEST": 120, "RESPONSE": 121, "REQUEST_END": 122,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -67,6 +67,7 @@ MESSAGES = {
                 7: ("imageType", str), 8: ("field", [FIELD]), 9: ("seconds", int)},
     "RESPONSE": {1: ("user", str), 2: ("id", str), 3: ("answered", int), 4: ("value", [{1: ("name", str), 2: ("value", str)}])},
     "REQUEST_END": {1: ("user", str), 2: ("id", str), 3: ("condition", int), 4: ("text", str)},
+    "BLOCK_RESULT": {1: ("user", str), 2: ("buddy", str), 3: ("condition", int), 4: ("text", str)},
     "ROOM_ERROR": {1: ("user", str), 2: ("room", str), 3: ("nickname", str), 4: ("condition", int),
                    5: ("text", str)},
     **{name: BUDDY for name in ("BUDDY_CHANGED", "BUDDY_REMOVED", "BUDDY_TYPING", "BUDDY_STOPPED_TYPING",
