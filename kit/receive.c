@@ -187,6 +187,12 @@ static void buddy_changed(struct s2_user *user, const struct wire_frame *frame)
 	}
 }
 
+static void buddies(struct s2_user *user, const struct wire_frame *frame)
+{
+	for (size_t i = 0; kit.backend->add_buddy && i < frame->buddies.count && s2_user_find(frame->user) == user; i++)
+		kit.backend->add_buddy(user, &frame->buddies.items[i]);
+}
+
 static void buddy_removed(struct s2_user *user, const struct wire_frame *frame)
 {
 	if (kit.backend->remove_buddy)
@@ -263,6 +269,7 @@ static const struct {
     [WIRE_LOGOUT] = {logout, FOR_USER},
     [WIRE_BUDDY_CHANGED] = {buddy_changed, FOR_USER},
     [WIRE_BUDDY_REMOVED] = {buddy_removed, FOR_USER},
+    [WIRE_BUDDIES] = {buddies, FOR_USER},
     [WIRE_CONV_MESSAGE] = {message, FOR_ANYONE},
     [WIRE_PING] = {ping, FOR_ANYONE},
     [WIRE_JOIN_ROOM] = {join_room, FOR_USER},

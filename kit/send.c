@@ -71,6 +71,7 @@ void kit_send_features(void)
 	         !(features & S2_FEATURE_NO_PASSWORD), !(features & S2_FEATURE_NO_REGISTRATION));
 	str_addf(&config, "[features]\nmuc=%d\nreceipts=%d\ndisable_jid_escaping=%d\n", !!(features & S2_FEATURE_MUC),
 	         !!(features & S2_FEATURE_RECEIPTS), !!(features & S2_FEATURE_NO_JID_ESCAPING));
+	str_addf(&config, "send_buddies_on_login=%d\n", !!(features & S2_FEATURE_NO_CONTACT_LIST));
 	if (kit.extended)
 		add_extensions(&config);
 	kit_line_write(&(struct wire_frame){.type = WIRE_BACKEND_CONFIG, .config = str_text(&config)});

@@ -2,6 +2,7 @@
 #include "backends/irc/isupport.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,12 @@ static void set_tag_deny(struct isupport *isupport, const char *value)
 	isupport->no_react = is_denied(value, "draft/react");
 }
 
+static void set_monitor(struct isupport *isupport, const char *value)
+{
+	unsigned long most = strtoul(value, NULL, 10);
+	isupport->monitor_most = most < UINT_MAX ? (unsigned)most : UINT_MAX;
+}
+
 static const struct {
 	const char *name;
 	const char *fallback; /* also of a token without value, and after "-NAME" */
@@ -97,6 +104,7 @@ static const struct {
     {"PREFIX", "(ov)@+", set_prefix},
     {"CHANMODES", "beI,k,l,imnpst", set_chanmodes},
     {"CLIENTTAGDENY", "", set_tag_deny},
+    {"MONITOR", "0", set_monitor},
 };
 
 static const struct {

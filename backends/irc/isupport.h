@@ -30,6 +30,7 @@ struct isupport {
 	/* Bytes; 0 = not told. */
 	unsigned line_length, nick_length, topic_length, away_length;
 	/* CLIENTTAGDENY: these do not get through. */
+	unsigned monitor_most; /* nicknames that MONITOR takes; 0 = there is no MONITOR */
 	bool no_typing, no_reply, no_react;
 };
 

@@ -37,6 +37,7 @@ static const struct {
     {"labeled-response", CAP_LABELED_RESPONSE},
     {"cap-notify", CAP_CAP_NOTIFY},
     {"draft/message-redaction", CAP_REDACTION},
+    {"extended-monitor", CAP_EXTENDED_MONITOR},
 };
 #define CAPABILITIES (sizeof capabilities / sizeof *capabilities)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* spectrum2_irc_backend: IRC for the gateway. The table that the kit calls; each callback is one in user.c. */
+#include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
 #include "backends/irc/user.h"
 #include "spectrum2/backend.h"
@@ -21,7 +22,7 @@ int main(int argc, char **argv)
 	static const struct s2_backend irc = {
 	    .name = "spectrum2_irc_backend",
 	    .features = S2_FEATURE_MUC | S2_FEATURE_NO_REGISTRATION | S2_FEATURE_NO_PASSWORD |
-	                S2_FEATURE_MESSAGE_RESULT |
+	                S2_FEATURE_MESSAGE_RESULT | S2_FEATURE_NO_CONTACT_LIST |
 	                /* Where the server passes client tags on. */
 	                S2_FEATURE_REPLIES | S2_FEATURE_REACTIONS | S2_FEATURE_RETRACTIONS |
 	                /* Contacts are nick%irc.example.org, as the rooms are. */
@@ -37,6 +38,9 @@ int main(int argc, char **argv)
 	    .join_room = user_join_room,
 	    .leave_room = user_leave_room,
 	    .set_subject = user_set_subject,
+	    .add_buddy = contacts_add,
+	    .remove_buddy = contacts_remove,
+	    .get_card = user_get_card,
 	};
 	return s2_backend_run(argc, argv, &irc);
 }

@@ -7,6 +7,7 @@
 
 #include "backends/irc/channel.h"
 #include "backends/irc/command.h"
+#include "backends/irc/contacts.h"
 #include "backends/irc/format.h"
 #include "backends/irc/login.h"
 #include "backends/irc/nick.h"
@@ -14,6 +15,7 @@
 #include "backends/irc/reaction.h"
 #include "backends/irc/talk.h"
 #include "backends/irc/user.h"
+#include "backends/irc/whois.h"
 #include "kit/kit.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
@@ -129,8 +131,9 @@ static struct map unknown;  /* names that were logged */
 
 void network_commands_init(void)
 {
-	static const struct network_commands *const tables[] = {&login_commands, &nick_commands, &room_commands,
-	                                                        &roster_commands, &talk_commands};
+	static const struct network_commands *const tables[] = {&login_commands,  &nick_commands, &room_commands,
+	                                                        &roster_commands, &talk_commands, &whois_commands,
+	                                                        &contact_commands};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		for (size_t k = 0; k < tables[i]->count; k++)
 			map_put(&commands, tables[i]->table[k].name, (void *)(uintptr_t)&tables[i]->table[k]);
@@ -266,6 +269,8 @@ static void tick(void *arg)
 	channels_tick(network, now);
 	outbox_tick(network, now);
 	roster_tick(network, now);
+	whois_tick(network, now);
+	contacts_tick(network, now);
 	network_carry_out_end(network);
 }
 
@@ -341,6 +346,7 @@ struct network *network_new(struct user *user, const char *server, const struct 
 	list_init(&network->channels);
 	list_init(&network->partings);
 	list_init(&network->correspondents);
+	list_init(&network->inquiries);
 	outbox_init(&network->outbox);
 	isupport_init(&network->isupport);
 	network->timer = timer_new(kit_loop(), tick, network);
@@ -360,6 +366,8 @@ void network_free(struct network **pointer, const char *quit_text)
 	            "The IRC connection was closed before the message was confirmed.");
 	if (network->stage != NETWORK_OFFLINE)
 		network_send_now(network, "QUIT", quit_text, NULL);
+	whois_forget(network);
+	contacts_lost(network);
 	LIST_EACH (&network->channels, node) {
 		struct channel *channel = LIST_ITEM(node, struct channel, node);
 		channel_free(&channel);
@@ -437,6 +445,7 @@ void network_ready(struct network *network)
 		network->user->connected = true;
 		s2_connected(network->user->s2);
 	}
+	contacts_watch(network);
 	channels_join(network);
 }
 
@@ -494,6 +503,8 @@ static void on_failed(void *arg, const struct s2_session_failure *failure)
 	network_set_stage(network, NETWORK_OFFLINE);
 	network->paused = false;
 	login_forget(network);
+	whois_forget(network);
+	contacts_lost(network);
 	outbox_fail(network, S2_REMOTE_SERVER_TIMEOUT, "The IRC connection was lost before the message was confirmed.");
 	bool again = network->was_ready && settings.reconnect && failure->what != S2_SESSION_FATAL;
 	if (again && list_empty(&network->channels) && !settings.one_server) {

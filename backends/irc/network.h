@@ -47,6 +47,7 @@ enum network_capability {
 	CAP_LABELED_RESPONSE = 8192,
 	CAP_CAP_NOTIFY = 16384,
 	CAP_REDACTION = 32768,
+	CAP_EXTENDED_MONITOR = 1 << 16,
 };
 
 #define NETWORK_BATCHES 8
@@ -101,6 +102,12 @@ struct network {
 	char *asked_room;        /* where it was given; NULL = to the server */
 	uint64_t typing_ms;      /* when +typing=active may be said again */
 	bool paused;             /* the main process takes no more for now */
+
+	struct list inquiries; /* whois.c */
+	unsigned inquiry_count;
+	uint64_t ison_ms;    /* when the contacts are asked for again, or an answer is given up; 0 = never (contacts.c) */
+	uint32_t ison_kinds; /* of the ISONs without an answer, a bit each: for the contacts or not */
+	unsigned ison_count;
 
 	uint64_t who_ms;     /* when the next WHO is due, or the running one is given up; 0 = none */
 	struct channel *who; /* the one that was asked about */
@@ -162,7 +169,8 @@ struct network_commands {
 	const struct network_command *table;
 	size_t count;
 };
-extern const struct network_commands login_commands, nick_commands, room_commands, roster_commands, talk_commands;
+extern const struct network_commands login_commands, nick_commands, room_commands, roster_commands, talk_commands,
+    whois_commands, contact_commands;
 /* Builds the table of all of them; once, at the start. */
 void network_commands_init(void);
 void network_commands_fini(void);

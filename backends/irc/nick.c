@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
 #include "backends/irc/user.h"
@@ -131,6 +132,12 @@ void nick_change(struct network *network, const char *nick)
 	}
 }
 
+static void ask_for_nick(struct network *network)
+{
+	if (network_send(network, "ISON", network->wanted_nick, NULL))
+		contacts_note_ison(network, false);
+}
+
 void nick_tick(struct network *network, uint64_t now)
 {
 	if (!network->regain_ms)
@@ -138,7 +145,7 @@ void nick_tick(struct network *network, uint64_t now)
 	if (now >= network->regain_ms) {
 		network->regain_ms = now + REGAIN_MS;
 		if (network->stage == NETWORK_READY)
-			network_send(network, "ISON", network->wanted_nick, NULL);
+			ask_for_nick(network);
 	}
 	network_wake(network, network->regain_ms);
 }
@@ -179,6 +186,8 @@ static void on_nick(struct network *network, const struct line *line)
 /* The answer to ISON: who of those asked for is there. */
 static void on_ison(struct network *network, const struct line *line)
 {
+	if (!contacts_take_ison(network, line_param(line, 1)))
+		return;
 	if (network->regain_ms && !line_param(line, 1)[strspn(line_param(line, 1), " ")])
 		network_send(network, "NICK", network->wanted_nick, NULL);
 }

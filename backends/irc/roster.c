@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
 #include "backends/irc/user.h"
 #include "lib/base/mem.h"
+#include "lib/base/str.h"
 
 #define WHO_ANSWER_MS 30000
 /* Above that, a list of who is away costs more than it tells. */
@@ -27,6 +29,7 @@ static void on_away(struct network *network, const struct line *line)
 	const char *text = line->count ? network_text(network, line_last(line)) : NULL;
 	LIST_EACH (&network->channels, node)
 		show_away(LIST_ITEM(node, struct channel, node), line->nick, line->count != 0, text);
+	contacts_away(network, line->nick, line->count ? text_empty(text) ? "away" : text : NULL);
 }
 
 static void on_chghost(struct network *network, const struct line *line)

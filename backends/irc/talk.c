@@ -354,8 +354,9 @@ static void on_ack(struct network *network, const struct line *line)
 }
 
 static const struct network_command table[] = {
-    {"PRIVMSG", 2, true, on_privmsg}, {"NOTICE", 2, true, on_notice},         {"BATCH", 1, false, on_batch},
-    {"ACK", 0, false, on_ack},        {"TAGMSG", 1, false, on_tagmsg},        {"301", 0, true, NULL},
-    {"WALLOPS", 0, true, NULL},       {"REDACT", 2, true, reaction_redacted}, {"FAIL", 2, true, outbox_failed},
+    {"PRIVMSG", 2, true, on_privmsg},       {"NOTICE", 2, true, on_notice},
+    {"BATCH", 1, false, on_batch},          {"ACK", 0, false, on_ack},
+    {"TAGMSG", 1, false, on_tagmsg},        {"WALLOPS", 0, true, NULL},
+    {"REDACT", 2, true, reaction_redacted}, {"FAIL", 2, true, outbox_failed},
 };
 const struct network_commands talk_commands = {table, sizeof table / sizeof *table};

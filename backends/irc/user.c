@@ -7,10 +7,12 @@
 
 #include "backends/irc/channel.h"
 #include "backends/irc/command.h"
+#include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
 #include "backends/irc/nick.h"
 #include "backends/irc/reaction.h"
 #include "backends/irc/talk.h"
+#include "backends/irc/whois.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -41,6 +43,7 @@ void settings_read(void)
 
 static void user_free(struct user *user)
 {
+	contacts_free(user);
 	LIST_EACH (&user->networks, node) {
 		struct network *network = LIST_ITEM(node, struct network, node);
 		network_free(&network, "Bye");
@@ -92,6 +95,7 @@ void user_login(struct s2_user *s2, const struct s2_login *login)
 	const char *end = irc_address_split(login->name, &server);
 	user->s2 = s2;
 	list_init(&user->networks);
+	list_init(&user->contacts);
 	/* "account@irc.example.org" says which network the password is for. */
 	user->account = mem_strndup(login->name, (size_t)(end - login->name));
 	user->nick = mem_strdup(user->account);
@@ -135,16 +139,7 @@ void user_set_status(struct s2_user *s2, enum s2_status status, const char *text
 
 /* ---- Names ---- */
 
-/* What a name from the XMPP side means. */
-struct destination {
-	struct network *network; /* NULL = there is no such connection */
-	struct irc_address address;
-	bool has_server;
-	const char *server;
-	char *name; /* nickname or channel; on the heap */
-};
-
-static struct network *network_at(const struct user *user, const struct irc_address *address)
+struct network *user_network(const struct user *user, const struct irc_address *address)
 {
 	LIST_EACH (&user->networks, node) {
 		struct network *network = LIST_ITEM(node, struct network, node);
@@ -165,13 +160,12 @@ static struct network *network_by_host(const struct user *user, const char *host
 	return NULL;
 }
 
-/* False if the name is none. Free destination->name afterwards. */
-static bool resolve(const struct user *user, const char *text, struct destination *destination)
+bool user_resolve(const struct user *user, const char *text, struct destination *destination)
 {
 	*destination = (struct destination){0};
 	if (settings.one_server) {
 		destination->name = mem_strdup(text);
-		destination->network = network_at(user, NULL);
+		destination->network = user_network(user, NULL);
 		return *text != '\0';
 	}
 	const char *end = irc_address_split(text, &destination->server);
@@ -179,7 +173,7 @@ static bool resolve(const struct user *user, const char *text, struct destinatio
 	destination->has_server = destination->server && irc_address_parse(destination->server, &destination->address);
 	if (!destination->has_server || end == text)
 		return false;
-	destination->network = network_at(user, &destination->address);
+	destination->network = user_network(user, &destination->address);
 	return true;
 }
 
@@ -187,7 +181,7 @@ static struct channel *room_find(const struct user *user, const char *room)
 {
 	struct destination destination;
 	struct channel *channel = NULL;
-	if (resolve(user, room, &destination) && destination.network)
+	if (user_resolve(user, room, &destination) && destination.network)
 		channel = channel_find(destination.network, destination.name);
 	free(destination.name);
 	return channel;
@@ -260,7 +254,7 @@ void user_join_room(struct s2_user *s2, const struct s2_room *room)
 	if (!user)
 		return;
 	struct channel *channel = NULL;
-	if (!resolve(user, room->name, &destination))
+	if (!user_resolve(user, room->name, &destination))
 		why = "An IRC room is called #channel%irc.example.org or #channel%irc.example.org:port.";
 	else if (destination.network)
 		channel = channel_find(destination.network, destination.name);
@@ -384,7 +378,7 @@ void user_message(struct s2_user *s2, const struct s2_message *message)
 		command_run_raw(server, message);
 		return;
 	}
-	if (!resolve(user, message->peer, &destination))
+	if (!user_resolve(user, message->peer, &destination))
 		refuse(s2, message, S2_ITEM_NOT_FOUND, "People on IRC are called nick%irc.example.org.");
 	else if (message->private_)
 		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
@@ -399,7 +393,7 @@ void user_typing(struct s2_user *s2, const char *peer, enum s2_typing typing)
 {
 	struct user *user = s2_user_data(s2);
 	struct destination destination = {0};
-	if (user && resolve(user, peer, &destination) && destination.network && !is_channel_name(&destination))
+	if (user && user_resolve(user, peer, &destination) && destination.network && !is_channel_name(&destination))
 		talk_typing(destination.network, destination.name, typing);
 	free(destination.name);
 }
@@ -413,7 +407,7 @@ void user_annotate(struct s2_user *s2, const struct s2_annotation *annotation)
 		reaction_send(channel->network, annotation->nickname, annotation);
 	else if (channel)
 		reaction_send(channel->network, channel->name, annotation);
-	else if (user && resolve(user, annotation->peer, &destination) && destination.network)
+	else if (user && user_resolve(user, annotation->peer, &destination) && destination.network)
 		reaction_send(destination.network, destination.name, annotation);
 	else
 		s2_message_result(s2, annotation->id, annotation->peer, S2_RECIPIENT_UNAVAILABLE,
@@ -429,4 +423,27 @@ void user_set_subject(struct s2_user *s2, const struct s2_message *message)
 		outbox_subject(channel->network, channel->name, message);
 	else
 		refuse(s2, message, S2_NOT_ACCEPTABLE, "You are not in this room.");
+}
+
+void user_get_card(struct s2_user *s2, const char *name, uint32_t request)
+{
+	struct user *user = s2_user_data(s2);
+	struct destination destination = {0};
+	const char *nick = NULL;
+	struct channel *channel = user ? private_form(user, name, &nick) : NULL;
+	struct network *network = channel ? channel->network : NULL;
+	if (user && !channel && user_resolve(user, name, &destination) && !is_channel_name(&destination)) {
+		nick = destination.name;
+		network = destination.network;
+		if (!network && destination.has_server)
+			network = network_by_host(user, destination.address.host);
+	}
+	if (network && !text_empty(nick) && line_is_middle(nick) && !strpbrk(nick, ",*?"))
+		whois_ask(network, nick, name, request);
+	else
+		s2_card(s2, request,
+		        &(struct s2_card){.name = name,
+		                          .condition = S2_ITEM_NOT_FOUND,
+		                          .text = "Only people on IRC servers that you are connected to have a card."});
+	free(destination.name);
 }

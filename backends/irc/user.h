@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "backends/irc/address.h"
 #include "lib/base/list.h"
 #include "lib/io/loop.h"
 #include "spectrum2/backend.h"
@@ -19,6 +20,8 @@ struct user {
 	char *account, *password;
 	char *password_host; /* the only server that may see the password; NULL = the one of service.irc_server */
 	char *away;          /* the text while he is away, NULL = he is not */
+	struct list contacts; /* contacts.c */
+	unsigned contact_count;
 	size_t server_index; /* of service.irc_server: the one in use */
 	bool connected;      /* s2_connected was called */
 };
@@ -43,6 +46,20 @@ void user_typing(struct s2_user *, const char *peer, enum s2_typing);
 void user_annotate(struct s2_user *, const struct s2_annotation *);
 void user_join_room(struct s2_user *, const struct s2_room *);
 void user_leave_room(struct s2_user *, const char *room);
+
+/* What a name from the XMPP side means. */
+struct destination {
+	struct network *network; /* NULL = there is no such connection */
+	struct irc_address address;
+	bool has_server;
+	const char *server;
+	char *name; /* nickname or channel; on the heap */
+};
+/* False if the name is none. Free destination->name afterwards. */
+bool user_resolve(const struct user *, const char *text, struct destination *);
+/* His connection to this server; NULL if there is none. */
+struct network *user_network(const struct user *, const struct irc_address *);
+void user_get_card(struct s2_user *, const char *name, uint32_t request);
 
 /* Ends the user's session for good and frees him: with service.irc_server, when that server does not take him. */
 void user_fail(struct user *, enum s2_connection_error, const char *text);

@@ -36,6 +36,8 @@ enum s2_feature {
 	S2_FEATURE_ATTENTION = 1 << 17,
 	S2_FEATURE_BLOCKING = 1 << 18,
 	S2_FEATURE_OWN_CARD = 1 << 19, /* set_card */
+	/* The network keeps no list of contacts: `add_buddy` is called for all that the user has at each log-in. */
+	S2_FEATURE_NO_CONTACT_LIST = 1 << 20,
 };
 
 struct s2_backend {

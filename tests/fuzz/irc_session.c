@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
 #include "backends/irc/user.h"
 #include "kit/kit.h"
@@ -313,6 +314,19 @@ void s2_message_result(struct s2_user *user, const char *id, const char *peer, e
 	demand_text(text);
 }
 
+void s2_message_done(struct s2_user *user, const char *id, const char *peer, const char *network_id)
+{
+	s2_message_result(user, id, peer, S2_DONE, network_id);
+}
+
+void s2_annotation(struct s2_user *user, const struct s2_annotation *annotation)
+{
+	demand(!user->gone && annotation->peer && annotation->target);
+	demand_text(annotation->nickname);
+	for (size_t i = 0; i < annotation->reaction_count; i++)
+		demand_text(annotation->reactions[i]);
+}
+
 void s2_typing(struct s2_user *user, const char *peer, enum s2_typing typing)
 {
 	demand(!user->gone);
@@ -359,6 +373,25 @@ void s2_room_subject(struct s2_user *user, const struct s2_message *message)
 	room_of(message->peer);
 	demand_text(message->body);
 	demand_text(message->nickname);
+}
+
+void s2_buddy(struct s2_user *user, const struct s2_buddy *buddy)
+{
+	demand_text(buddy->name);
+	demand_text(buddy->status_text);
+	demand(*buddy->name);
+}
+
+#define MOST_CARDS 64
+static unsigned cards_asked, card_ends[MOST_CARDS];
+
+void s2_card(struct s2_user *user, uint32_t request, const struct s2_card *card)
+{
+	demand(request < MOST_CARDS && !card_ends[request]++);
+	demand_text(card->full_name);
+	demand_text(card->nickname);
+	demand_text(card->note);
+	demand_text(card->text);
 }
 
 /* ---- What may happen ---- */
@@ -457,10 +490,29 @@ static void act_time(const char *text)
 	pass_time(strlen(text) * 1000 + 500);
 }
 
+static void act_add(const char *text)
+{
+	if (*text)
+		contacts_add(&person, &(struct s2_buddy){.name = text});
+}
+
+static void act_remove(const char *text)
+{
+	contacts_remove(&person, &(struct s2_buddy){.name = text});
+}
+
+static void act_card(const char *text)
+{
+	if (cards_asked == MOST_CARDS)
+		return;
+	user_get_card(&person, text, cards_asked++);
+}
+
 static const struct {
 	char name;
 	void (*act)(const char *text);
-} acts[] = {{'j', act_join}, {'l', act_leave}, {'m', act_say},  {'s', act_subject}, {'a', act_away},
+} acts[] = {{'b', act_add},  {'r', act_remove}, {'c', act_card},
+            {'j', act_join}, {'l', act_leave}, {'m', act_say},  {'s', act_subject}, {'a', act_away},
             {'o', act_open}, {'f', act_fail},  {'q', act_sent}, {'t', act_time},    {'w', act_type}};
 
 static void act(const char *text)
@@ -485,6 +537,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	now = 1000;
 	messages = 0;
 	memset(results, 0, sizeof results);
+	memset(card_ends, 0, sizeof card_ends);
+	cards_asked = 0;
 	person = (struct s2_user){0};
 	settings_read();
 	settings.rename_on_conflict = size && data[0] & 1;
@@ -505,6 +559,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end_turn();
 	for (unsigned i = 0; i < messages; i++)
 		demand(results[i] == 1);
+	for (unsigned i = 0; i < cards_asked; i++)
+		demand(card_ends[i] == 1);
 	MAP_EACH (&rooms, struct room, room)
 		forget(room);
 	map_fini(&rooms);
