@@ -7,6 +7,7 @@
 
 #include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
+#include "spectrum/server/server.h"
 #include "spectrum2/backend.h"
 
 #define GATEWAY_NODE "urn:spectrum2:gateway"
@@ -121,6 +122,8 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 {
 	const char *name = identity_name(frontend);
 	*info = (struct info){0};
+	if (frontend->serves)
+		info_add_identity(info, "server", "im", name);
 	info_add_identity(info, text_setting(frontend, "identity.category", "gateway"),
 	                  text_setting(frontend, "identity.type", "xmpp"), name);
 	info_add_identity(info, "account", "registered", name);
@@ -129,6 +132,10 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 	for (size_t i = 0; i < COUNT(gateway_features); i++) {
 		if (is_on(frontend, &gateway_features[i]))
 			info_add_feature(info, gateway_features[i].ns);
+	}
+	for (size_t i = 0; frontend->serves && server_features[i]; i++) {
+		if (!info_has_feature(info, server_features[i]))
+			info_add_feature(info, server_features[i]);
 	}
 	add_contacts(frontend, info);
 }

@@ -28,6 +28,8 @@ struct account *account_take(struct server *server, const char *jid, bool admin)
 		map_put(&server->accounts, account->jid, account);
 		if (!admin)
 			archive_open_own(server->hub, account->jid);
+		blocklist_load(account);
+		photo_load(account);
 	}
 	struct user *user = account_user(account);
 	if (!account->held && user) {
@@ -48,6 +50,8 @@ void account_settle(struct account *account)
 	loop_defer_cancel(&account->expelling);
 	if (user)
 		user_release(user);
+	blocklist_free(account);
+	free(account->photo);
 	free(account->expel_text);
 	free(account->jid);
 	free(account);

@@ -52,6 +52,11 @@ struct writer *answer_open(struct answer *answer)
 	return open_type(answer, "result");
 }
 
+struct writer *answer_open_error(struct answer *answer)
+{
+	return open_type(answer, "error");
+}
+
 void answer_send(struct answer *answer)
 {
 	struct server *server = answer->server;
@@ -85,4 +90,14 @@ void ask_result_empty(const struct ask *ask)
 void ask_refuse(const struct ask *ask, enum s2_condition condition, const char *text)
 {
 	answer_refuse(answer_new(ask), condition, text);
+}
+
+void answer_kept(void *arg, enum keep_end end)
+{
+	if (end == KEEP_DONE)
+		answer_empty(arg);
+	else if (end == KEEP_FULL)
+		answer_refuse(arg, S2_RESOURCE_CONSTRAINT, "There is no room for more.");
+	else
+		answer_refuse(arg, S2_INTERNAL_SERVER_ERROR, "The database does not work at the moment.");
 }

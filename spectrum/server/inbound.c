@@ -34,6 +34,17 @@ void inbound_refuse(struct session *session, const struct element *stanza, enum 
 
 /* ---- IQs to the own account ---- */
 
+/* Somebody of his asks, so he is here. */
+static void last_activity(struct ask *ask)
+{
+	struct answer *answer = answer_new(ask);
+	struct writer *writer = answer_open(answer);
+	xml_open(writer, "query", NS_LAST);
+	xml_attr(writer, "seconds", "0");
+	xml_close(writer);
+	answer_send(answer);
+}
+
 static void done(struct ask *ask)
 {
 	ask_result_empty(ask);
@@ -52,6 +63,20 @@ static const struct {
     {"get", "query", NS_MAM, mam_get, false},
     {"set", "query", NS_MAM, mam_set, false},
     {"get", "metadata", NS_MAM, mam_metadata, false},
+    {"get", "blocklist", NS_BLOCKING, blocklist_get, false},
+    {"set", "block", NS_BLOCKING, blocklist_block, false},
+    {"set", "unblock", NS_BLOCKING, blocklist_unblock, false},
+    {"get", "query", NS_PRIVATE, private_get, false},
+    {"set", "query", NS_PRIVATE, private_set, false},
+    {"get", "vCard", NS_VCARD, photo_card_get, true},
+    {"set", "vCard", NS_VCARD, photo_card_set, false},
+    {"get", "pubsub", NS_PUBSUB, pubsub_get, true},
+    {"set", "pubsub", NS_PUBSUB, pubsub_set, false},
+    {"get", "pubsub", NS_PUBSUB "#owner", pubsub_owner, false},
+    {"set", "pubsub", NS_PUBSUB "#owner", pubsub_owner, false},
+    {"get", "query", NS_DISCO_INFO, disco_account_info, true},
+    {"get", "query", NS_DISCO_ITEMS, disco_account_items, true},
+    {"get", "query", NS_LAST, last_activity, false},
     {"get", "ping", NS_PING, done, true},
     {"set", "session", NS_SESSION, done, false}, /* means nothing any more */
 };
@@ -75,6 +100,8 @@ static void to_own_account(struct session *session, struct arena *arena, const s
 	struct ask ask = {session->account, session, arena, iq, element_child(iq, NULL, NULL)};
 	if (text_equal(type, "get") || text_equal(type, "set"))
 		inbound_ask(&ask);
+	else
+		notify_answered(session, arena, iq);
 }
 
 /* RFC 6120 section 8.2.3. */
@@ -121,6 +148,8 @@ void inbound_iq(struct session *session, struct arena *arena, const struct eleme
 		to_own_account(session, arena, iq);
 	else if (is_own(session, &jid))
 		to_sibling(session, jid.resource, iq);
+	else if (blocklist_has(session->account, to))
+		blocklist_refuse(session, iq);
 	else if (strcmp(jid.domain, server->jid) != 0)
 		inbound_refuse(session, iq, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
 	else
@@ -158,6 +187,10 @@ void inbound_message(struct session *session, struct arena *arena, const struct 
 	/* RFC 6121 section 8.1.1: without "to" it is for the own account. */
 	if (!to || (jid_parse(arena, to, &jid) && is_own(session, &jid))) {
 		outbound_deliver(account, to && *jid.resource ? jid.resource : NULL, arena, message);
+		return;
+	}
+	if (blocklist_has(account, to)) {
+		blocklist_refuse(session, message);
 		return;
 	}
 	if (strcmp(jid.domain, server->jid) != 0) {

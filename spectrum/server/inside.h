@@ -153,6 +153,9 @@ struct session {
 	bool directed;   /* has sent presence to somebody, perhaps a room */
 	bool carbons;    /* wants them */
 	bool inactive;   /* nobody looks at the client (XEP-0352) */
+	bool blocklist;  /* has asked for it */
+	uint64_t caps;   /* of which it was asked what it wants to hear */
+	char *wishes;    /* nodes that it wants to hear of, each with \n; NULL: none */
 	bool reached;    /* by the message that is being delivered */
 	struct sm sm;
 	struct list held; /* presences that wait: csi.c */
@@ -188,10 +191,12 @@ struct account {
 	char *jid;
 	struct list sessions; /* newest first */
 	unsigned session_count;
-	unsigned logins; /* clients that are logged in and not bound */
-	bool admin;      /* of the configuration, not of the network */
-	bool held;       /* user_hold */
-	bool fetching;   /* messages that wait are on their way to a client */
+	unsigned logins;    /* clients that are logged in and not bound */
+	bool admin;         /* of the configuration, not of the network */
+	bool held;          /* user_hold */
+	char *photo;        /* hash of his picture, "": none; NULL: not known here */
+	struct map blocked; /* addresses; the texts are owned */
+	bool fetching;      /* messages that wait are on their way to a client */
 	struct deferred expelling;
 	const char *expel_condition;
 	char *expel_text;
@@ -235,7 +240,10 @@ struct server *answer_server(const struct answer *);
 const char *answer_account(const struct answer *);
 /* Type result, open for the payload; then answer_send. */
 struct writer *answer_open(struct answer *);
+struct writer *answer_open_error(struct answer *); /* the same of type error */
 /* Each of these frees it. */
+/* For keep_put and keep_remove. */
+void answer_kept(void *answer, enum keep_end);
 void answer_send(struct answer *);
 void answer_empty(struct answer *);
 void answer_refuse(struct answer *, enum s2_condition, const char *text);
@@ -244,6 +252,8 @@ void ask_refuse(const struct ask *, enum s2_condition, const char *text);
 
 /* ---- presence.c ---- */
 void presence_from(struct session *, struct arena *, const struct element *);
+/* What the presence of the user's clients says of his picture has changed. */
+void presence_again(struct account *);
 /* The session is gone. */
 void presence_lost(struct session *);
 
@@ -259,6 +269,8 @@ void outbound_deliver(struct account *, const char *resource, struct arena *, co
 void outbound_bounce(struct server *, const struct element *stanza, enum s2_condition);
 /* Gives a serialized stanza to it likewise. */
 void outbound_return(struct server *, const struct str *);
+/* Makes trees of stanzas of ours. */
+void outbound_read(const char *bytes, size_t len, const struct parser_events *, void *arg);
 void outbound_fini(struct server *);
 
 /* ---- sm.c: stream management ---- */
@@ -319,6 +331,38 @@ void offline_keep(struct server *, const char *owner, const struct element *mess
 /* What waits goes to this session, or to whichever can take it. */
 void offline_deliver(struct session *);
 void offline_deliver_to_best(struct account *);
+
+/* ---- blocklist.c ---- */
+ask_handler blocklist_get, blocklist_block, blocklist_unblock;
+void blocklist_load(struct account *);
+void blocklist_free(struct account *);
+/* The user does not want to hear of this address. */
+bool blocklist_has(const struct account *, const char *jid);
+/* The error to a client that writes to somebody whom it has blocked. */
+void blocklist_refuse(struct session *, const struct element *stanza);
+
+/* ---- private.c ---- */
+ask_handler private_get, private_set;
+
+/* ---- pubsub.c, notify.c: personal events ---- */
+ask_handler pubsub_get, pubsub_set, pubsub_owner;
+/* Available presence: finds out what the client wants to hear. */
+void notify_present(struct session *, const struct element *presence);
+/* A result or error of a client; false if it is not about that. */
+bool notify_answered(struct session *, struct arena *, const struct element *iq);
+/* To the user's clients; `public`: to the gateway, too. */
+void notify_published(struct account *, const char *node, const char *id, const struct element *payload, bool public);
+void notify_retracted(struct account *, const char *node, const char *id);
+
+/* ---- photo.c: card and picture ---- */
+ask_handler photo_card_get, photo_card_set;
+void photo_load(struct account *);
+void photo_published(struct account *, const char *node, const char *id, const struct element *payload);
+/* Presence with the picture's hash. */
+const struct element *photo_mark(const struct account *, struct arena *, const struct element *presence);
+
+/* ---- disco.c ---- */
+ask_handler disco_account_info, disco_account_items;
 
 /* ---- roster.c ---- */
 ask_handler roster_get, roster_change;

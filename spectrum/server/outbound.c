@@ -14,7 +14,7 @@ static const char reader_header[] = "<stream:stream xmlns='" NS_CLIENT "' xmlns:
 static const struct parser_limits reader_limits = {.stanza_bytes = 8u << 20, .children = 65536};
 
 /* Makes trees of stanzas of ours. */
-static void read_again(const char *bytes, size_t len, const struct parser_events *events, void *arg)
+void outbound_read(const char *bytes, size_t len, const struct parser_events *events, void *arg)
 {
 	struct parser *parser = parser_new(&reader_limits, events, arg);
 	parser_feed(parser, reader_header, sizeof reader_header - 1);
@@ -37,7 +37,7 @@ static void return_now(void *arg)
 	struct server *server = arg;
 	struct str bytes = server->returned;
 	server->returned = (struct str){0};
-	read_again(str_text(&bytes), bytes.len, &returned_events, server);
+	outbound_read(str_text(&bytes), bytes.len, &returned_events, server);
 	str_fini(&bytes);
 }
 
@@ -194,7 +194,7 @@ static const struct parser_events again_events = {.stanza = on_again};
 
 void outbound_again(struct account *account, const char *bytes, size_t len)
 {
-	read_again(bytes, len, &again_events, account);
+	outbound_read(bytes, len, &again_events, account);
 }
 
 /* ---- What the frontend has written ---- */
@@ -257,7 +257,7 @@ static void deliver_iq(struct server *server, struct account *account, struct se
 	if (session)
 		session_send(session, server->scratch.data, server->scratch.len);
 	else if (!server->out_resource && (text_equal(type, "get") || text_equal(type, "set")))
-		read_again(server->scratch.data, server->scratch.len, &own_iq_events, account);
+		outbound_read(server->scratch.data, server->scratch.len, &own_iq_events, account);
 }
 
 /* ---- The upstream's verbs ---- */
@@ -309,6 +309,9 @@ void outbound_close(struct upstream *upstream)
 	bare[len] = '\0';
 	struct account *account = account_find(server, bare);
 	if (!account && !is_of_ours(server, bare))
+		return;
+	if (account && !server->out_own && blocklist_has(account, server->out_from) &&
+	    !text_equal(server->out_type, "unavailable"))
 		return;
 	server->out_account = account;
 	server->out_owner = bare;

@@ -43,6 +43,7 @@ static void available(struct session *session, struct arena *arena, const struct
 	}
 	session->priority = (int8_t)number;
 	element_set(arena, (struct element *)presence, "to", session->account->jid);
+	presence = photo_mark(session->account, arena, presence);
 	server_write_copy(server, presence);
 	free(session->presence);
 	session->presence = mem_strdup(str_text(server_write_take(server)));
@@ -51,7 +52,31 @@ static void available(struct session *session, struct arena *arena, const struct
 		roster_remind(session);
 	if (deaf && number >= 0)
 		offline_deliver(session);
+	notify_present(session, presence);
 	tell_frontend(session, arena, presence);
+}
+
+static void on_again(void *arg, struct arena *arena, const struct element *presence)
+{
+	struct session *session = arg;
+	struct server *server = session->account->server;
+	server_write_copy(server, photo_mark(session->account, arena, presence));
+	free(session->presence);
+	session->presence = mem_strdup(str_text(server_write_take(server)));
+}
+
+void presence_again(struct account *account)
+{
+	static const struct parser_events events = {.stanza = on_again};
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (!session->presence)
+			continue;
+		char *old = mem_strdup(session->presence);
+		outbound_read(old, strlen(old), &events, session);
+		free(old);
+		account_broadcast(account, session->full, session->presence, strlen(session->presence));
+	}
 }
 
 static void unavailable(struct session *session, struct arena *arena, const struct element *presence)
@@ -104,6 +129,10 @@ void presence_from(struct session *session, struct arena *arena, const struct el
 	/* Directed to the domain itself it would be a log-in or log-out of this client's. */
 	if (!*jid.node)
 		return;
+	if (blocklist_has(session->account, to) && !text_equal(type, "unavailable")) {
+		blocklist_refuse(session, presence);
+		return;
+	}
 	session->directed = true;
 	if (type && strstr("subscribed unsubscribed", type))
 		roster_subscription(session, arena, presence, jid.node);

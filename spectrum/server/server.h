@@ -20,6 +20,9 @@ void server_attach(struct upstream *, struct hub *);
 /* Reads the certificate again; those who are connected notice nothing. */
 void server_reload(struct upstream *);
 
+/* What the domain can do because it is a server; NULL ends. */
+extern const char *const server_features[];
+
 /* Out of the hub (hub_events). */
 void server_logged_out(struct upstream *, const char *jid, const char *text, const enum s2_connection_error *);
 /* A contact is to come into the roster, or asks to be let in (BUDDY_REQUEST); its item has changed; it has to go. */

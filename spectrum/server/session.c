@@ -51,6 +51,7 @@ void session_end(struct session *session)
 	csi_end(session);
 	presence_lost(session);
 	free(session->presence);
+	free(session->wishes);
 	free(session->full);
 	free(session);
 	account_leave(account);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an account of this server is and can do (XEP-0030): for its own clients. The domain itself is the frontend's to
+ * describe, which adds what server_features says. */
+#include <stdlib.h>
+
+#include "spectrum/server/inside.h"
+
+#define PUBSUB_FEATURE NS_PUBSUB "#"
+
+static const char *const account_features[] = {
+    NS_DISCO_INFO,
+    NS_DISCO_ITEMS,
+    NS_PING,
+    NS_VCARD,
+    NS_PRIVATE,
+    NS_CARBONS,
+    "urn:xmpp:carbons:rules:0",
+    NS_STANZA_ID,
+    NS_PUBSUB,
+    "urn:xmpp:pep-vcard-conversion:0",
+    PUBSUB_FEATURE "access-open",
+    PUBSUB_FEATURE "access-presence",
+    PUBSUB_FEATURE "access-whitelist",
+    PUBSUB_FEATURE "auto-create",
+    PUBSUB_FEATURE "config-node",
+    PUBSUB_FEATURE "config-node-max",
+    PUBSUB_FEATURE "create-and-configure",
+    PUBSUB_FEATURE "create-nodes",
+    PUBSUB_FEATURE "delete-nodes",
+    PUBSUB_FEATURE "filtered-notifications",
+    PUBSUB_FEATURE "item-ids",
+    PUBSUB_FEATURE "last-published",
+    PUBSUB_FEATURE "multi-items",
+    PUBSUB_FEATURE "persistent-items",
+    PUBSUB_FEATURE "publish",
+    PUBSUB_FEATURE "publish-options",
+    PUBSUB_FEATURE "purge-nodes",
+    PUBSUB_FEATURE "retract-items",
+    PUBSUB_FEATURE "retrieve-items",
+};
+
+const char *const server_features[] = {
+    NS_CARBONS, "urn:xmpp:carbons:rules:0", NS_BLOCKING, "msgoffline", "vcard-temp", "urn:xmpp:sm:3", NULL,
+};
+
+static void write_identity(struct writer *writer, const char *category, const char *type)
+{
+	xml_open(writer, "identity", NULL);
+	xml_attr(writer, "category", category);
+	xml_attr(writer, "type", type);
+	xml_close(writer);
+}
+
+static void write_feature(struct writer *writer, const char *var)
+{
+	xml_open(writer, "feature", NULL);
+	xml_attr(writer, "var", var);
+	xml_close(writer);
+}
+
+void disco_account_info(struct ask *ask)
+{
+	const char *node = element_get(ask->payload, "node");
+	if (node) {
+		ask_refuse(ask, S2_ITEM_NOT_FOUND, NULL);
+		return;
+	}
+	struct answer *answer = answer_new(ask);
+	struct writer *writer = answer_open(answer);
+	xml_open(writer, "query", NS_DISCO_INFO);
+	write_identity(writer, "account", ask->account->admin ? "admin" : "registered");
+	write_identity(writer, "pubsub", "pep");
+	for (size_t i = 0; i < sizeof account_features / sizeof *account_features; i++)
+		write_feature(writer, account_features[i]);
+	if (archive_is_kept(ask->account->server->hub)) {
+		write_feature(writer, NS_MAM);
+		write_feature(writer, NS_MAM "#extended");
+	}
+	xml_close(writer);
+	answer_send(answer);
+}
+
+static void nodes_got(void *arg, const struct kept *items, size_t count)
+{
+	struct answer *answer = arg;
+	struct writer *writer = answer_open(answer);
+	xml_open(writer, "query", NS_DISCO_ITEMS);
+	for (size_t i = 0; items && i < count; i++) {
+		xml_open(writer, "item", NULL);
+		xml_attr(writer, "jid", answer_account(answer));
+		xml_attr(writer, "node", items[i].id);
+		xml_close(writer);
+	}
+	xml_close(writer);
+	answer_send(answer);
+}
+
+void disco_account_items(struct ask *ask)
+{
+	keep_get(ask->account->server->hub, ask->account->jid, &(struct kept){.kind = "node"}, nodes_got,
+	         answer_new(ask));
+}

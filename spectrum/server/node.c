@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "spectrum/server/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/xmpp/form.h"
+#include "lib/xmpp/ns.h"
+
+#define CONFIG "http://jabber.org/protocol/pubsub#node_config"
+
+static const char *const accesses[] = {"presence", "open", "whitelist", "roster", "authorize"};
+
+static const char *access_find(const char *text)
+{
+	for (size_t i = 0; text && i < sizeof accesses / sizeof *accesses; i++) {
+		if (!strcmp(text, accesses[i]))
+			return accesses[i];
+	}
+	return NULL;
+}
+
+struct node_config node_default(void)
+{
+	return (struct node_config){"presence", 1};
+}
+
+struct node_config node_read(const char *text)
+{
+	char access[16];
+	unsigned most;
+	struct node_config config = node_default();
+	if (text && sscanf(text, "%15s %u", access, &most) == 2 && access_find(access) && most) {
+		config.access = access_find(access);
+		config.most = most < NODE_ITEMS_MOST ? most : NODE_ITEMS_MOST;
+	}
+	return config;
+}
+
+void node_text(const struct node_config *config, char out[32])
+{
+	snprintf(out, 32, "%s %u", config->access, config->most);
+}
+
+bool node_is_private(const struct node_config *config)
+{
+	return strcmp(config->access, "presence") != 0 && strcmp(config->access, "open") != 0;
+}
+
+/* "max" is as many as we keep. False if it is no number. */
+static bool read_most(const char *text, unsigned *most)
+{
+	char *end;
+	if (!strcmp(text, "max")) {
+		*most = NODE_ITEMS_MOST;
+		return true;
+	}
+	unsigned long number = strtoul(text, &end, 10);
+	if (!*text || *end || !number)
+		return false;
+	*most = number < NODE_ITEMS_MOST ? (unsigned)number : NODE_ITEMS_MOST;
+	return true;
+}
+
+bool node_set(struct node_config *config, struct arena *arena, const struct element *form)
+{
+	const char *access = text_or_null(form_value(arena, form, "pubsub#access_model")),
+	           *most = text_or_null(form_value(arena, form, "pubsub#max_items"));
+	if ((access && !access_find(access)) || (most && !read_most(most, &config->most)))
+		return false;
+	if (access)
+		config->access = access_find(access);
+	return true;
+}
+
+bool node_meets(const struct node_config *config, struct arena *arena, const struct element *form)
+{
+	struct node_config wanted = *config;
+	return node_set(&wanted, arena, form) && !strcmp(wanted.access, config->access) && wanted.most == config->most;
+}
+
+void node_write(const struct node_config *config, struct writer *writer)
+{
+	char most[16];
+	snprintf(most, sizeof most, "%u", config->most);
+	form_open(writer, "form", CONFIG, NULL, NULL);
+	form_field(writer, "pubsub#access_model", "list-single", "Who may read it", config->access, false);
+	form_field(writer, "pubsub#max_items", "text-single", "Items that are kept", most, false);
+	form_field(writer, "pubsub#persist_items", "boolean", "Items are kept", "1", false);
+	form_field(writer, "pubsub#send_last_published_item", "list-single", "When the last item is sent",
+	           "on_sub_and_presence", false);
+	form_field(writer, "pubsub#deliver_payloads", "boolean", "Events have their content", "1", false);
+	form_close(writer);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who hears of personal events (XEP-0163 section 4): the user's own clients that name the node with "+notify" in their
+ * capabilities (XEP-0115), when something is published and when they come; and the gateway. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/random.h"
+#include "spectrum/server/inside.h"
+
+#define ITEM "pep"
+#define ASK_ID "s2-caps-"
+#define WISHES_BYTES 16384
+
+/* ---- What a client wants to hear ---- */
+
+static bool wants(const struct session *session, const char *node)
+{
+	size_t len = strlen(node);
+	for (const char *at = session->wishes; at && *at;) {
+		size_t this = strcspn(at, "\n");
+		if (this == len && !memcmp(at, node, len))
+			return true;
+		at += this + (at[this] != '\0');
+	}
+	return false;
+}
+
+void notify_present(struct session *session, const struct element *presence)
+{
+	struct server *server = session->account->server;
+	const struct element *caps = element_child(presence, "c", NS_CAPS);
+	const char *node = element_get(caps, "node"), *ver = element_get(caps, "ver");
+	if (!node || !ver)
+		return;
+	uint64_t hash = hash_bytes(node, strlen(node)) * 31 + hash_bytes(ver, strlen(ver));
+	if (hash == session->caps)
+		return;
+	session->caps = hash;
+	char id[sizeof ASK_ID + 16];
+	snprintf(id, sizeof id, ASK_ID "%016llx", (unsigned long long)hash);
+	struct writer *writer = server_write(server, "iq", session->account->jid, session->full, "get");
+	xml_attr(writer, "id", id);
+	xml_open(writer, "query", NS_DISCO_INFO);
+	xml_attrf(writer, "node", "%s#%s", node, ver);
+	xml_close(writer);
+	server_write_end(session);
+}
+
+struct last {
+	struct server *server;
+	char *full, *node;
+};
+
+static void write_event(struct session *session, const char *node, const char *id, const struct element *payload)
+{
+	struct account *account = session->account;
+	struct writer *writer = server_write(account->server, "message", account->jid, session->full, "headline");
+	xml_open(writer, "event", NS_PUBSUB_EVENT);
+	xml_open(writer, "items", NULL);
+	xml_attr(writer, "node", node);
+	xml_open(writer, "item", NULL);
+	xml_attr(writer, "id", id);
+	xml_element(writer, payload);
+	xml_close(writer);
+	xml_close(writer);
+	xml_close(writer);
+	server_write_end(session);
+}
+
+static void last_got(void *arg, const struct kept *items, size_t count)
+{
+	struct last *last = arg;
+	struct session *session = server_session(last->server, last->full);
+	if (session && items && count) {
+		const struct element *body =
+		    parser_fragment(server_arena(last->server), items[count - 1].content, NS_PUBSUB);
+		write_event(session, last->node, items[count - 1].id, element_child(body, NULL, NULL));
+	}
+	free(last->full);
+	free(last->node);
+	free(last);
+}
+
+/* It has come: of each node the last item. */
+static void send_last(struct session *session, const char *node)
+{
+	struct account *account = session->account;
+	struct last *last = mem_new(sizeof *last);
+	*last = (struct last){account->server, mem_strdup(session->full), mem_strdup(node)};
+	keep_get(account->server->hub, account->jid, &(struct kept){.kind = ITEM, .node = node, .most = 1}, last_got,
+	         last);
+}
+
+bool notify_answered(struct session *session, struct arena *arena, const struct element *iq)
+{
+	const char *id = element_get(iq, "id");
+	const struct element *query = element_child(iq, "query", NS_DISCO_INFO);
+	if (strncmp(id, ASK_ID, strlen(ASK_ID)) != 0)
+		return false;
+	struct str wishes = {0};
+	for (const struct element *feature = element_child(query, "feature", NULL); feature;
+	     feature = element_next(feature, "feature", NULL)) {
+		const char *var = element_get(feature, "var"), *plus = var ? strrchr(var, '+') : NULL;
+		if (!plus || strcmp(plus, "+notify") != 0 || strchr(var, '\n') || wishes.len > WISHES_BYTES)
+			continue;
+		char *node = arena_strndup(arena, var, (size_t)(plus - var));
+		if (!wants(session, node))
+			send_last(session, node);
+		str_addf(&wishes, "%s\n", node);
+	}
+	free(session->wishes);
+	session->wishes = wishes.len ? str_take(&wishes) : NULL;
+	str_fini(&wishes);
+	return true;
+}
+
+/* ---- News ---- */
+
+/* The gateway hears what is not private, as a server would tell it. */
+static void tell_gateway(struct account *account, const char *node, const char *id, const struct element *payload)
+{
+	struct server *server = account->server;
+	struct writer *writer = server_write(server, "message", account->jid, server->jid, "headline");
+	xml_open(writer, "event", NS_PUBSUB_EVENT);
+	xml_open(writer, "items", NULL);
+	xml_attr(writer, "node", node);
+	xml_open(writer, "item", NULL);
+	xml_attr(writer, "id", id);
+	xml_element(writer, payload);
+	xml_close(writer);
+	xml_close(writer);
+	xml_close(writer);
+	outbound_return(server, server_write_take(server));
+}
+
+void notify_published(struct account *account, const char *node, const char *id, const struct element *payload,
+                      bool public)
+{
+	LIST_EACH (&account->sessions, at) {
+		struct session *session = LIST_ITEM(at, struct session, node);
+		if (session->presence && wants(session, node))
+			write_event(session, node, id, payload);
+	}
+	if (public && !account->admin)
+		tell_gateway(account, node, id, payload);
+}
+
+void notify_retracted(struct account *account, const char *node, const char *id)
+{
+	LIST_EACH (&account->sessions, at) {
+		struct session *session = LIST_ITEM(at, struct session, node);
+		if (!session->presence || !wants(session, node))
+			continue;
+		struct writer *writer =
+		    server_write(account->server, "message", account->jid, session->full, "headline");
+		xml_open(writer, "event", NS_PUBSUB_EVENT);
+		xml_open(writer, "items", NULL);
+		xml_attr(writer, "node", node);
+		xml_open(writer, "retract", NULL);
+		xml_attr(writer, "id", id);
+		xml_close(writer);
+		xml_close(writer);
+		xml_close(writer);
+		server_write_end(session);
+	}
+}
