@@ -13,8 +13,6 @@
 #include "lib/xmpp/ns.h"
 
 #define LOG_AREA "xmpp"
-#define NS_MAM "urn:xmpp:mam:2"
-#define NS_RSM "http://jabber.org/protocol/rsm"
 
 enum {
 	PAGE = 50,

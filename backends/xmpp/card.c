@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/xmpp/card.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,18 +10,18 @@
 #include "backends/xmpp/roster.h"
 #include "lib/base/encode.h"
 #include "lib/base/str.h"
+#include "lib/xmpp/image.h"
 #include "lib/xmpp/ns.h"
+#include "lib/xmpp/stanza.h"
+#include "lib/xmpp/vcard.h"
 
-#define NS_PUBSUB "http://jabber.org/protocol/pubsub"
-#define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
-#define NS_AVATAR_DATA "urn:xmpp:avatar:data"
-#define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"
 #define PHOTO_BYTES (512u << 10)
 
 /* A card that the main process waits for. */
 struct wanted {
 	struct arena arena;
-	struct s2_card card; /* as far as it is known */
+	struct s2_card card;  /* as far as it is known */
+	struct s2_card *copy; /* its texts, if they have to outlive a stanza */
 	uint32_t request;
 	const char *jid;
 };
@@ -33,21 +32,20 @@ static void answer(struct user *user, struct wanted *wanted)
 {
 	s2_card(user->s2, wanted->request, &wanted->card);
 	arena_fini(&wanted->arena);
+	free(wanted->copy);
 	free(wanted);
 }
 
-/* The bytes behind base64, on the arena; false if there are none. */
-static bool read_photo(struct s2_card *card, struct arena *arena, const char *base64)
+/* The bytes behind base64, on the arena. */
+static void read_photo(struct s2_card *card, struct arena *arena, const char *base64)
 {
 	struct str bytes = {0};
-	bool fine = !text_empty(base64) && base64_decode(&bytes, base64, strlen(base64)) && bytes.len &&
-	            bytes.len <= PHOTO_BYTES;
-	if (fine) {
+	if (!text_empty(base64) && base64_decode(&bytes, base64, strlen(base64)) && bytes.len &&
+	    bytes.len <= PHOTO_BYTES) {
 		card->photo = arena_strndup(arena, bytes.data, bytes.len);
 		card->photo_bytes = bytes.len;
 	}
 	str_fini(&bytes);
-	return fine;
 }
 
 static void on_avatar(struct user *user, void *arg, struct arena *arena, const struct element *iq)
@@ -75,31 +73,33 @@ static void fetch_avatar(struct user *user, struct wanted *wanted, const char *h
 	iq_send(user);
 }
 
-static void read_card(struct s2_card *card, struct arena *arena, struct arena *scratch, const struct element *vcard)
+/* Texts of the stanza, for as long as a picture is still waited for. */
+static void keep(struct wanted *wanted, const struct s2_card *card)
 {
-	const struct {
-		const char *name;
-		const char **to;
-	} fields[] = {{"FN", &card->full_name}, {"NICKNAME", &card->nickname}};
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-		const char *text = element_child_text(scratch, vcard, fields[i].name, NS_VCARD);
-		*fields[i].to = text_or_null(arena_strdup(arena, text));
-	}
-	const struct element *photo = element_child(vcard, "PHOTO", NS_VCARD);
-	if (photo)
-		read_photo(card, arena, element_child_text(scratch, photo, "BINVAL", NS_VCARD));
+	const char *name = wanted->card.name;
+	struct s2_card *copy = vcard_copy(card);
+	wanted->copy = copy;
+	wanted->card = *copy;
+	wanted->card.name = name;
 }
 
 static void on_card(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
 	struct wanted *wanted = arg;
-	const char *hash = roster_avatar_of(user, wanted->jid);
+	struct s2_card card = {0};
+	const char *hash = roster_avatar_of(user, wanted->jid), *name = wanted->card.name;
 	if (iq_is_result(iq))
-		read_card(&wanted->card, &wanted->arena, arena, element_child(iq, "vCard", NS_VCARD));
-	if (!wanted->card.photo && !text_empty(hash) && iq)
-		fetch_avatar(user, wanted, hash);
+		vcard_read(arena, VCARD_TEMP, element_child(iq, "vCard", NS_VCARD), &card);
 	else
-		answer(user, wanted);
+		card.condition = iq ? stanza_error(arena, iq, &card.text) : S2_REMOTE_SERVER_TIMEOUT;
+	if (!card.photo && !text_empty(hash) && iq_is_result(iq)) {
+		keep(wanted, &card);
+		fetch_avatar(user, wanted, hash);
+		return;
+	}
+	wanted->card = card;
+	wanted->card.name = name;
+	answer(user, wanted);
 }
 
 void user_get_card(struct s2_user *s2, const char *name, uint32_t request)
@@ -143,58 +143,23 @@ bool card_event(struct user *user, struct arena *arena, const struct element *st
 
 /* What is to be put on it, until the old one has come. */
 struct fresh {
-	struct arena arena;
-	struct s2_card card;
-	char hash[41];
-	const char *mime_type;
+	struct s2_card *card; /* texts */
+	void *photo;
+	size_t photo_bytes;
+	char hash[IMAGE_HASH_BYTES]; /* "" = no picture */
 };
 
 static void fresh_free(struct fresh *fresh)
 {
-	arena_fini(&fresh->arena);
+	free(fresh->card);
+	free(fresh->photo);
 	free(fresh);
-}
-
-static const char *type_of(const unsigned char *bytes, size_t len)
-{
-	static const struct {
-		const char *magic;
-		size_t len;
-		const char *type;
-	} known[] = {{"\x89PNG", 4, "image/png"},
-	             {"\xff\xd8\xff", 3, "image/jpeg"},
-	             {"GIF8", 4, "image/gif"},
-	             {"RIFF", 4, "image/webp"}};
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (len >= known[i].len && !memcmp(bytes, known[i].magic, known[i].len))
-			return known[i].type;
-	return "application/octet-stream";
-}
-
-static void photo_hash(struct fresh *fresh)
-{
-	struct str hex = {0};
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-	EVP_Digest(fresh->card.photo, fresh->card.photo_bytes, digest, &len, EVP_sha1(), NULL);
-	hex_encode(&hex, digest, len);
-	memcpy(fresh->hash, hex.data, sizeof fresh->hash);
-	str_fini(&hex);
-	fresh->mime_type = type_of(fresh->card.photo, fresh->card.photo_bytes);
-}
-
-static void write_base64(struct writer *writer, const char *name, const char *ns, const struct s2_card *card)
-{
-	struct str text = {0};
-	base64_encode(&text, card->photo, card->photo_bytes);
-	xml_leaf(writer, name, ns, str_text(&text));
-	str_fini(&text);
 }
 
 static void on_card_set(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
 	struct fresh *fresh = arg;
-	if (iq_is_result(iq) && fresh->card.photo_bytes) {
+	if (iq_is_result(iq) && user_is_ready(user)) {
 		mem_replace(&user->photo_hash, fresh->hash);
 		presence_send(user);
 		rooms_presence(user);
@@ -202,34 +167,18 @@ static void on_card_set(struct user *user, void *arg, struct arena *arena, const
 	fresh_free(fresh);
 }
 
-/* Everything on the card that is not ours stays. */
 static void on_old_card(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
 	struct fresh *fresh = arg;
-	const struct s2_card *card = &fresh->card;
 	if (!iq) {
 		fresh_free(fresh);
 		return;
 	}
+	struct s2_card card = *fresh->card;
+	card.photo = fresh->photo;
+	card.photo_bytes = fresh->photo_bytes;
 	struct writer *writer = iq_open(user, "set", NULL, on_card_set, fresh);
-	xml_open(writer, "vCard", NS_VCARD);
-	const struct element *old = iq_is_result(iq) ? element_child(iq, "vCard", NS_VCARD) : NULL;
-	for (const struct element *one = old ? old->children : NULL; one; one = one->next) {
-		bool ours = !one->name || (card->photo_bytes && !strcmp(one->name, "PHOTO")) ||
-		            (card->full_name && !strcmp(one->name, "FN")) ||
-		            (card->nickname && !strcmp(one->name, "NICKNAME"));
-		if (!ours)
-			xml_element(writer, one);
-	}
-	xml_leaf(writer, "FN", NULL, card->full_name);
-	xml_leaf(writer, "NICKNAME", NULL, card->nickname);
-	if (card->photo_bytes) {
-		xml_open(writer, "PHOTO", NULL);
-		xml_leaf(writer, "TYPE", NULL, fresh->mime_type);
-		write_base64(writer, "BINVAL", NULL, card);
-		xml_close(writer);
-	}
-	xml_close(writer);
+	vcard_write_over(writer, iq_is_result(iq) ? element_child(iq, "vCard", NS_VCARD) : NULL, &card, PHOTO_BYTES);
 	iq_send(user);
 }
 
@@ -256,16 +205,25 @@ static void published(struct user *user, struct writer *writer)
  */
 static void publish_avatar(struct user *user, const struct fresh *fresh)
 {
-	struct writer *writer = publish(user, NS_AVATAR_DATA, fresh->hash);
-	write_base64(writer, "data", NS_AVATAR_DATA, &fresh->card);
-	published(user, writer);
-	writer = publish(user, NS_AVATAR_METADATA, fresh->hash);
+	struct str base64 = {0};
+	struct writer *writer;
+	const char *type = image_type(fresh->photo, fresh->photo_bytes);
+	if (*fresh->hash) {
+		base64_encode(&base64, fresh->photo, fresh->photo_bytes);
+		writer = publish(user, NS_AVATAR_DATA, fresh->hash);
+		xml_leaf(writer, "data", NS_AVATAR_DATA, str_text(&base64));
+		published(user, writer);
+		str_fini(&base64);
+	}
+	writer = publish(user, NS_AVATAR_METADATA, text_or_null(fresh->hash));
 	xml_open(writer, "metadata", NS_AVATAR_METADATA);
-	xml_open(writer, "info", NULL);
-	xml_attrf(writer, "bytes", "%zu", fresh->card.photo_bytes);
-	xml_attr(writer, "id", fresh->hash);
-	xml_attr(writer, "type", fresh->mime_type);
-	xml_close(writer);
+	if (*fresh->hash) {
+		xml_open(writer, "info", NULL);
+		xml_attrf(writer, "bytes", "%zu", fresh->photo_bytes);
+		xml_attr(writer, "id", fresh->hash);
+		xml_attr(writer, "type", type ? type : "application/octet-stream");
+		xml_close(writer);
+	}
 	xml_close(writer);
 	published(user, writer);
 }
@@ -276,15 +234,16 @@ void user_set_card(struct s2_user *s2, const struct s2_card *card)
 	if (!user || !user_is_ready(user) || card->photo_bytes > PHOTO_BYTES)
 		return;
 	struct fresh *fresh = mem_new(sizeof *fresh);
-	fresh->card.full_name = text_or_null(arena_strdup(&fresh->arena, card->full_name));
-	fresh->card.nickname = text_or_null(arena_strdup(&fresh->arena, card->nickname));
+	fresh->card = vcard_copy(card);
+	fresh->card->photo = NULL;
+	fresh->card->photo_bytes = 0;
 	if (card->photo_bytes) {
-		fresh->card.photo =
-		    memcpy(arena_alloc(&fresh->arena, card->photo_bytes), card->photo, card->photo_bytes);
-		fresh->card.photo_bytes = card->photo_bytes;
-		photo_hash(fresh);
-		publish_avatar(user, fresh);
+		fresh->photo = memcpy(mem_new(card->photo_bytes), card->photo, card->photo_bytes);
+		fresh->photo_bytes = card->photo_bytes;
+		image_hash(fresh->photo, fresh->photo_bytes, fresh->hash);
 	}
+	if (*fresh->hash || !text_empty(user->photo_hash))
+		publish_avatar(user, fresh);
 	struct writer *writer = iq_open(user, "get", NULL, on_old_card, fresh);
 	xml_empty(writer, "vCard", NS_VCARD);
 	iq_send(user);

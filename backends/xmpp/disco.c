@@ -14,13 +14,12 @@
 
 #define NODE "urn:x-spectrum2:xmpp"
 #define NAME "spectrum2"
-#define AVATAR_METADATA "urn:xmpp:avatar:metadata"
 
 /* Sorted, as the hash wants them. */
 static const char *const features[] = {
     NS_CAPS,    NS_CHATSTATES, NS_DISCO_INFO,
     NS_MUC,     NS_XHTML_IM,   "jabber:iq:version",
-    NS_OOB,     NS_ATTENTION,  AVATAR_METADATA "+notify",
+    NS_OOB,     NS_ATTENTION,  NS_AVATAR_METADATA "+notify",
     NS_MARKERS, NS_CORRECTION, NS_RETRACT,
     NS_PING,    NS_REACTIONS,  NS_RECEIPTS,
     NS_REPLY,   NS_STANZA_ID,

@@ -38,6 +38,8 @@ int main(int argc, char **argv)
 	    .join_room = user_join_room,
 	    .leave_room = user_leave_room,
 	    .set_subject = user_set_subject,
+	    .room_order = user_room_order,
+	    .room_orders = (1u << S2_ROOM_VERBS) - 1,
 	};
 	return s2_backend_run(argc, argv, &xmpp);
 }

@@ -10,10 +10,7 @@
 #include "lib/xmpp/form.h"
 #include "lib/xmpp/ns.h"
 
-#define NS_PUBSUB "http://jabber.org/protocol/pubsub"
 #define NS_BOOKMARKS "urn:xmpp:bookmarks:1"
-#define NS_PRIVATE "jabber:iq:private"
-#define NS_STORAGE "storage:bookmarks"
 
 enum {
 	MOST_PLACES = 500,
@@ -103,6 +100,7 @@ static void on_service(struct user *user, void *arg, struct arena *arena, const 
 	places->waiting--;
 	if (!places->found && iq_is_result(iq) && has_rooms(element_child(iq, "query", NS_DISCO_INFO))) {
 		places->found = true;
+		mem_replace(&user->room_service, element_get(iq, "from"));
 		ask_items(user, element_get(iq, "from"), on_rooms);
 	} else if (!places->waiting && !places->found) {
 		finish(user);
@@ -146,11 +144,12 @@ static void take_bookmark(struct user *user, struct arena *arena, const char *te
 
 static void on_private(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
-	const struct element *storage = element_child(element_child(iq, "query", NS_PRIVATE), "storage", NS_STORAGE);
-	const struct element *one = element_child(storage, "conference", NS_STORAGE);
+	const struct element *storage =
+	    element_child(element_child(iq, "query", NS_PRIVATE), "storage", NS_BOOKMARKS_1);
+	const struct element *one = element_child(storage, "conference", NS_BOOKMARKS_1);
 	if (!user->places)
 		return;
-	for (; one; one = element_next(one, "conference", NS_STORAGE))
+	for (; one; one = element_next(one, "conference", NS_BOOKMARKS_1))
 		take_bookmark(user, arena, element_get(one, "jid"), one);
 	ask_items(user, client_domain(user->client), on_services);
 }
@@ -164,7 +163,7 @@ static void on_bookmarks(struct user *user, void *arg, struct arena *arena, cons
 	if (!item) {
 		struct writer *writer = iq_open(user, "get", NULL, on_private, NULL);
 		xml_open(writer, "query", NS_PRIVATE);
-		xml_empty(writer, "storage", NS_STORAGE);
+		xml_empty(writer, "storage", NS_BOOKMARKS_1);
 		xml_close(writer);
 		iq_send(user);
 		return;

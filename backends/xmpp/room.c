@@ -20,6 +20,7 @@ enum {
 	HISTORY = 20, /* messages of before that a join asks for */
 	MOST_ROOMS = 200,
 	MOST_OCCUPANTS = 20000,
+	MOST_HATS = 8,
 };
 
 /* ---- Rooms and occupants ---- */
@@ -29,11 +30,17 @@ struct room *room_find(const struct user *user, const char *jid)
 	return map_get(&user->rooms, jid);
 }
 
+static void occupant_free(struct room *room, struct occupant *occupant)
+{
+	map_remove(&room->occupants, occupant->nick);
+	free(occupant->real_name);
+	free(occupant);
+}
+
 static void forget_occupants(struct room *room)
 {
 	MAP_EACH (&room->occupants, struct occupant, occupant) {
-		map_remove(&room->occupants, occupant->nick);
-		free(occupant);
+		occupant_free(room, occupant);
 	}
 }
 
@@ -50,19 +57,19 @@ static void room_free(struct user *user, struct room *room)
 	free(room);
 }
 
-static void occupant_here(struct room *room, const char *nick)
+static void occupant_here(struct room *room, const char *nick, const char *real_name)
 {
 	struct occupant *occupant = map_get(&room->occupants, nick);
-	if (occupant) {
-		occupant->stale = false;
-		return;
+	if (!occupant) {
+		if (room->occupants.count >= MOST_OCCUPANTS)
+			return;
+		size_t bytes = strlen(nick) + 1;
+		occupant = mem_new(sizeof *occupant + bytes);
+		memcpy(occupant->nick, nick, bytes);
+		map_put(&room->occupants, occupant->nick, occupant);
 	}
-	if (room->occupants.count >= MOST_OCCUPANTS)
-		return;
-	size_t bytes = strlen(nick) + 1;
-	occupant = mem_new(sizeof *occupant + bytes);
-	memcpy(occupant->nick, nick, bytes);
-	map_put(&room->occupants, occupant->nick, occupant);
+	occupant->stale = false;
+	mem_replace(&occupant->real_name, real_name);
 }
 
 /* ---- Going in and out ---- */
@@ -172,7 +179,7 @@ void rooms_tick(struct user *user, uint64_t now)
 /* ---- What the room says about occupants ---- */
 
 struct codes {
-	bool self, renamed, kicked, banned, not_member, shutdown, fault, created;
+	bool self, renamed, kicked, banned, not_member, members_only, shutdown, fault, created;
 };
 
 static void read_codes(struct codes *codes, const struct element *x)
@@ -198,8 +205,10 @@ static void read_codes(struct codes *codes, const struct element *x)
 			codes->kicked = true;
 			break;
 		case 321:
-		case 322:
 			codes->not_member = true;
+			break;
+		case 322:
+			codes->members_only = true;
 			break;
 		case 332:
 			codes->shutdown = true;
@@ -245,6 +254,21 @@ static void read_item(struct s2_participant *participant, struct arena *arena, c
 		participant->status_text = reason;
 }
 
+/* What stays the same under another nickname (XEP-0421), and ranks that the room has words of its own for (XEP-0317).
+ */
+static void read_person(struct s2_participant *participant, struct arena *arena, const struct element *stanza)
+{
+	const struct element *id = element_child(stanza, "occupant-id", NS_OCCUPANT_ID);
+	const struct element *list = element_child(stanza, "hats", NS_HATS), *hat = element_child(list, "hat", NS_HATS);
+	struct s2_hat *hats = hat ? arena_alloc(arena, MOST_HATS * sizeof *hats) : NULL;
+	participant->person = text_or_null(element_get(id, "id"));
+	participant->hats = hats;
+	for (; hat && participant->hat_count < MOST_HATS; hat = element_next(hat, "hat", NS_HATS))
+		if (element_get(hat, "uri") && element_get(hat, "title"))
+			hats[participant->hat_count++] =
+			    (struct s2_hat){element_get(hat, "uri"), element_get(hat, "title")};
+}
+
 /* Those who did not come back with us after a break. */
 static void tell_stale(struct user *user, struct room *room)
 {
@@ -253,8 +277,7 @@ static void tell_stale(struct user *user, struct room *room)
 			continue;
 		s2_participant(user->s2, &(struct s2_participant){
 		                             .room = room->jid, .nickname = occupant->nick, .status = S2_STATUS_NONE});
-		map_remove(&room->occupants, occupant->nick);
-		free(occupant);
+		occupant_free(room, occupant);
 	}
 }
 
@@ -285,6 +308,7 @@ static void self_is_here(struct user *user, struct room *room, const char *nick,
 	room->until_ms = 0;
 	if (codes->created)
 		accept_defaults(user, room);
+	room_fetch_info(user, room);
 }
 
 static void occupant_is_there(struct user *user, struct arena *arena, struct room *room, const char *nick,
@@ -300,22 +324,23 @@ static void occupant_is_there(struct user *user, struct arena *arena, struct roo
 	                                     .status_text = presence.text,
 	                                     .icon_hash = presence.icon_hash};
 	read_item(&participant, arena, element_child(x, "item", NS_MUC_USER));
+	read_person(&participant, arena, stanza);
 	bool self = codes.self || (room->state == ROOM_JOINED && !strcmp(nick, room->nick));
 	if (self)
-		participant.flags |= S2_PARTICIPANT_ME;
+		participant.flags |= S2_PARTICIPANT_ME | (codes.created ? S2_PARTICIPANT_CREATED : 0);
 	if (self && (room->state == ROOM_JOINING || room->again || strcmp(nick, room->nick) != 0))
 		self_is_here(user, room, nick, &codes);
-	occupant_here(room, nick);
+	occupant_here(room, nick, participant.real_name);
 	s2_participant(user->s2, &participant);
 }
 
 static void self_is_gone(struct user *user, struct room *room, const struct s2_participant *participant,
                          const struct codes *codes)
 {
-	if (codes->shutdown || codes->fault) {
-		const char *text = codes->shutdown ? "The room's server is being shut down." : "The room has a fault.";
+	if (codes->shutdown) {
 		room_lose(user, room, NULL, S2_REMOTE_SERVER_TIMEOUT,
-		          text_empty(participant->status_text) ? text : participant->status_text);
+		          text_empty(participant->status_text) ? "The room's server is being shut down."
+		                                               : participant->status_text);
 	} else {
 		s2_participant(user->s2, participant);
 		room_free(user, room);
@@ -340,17 +365,20 @@ static void occupant_is_gone(struct user *user, struct arena *arena, struct room
 	struct s2_participant participant = {
 	    .room = room->jid, .nickname = nick, .status = S2_STATUS_NONE, .status_text = presence.text};
 	read_item(&participant, arena, item);
-	participant.flags = (codes.kicked || codes.not_member || codes.fault ? S2_PARTICIPANT_KICKED : 0) |
-	                    (codes.banned ? S2_PARTICIPANT_BANNED : 0) | (self ? S2_PARTICIPANT_ME : 0);
-	struct occupant *occupant = map_remove(&room->occupants, nick);
-	free(occupant);
+	participant.flags = (codes.kicked ? S2_PARTICIPANT_KICKED : 0) | (codes.banned ? S2_PARTICIPANT_BANNED : 0) |
+	                    (codes.not_member ? S2_PARTICIPANT_NOT_MEMBER : 0) |
+	                    (codes.members_only ? S2_PARTICIPANT_MEMBERS_ONLY : 0) |
+	                    (codes.fault ? S2_PARTICIPANT_FAULT : 0) | (self ? S2_PARTICIPANT_ME : 0);
+	struct occupant *occupant = map_get(&room->occupants, nick);
+	if (occupant)
+		occupant_free(room, occupant);
 	if (codes.renamed && element_get(item, "nick")) {
 		participant.new_nickname = element_get(item, "nick");
 		participant.status = S2_STATUS_ONLINE;
 		participant.flags &= ~(unsigned)S2_PARTICIPANT_KICKED;
 		if (self)
 			mem_replace(&room->nick, participant.new_nickname);
-		occupant_here(room, participant.new_nickname);
+		occupant_here(room, participant.new_nickname, participant.real_name);
 		s2_participant(user->s2, &participant);
 		if (self)
 			s2_room_nickname(user->s2, room->jid, participant.new_nickname);

@@ -11,7 +11,8 @@
 enum room_state { ROOM_JOINING, ROOM_JOINED, ROOM_LEAVING };
 
 struct occupant {
-	bool stale; /* was there before a break, and has not shown up again */
+	bool stale;      /* was there before a break, and has not shown up again */
+	char *real_name; /* bare JID; NULL where the room does not tell */
 	char nick[];
 };
 
@@ -63,7 +64,13 @@ void room_annotate(struct user *, struct arena *, const struct s2_annotation *);
 void room_set_subject(struct user *, const struct s2_message *);
 void room_forget_said(struct room *);
 
-/* The callbacks of spectrum2/backend.h. */
+/* A message that asks the user to come into a room; false if this is none. */
+bool room_invited(struct user *, struct arena *, const struct jid *from, const struct element *stanza);
+/* Asks what is true of the room, for s2_room_info. */
+void room_fetch_info(struct user *, const struct room *);
+
+/* The callbacks of spectrum2/backend.h; user_room_order is in room_order.c. */
+void user_room_order(struct s2_user *, const struct s2_room_order *, uint32_t request);
 void user_join_room(struct s2_user *, const struct s2_room *);
 void user_leave_room(struct s2_user *, const char *room);
 

@@ -134,6 +134,16 @@ static void take_annotation(struct user *user, struct arena *arena, struct room 
 		talk_shown(user, room->jid, id, name);
 }
 
+/* Something about the room itself is another. */
+static bool is_news(const struct element *stanza)
+{
+	const struct element *x = element_child(stanza, "x", NS_MUC_USER);
+	const struct element *status = element_child(x, "status", NS_MUC_USER);
+	while (status && !text_equal(element_get(status, "code"), "104"))
+		status = element_next(status, "status", NS_MUC_USER);
+	return status != NULL;
+}
+
 bool room_message(struct user *user, struct arena *arena, const struct jid *from, const struct element *stanza)
 {
 	struct room *room = room_find(user, from->bare);
@@ -144,6 +154,8 @@ bool room_message(struct user *user, struct arena *arena, const struct jid *from
 	if (!room || room->state == ROOM_LEAVING)
 		return true;
 	content_read(&content, arena, stanza, OPTIONS);
+	if (!nick && is_news(stanza))
+		room_fetch_info(user, room);
 	if (content_is_annotation(&content))
 		take_annotation(user, arena, room, nick, stanza, &content);
 	else if (content.subject && !content.body)

@@ -328,13 +328,32 @@ void roster_block_pushed(struct user *user, struct arena *arena, const struct el
 	user_send(user, NULL);
 }
 
+static void on_block(struct user *user, void *arg, struct arena *arena, const struct element *iq)
+{
+	char *name = arg;
+	const char *words = NULL;
+	if (iq_is_result(iq))
+		s2_block_result(user->s2, name, S2_DONE, NULL);
+	else if (iq)
+		s2_block_result(user->s2, name, stanza_error(arena, iq, &words),
+		                words ? words : "Your XMPP server can't block anybody.");
+	else
+		s2_block_result(user->s2, name, S2_REMOTE_SERVER_TIMEOUT, "Your XMPP server does not answer.");
+	free(name);
+}
+
 void user_block_buddy(struct s2_user *s2, const char *name, bool blocked)
 {
 	struct user *user = s2_user_data(s2);
 	struct arena arena = {0};
 	const char *jid = name_parse(user, &arena, name);
-	if (jid) {
-		struct writer *writer = iq_open(user, "set", NULL, NULL, NULL);
+	if (!jid) {
+		bool ready = user && user_is_ready(user);
+		s2_block_result(s2, name, ready ? S2_JID_MALFORMED : S2_RECIPIENT_UNAVAILABLE,
+		                ready ? "People on XMPP are called name@example.org."
+		                      : "There is no connection to your XMPP server at the moment.");
+	} else {
+		struct writer *writer = iq_open(user, "set", NULL, on_block, mem_strdup(name));
 		xml_open(writer, blocked ? "block" : "unblock", NS_BLOCKING);
 		xml_open(writer, "item", NULL);
 		xml_attr(writer, "jid", jid);

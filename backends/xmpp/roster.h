@@ -8,7 +8,6 @@
 #include "backends/xmpp/user.h"
 #include "lib/xmpp/jid.h"
 
-#define NS_BLOCKING "urn:xmpp:blocking"
 
 /* Asks for the list; user_ready follows when it is there. */
 void roster_fetch(struct user *);

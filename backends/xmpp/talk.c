@@ -200,8 +200,8 @@ void talk_received(struct user *user, struct arena *arena, const struct element 
 		return;
 	}
 	if (take_carbon(user, arena, stanza, &from) || archive_received(user, arena, stanza, &from) ||
-	    card_event(user, arena, stanza, &from) || room_message(user, arena, &from, stanza) ||
-	    archive_note(user, stanza))
+	    card_event(user, arena, stanza, &from) || room_invited(user, arena, &from, stanza) ||
+	    room_message(user, arena, &from, stanza) || archive_note(user, stanza))
 		return;
 	struct origin origin = {.time = talk_time(stanza)};
 	talk_forwarded(user, arena, stanza, &origin);

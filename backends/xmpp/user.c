@@ -95,6 +95,7 @@ static void user_free(struct user *user)
 	places_free(user);
 	mem_free_secret(user->password);
 	free(user->redirect_host);
+	free(user->room_service);
 	free(user->status_text);
 	free(user->photo_hash);
 	free(user->end_text);

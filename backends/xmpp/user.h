@@ -64,6 +64,7 @@ struct user {
 	struct archive *archive;
 	struct places *places; /* while the list of rooms is being made */
 	bool listed;           /* it was made */
+	char *room_service;    /* of the own server; NULL = none is known */
 
 	/* Set by user_end, carried out when the stack is unwound. */
 	struct deferred ending;

@@ -100,6 +100,59 @@ const char *form_values(struct arena *arena, const struct element *form, const c
 	return text;
 }
 
+static enum s2_field_type field_type(const char *type)
+{
+	static const struct {
+		const char *name;
+		enum s2_field_type type;
+	} types[] = {{"text-private", S2_FIELD_PRIVATE}, {"boolean", S2_FIELD_BOOLEAN},  {"list-single", S2_FIELD_LIST},
+	             {"text-multi", S2_FIELD_LINES},     {"list-multi", S2_FIELD_LINES}, {"jid-single", S2_FIELD_JID},
+	             {"jid-multi", S2_FIELD_JIDS}};
+	for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+		if (!strcmp(types[i].name, type))
+			return types[i].type;
+	return S2_FIELD_TEXT;
+}
+
+static void read_options(struct arena *arena, const struct element *in, struct s2_field *field)
+{
+	const struct element *first = element_child(in, "option", NS_DATA), *option = first;
+	for (; option; option = element_next(option, "option", NS_DATA))
+		field->option_count++;
+	struct s2_option *options = arena_alloc(arena, field->option_count * sizeof *options), *at = options;
+	for (option = first; option; option = element_next(option, "option", NS_DATA), at++) {
+		at->value = element_child_text(arena, option, "value", NS_DATA);
+		at->label = element_get(option, "label");
+		if (!at->value)
+			at->value = "";
+	}
+	field->options = options;
+}
+
+size_t form_fields(struct arena *arena, const struct element *form, struct s2_field *fields, size_t most)
+{
+	size_t count = 0;
+	const struct element *in = element_child(form, "field", NS_DATA);
+	for (; in && count < most; in = element_next(in, "field", NS_DATA)) {
+		const char *var = element_get(in, "var"), *type = element_get(in, "type");
+		if (text_empty(var) || !strcmp(var, "FORM_TYPE") || text_equal(type, "fixed") ||
+		    text_equal(type, "hidden"))
+			continue;
+		struct s2_field *field = &fields[count++];
+		*field = (struct s2_field){
+		    .name = var,
+		    .label = element_get(in, "label"),
+		    .type = field_type(type),
+		    .required = element_child(in, "required", NS_DATA) != NULL,
+		    .value = form_values(arena, form, var),
+		};
+		if (field->type == S2_FIELD_BOOLEAN)
+			field->value = form_true(field->value) ? "1" : "0";
+		read_options(arena, in, field);
+	}
+	return count;
+}
+
 bool form_true(const char *value)
 {
 	return value && (!strcmp(value, "1") || !strcmp(value, "true"));

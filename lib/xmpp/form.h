@@ -20,6 +20,8 @@ void form_close(struct writer *);
 const char *form_value(struct arena *, const struct element *form, const char *var);
 /* All of its values, joined with \n, on the arena; NULL if the field is not there. */
 const char *form_values(struct arena *, const struct element *form, const char *var);
+/* Its fields in our vocabulary, on the arena, but for FORM_TYPE and those that only show a text; returns how many. */
+size_t form_fields(struct arena *, const struct element *form, struct s2_field *fields, size_t most);
 /* "1" or "true" (XEP-0004 section 3.3). */
 bool form_true(const char *value);
 

@@ -265,6 +265,17 @@ void xml_leaf(struct writer *writer, const char *name, const char *ns, const cha
 	xml_close(writer);
 }
 
+void xml_cut(struct writer *writer, const char *name, const char *text, size_t most)
+{
+	size_t len = strlen(text);
+	xml_open(writer, name, NULL);
+	if (len <= most)
+		xml_text(writer, text);
+	else
+		xml_textf(writer, "%.*s", (int)utf8_cut(text, len, most), text);
+	xml_close(writer);
+}
+
 void xml_empty(struct writer *writer, const char *name, const char *ns)
 {
 	xml_open(writer, name, ns);

@@ -34,6 +34,8 @@ void xml_textf(struct writer *, const char *format, ...) __attribute__((format(p
 void xml_close(struct writer *);
 /* <name xmlns='ns'>text</name>; nothing if text is NULL. */
 void xml_leaf(struct writer *, const char *name, const char *ns, const char *text);
+/* The same of the stanza's namespace, with at most so many bytes of the text. */
+void xml_cut(struct writer *, const char *name, const char *text, size_t most);
 /* <name xmlns='ns'/> */
 void xml_empty(struct writer *, const char *name, const char *ns);
 /* Copies a parsed element with all that is inside. */

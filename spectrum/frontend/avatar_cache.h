@@ -9,7 +9,7 @@
 
 #include "lib/config/config.h"
 #include "lib/io/loop.h"
-#include "spectrum/frontend/image.h"
+#include "lib/xmpp/image.h"
 
 struct avatar_cache;
 

@@ -11,7 +11,7 @@
 #include "spectrum/frontend/avatar.h"
 #include "spectrum/frontend/card.h"
 #include "spectrum/frontend/inside.h"
-#include "spectrum/frontend/vcard.h"
+#include "lib/xmpp/vcard.h"
 
 #define CLIENT_BYTES 256
 #define REMEMBERED_MOST 1000
@@ -257,8 +257,8 @@ static void write_version(struct reply *reply, const struct s2_card *card)
 	}
 	struct writer *writer = reply_open(reply);
 	xml_open(writer, "query", NS_VERSION);
-	write_cut(writer, "name", card->client, CLIENT_BYTES);
-	write_cut(writer, "version", card->client_version ? card->client_version : "", CLIENT_BYTES);
+	xml_cut(writer, "name", card->client, CLIENT_BYTES);
+	xml_cut(writer, "version", card->client_version ? card->client_version : "", CLIENT_BYTES);
 	xml_close(writer);
 	stanza_close(reply->frontend);
 }

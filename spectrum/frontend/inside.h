@@ -113,8 +113,6 @@ void write_delay(struct frontend *, struct writer *, const char *from, int64_t t
 /* The same, always. */
 void write_past(struct writer *, const char *from, int64_t time);
 void write_show(struct writer *, enum s2_status);
-/* <name>text</name>, at most so many bytes of it. */
-void write_cut(struct writer *, const char *name, const char *text, size_t most);
 
 /* ---- Out of the hub: each file's part of hub_events ---- */
 void presence_account(void *arg, struct user *, const char *resource, enum account_state, const char *text);

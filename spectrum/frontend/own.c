@@ -7,9 +7,9 @@
 #include "lib/base/encode.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
-#include "spectrum/frontend/image.h"
+#include "lib/xmpp/image.h"
 #include "spectrum/frontend/iq.h"
-#include "spectrum/frontend/vcard.h"
+#include "lib/xmpp/vcard.h"
 
 #define LOG_AREA "own"
 #define SETTING "photohash"

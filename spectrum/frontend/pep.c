@@ -6,7 +6,7 @@
 #include "spectrum/frontend/avatar.h"
 #include "spectrum/frontend/card.h"
 #include "spectrum/frontend/client.h"
-#include "spectrum/frontend/vcard.h"
+#include "lib/xmpp/vcard.h"
 
 #define CURRENT "current" /* id of an item that is the only one */
 

@@ -6,7 +6,7 @@
 
 #include "lib/base/encode.h"
 #include "spectrum/frontend/dialogue.h"
-#include "spectrum/frontend/image.h"
+#include "lib/xmpp/image.h"
 
 #define SMALL_BYTES 8192 /* XEP-0231 section 2.1 */
 

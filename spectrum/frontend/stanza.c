@@ -180,17 +180,6 @@ void write_delay(struct frontend *frontend, struct writer *writer, const char *f
 	write_past(writer, from, time);
 }
 
-void write_cut(struct writer *writer, const char *name, const char *text, size_t most)
-{
-	size_t len = strlen(text);
-	xml_open(writer, name, NULL);
-	if (len <= most)
-		xml_text(writer, text);
-	else
-		xml_textf(writer, "%.*s", (int)utf8_cut(text, len, most), text);
-	xml_close(writer);
-}
-
 void write_show(struct writer *writer, enum s2_status status)
 {
 	static const char *const shows[] = {

@@ -168,7 +168,7 @@ class ForeignEjabberd(Ejabberd):
         self.certificate = path
 
     def _configure(self):
-        self.component_port = self.port
+        self.component_ports = {}
         path = self.directory / "ejabberd.yml"
         path.write_text(EJABBERD.format(dir=self.directory, port=self.port, http_port=self.http_port,
                                         domain=self.domain))

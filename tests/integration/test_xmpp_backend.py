@@ -240,12 +240,14 @@ async def test_blocking(al, bob):
     await befriend(al, bob)
     al.backend.send("BUDDY_CHANGED", userName=al.jid, buddyName=bob.jid, blocked=1)
     await al.contact(bob.jid, blocked=1)
+    await al.expect(got("BLOCK_RESULT", buddy=bob.jid, condition=0))
     bob.send_message(al.address, "can you hear me")
     refused = await bob.expect(message(type="error"))
     assert refused.condition
     al.take(got("BUDDY_CHANGED"))
     al.backend.send("BUDDY_CHANGED", userName=al.jid, buddyName=bob.jid, blocked=0)
     await al.contact(bob.jid, blocked=None)
+    await al.expect(got("BLOCK_RESULT", buddy=bob.jid, condition=0))
     bob.send_message(al.address, "and now")
     await al.expect(said(bob.jid, "and now"))
     assert not al.take(said(bob.jid, "can you hear me"))
@@ -636,11 +638,12 @@ async def card_of(al, name):
 
 async def test_cards(al, bob):
     import base64
-    await bob.iq(None, "<vCard xmlns='vcard-temp'><FN>Bob Bobson</FN><NICKNAME>Bobby</NICKNAME><PHOTO><TYPE>image/png"
+    await bob.iq(None, "<vCard xmlns='vcard-temp'><FN>Bob Bobson</FN><NICKNAME>Bobby</NICKNAME><ADR><LOCALITY>Oslo"
+                       "</LOCALITY></ADR><ORG><ORGNAME>Tea Inc.</ORGNAME></ORG><PHOTO><TYPE>image/png"
                        f"</TYPE><BINVAL>{PIXEL}</BINVAL></PHOTO></vCard>", "set")
     card = await card_of(al, bob.jid)
     assert card["fullname"] == "Bob Bobson" and card["nickname"] == "Bobby" and card["buddyName"] == bob.jid
-    assert card["photo"] == base64.b64decode(PIXEL)
+    assert card["photo"] == base64.b64decode(PIXEL) and card["city"] == "Oslo" and card["organisation"] == "Tea Inc."
     nobody = await card_of(al, f"nobody@{al.host.domain}")
     assert not nobody.get("fullname") and not nobody.get("photo")
 
@@ -677,10 +680,11 @@ async def test_the_own_picture(al, bob):
     data = base64.b64decode(PIXEL)
     hash = hashlib.sha1(data).hexdigest()
     await befriend(al, bob)
-    al.backend.send("VCARD", userName=al.jid, buddyName="", id=0, photo=data)
+    al.backend.send("VCARD", userName=al.jid, buddyName="", id=0, photo=data, fullname="Al Alberts", city="Prague")
     await bob.expect(available(al.address, where=lambda s: hash in repr(s)))
     card = await bob.iq(al.address, "<vCard xmlns='vcard-temp'/>")
-    assert PIXEL in repr(card).replace("\n", "")
+    for part in (PIXEL, "Al Alberts", "Prague"):
+        assert part in repr(card).replace("\n", "")
 
 
 # Breaks of the connection
@@ -848,3 +852,114 @@ async def test_the_break_of_one_does_not_touch_another(backends, abroad, proxy, 
     id = al.say(bob.jid, "here I am")
     await bob.expect(message(al.address, "here I am"))
     await al.expect(result(id))
+
+
+# Orders about rooms
+
+PEOPLE, CHANGE, INVITE, DECLINE, VOICE, FORM, CONFIGURE, DESTROY, CATALOG = range(9)
+
+
+async def order(al, verb, room, **more):
+    al.orders = getattr(al, "orders", 0) + 1
+    al.backend.send("ROOM_ORDER", user=al.jid, request=al.orders, verb=verb, room=room, **more)
+    return await al.expect(got("ROOM_ANSWER", request=al.orders))
+
+
+@pytest_asyncio.fixture
+async def own_room(al, bob, abroad):
+    """al is the owner, bob is there."""
+    class Room:
+        pass
+    room = Room()
+    room.name = f"{fresh('own')}@{abroad.rooms}"
+    await al.join_room(room.name, "alice")
+    await al.expect(got("ROOM_INFO", room=room.name))  # after which it is open for others
+    await bob.join(room.name, "bob")
+    await al.expect(participant(room.name, "bob"))
+    return room
+
+
+async def test_who_is_what_in_a_room(al, bob, own_room):
+    owners = await order(al, PEOPLE, own_room.name, person={"affiliation": 4})
+    assert [one["name"] for one in owners["person"]] == [al.address] and owners["condition"] == 0
+    answer = await order(al, CHANGE, own_room.name, person={"name": bob.jid, "affiliation": 2})
+    assert answer["condition"] == 0
+    await al.expect(participant(own_room.name, "bob", affiliation=2))
+    members = await order(al, PEOPLE, own_room.name, person={"affiliation": 2})
+    assert [one["name"] for one in members["person"]] == [bob.jid]
+    # By the nickname, as rooms show it.
+    assert (await order(al, CHANGE, own_room.name, person={"nickname": "bob", "affiliation": 3}))["condition"] == 0
+    await al.expect(participant(own_room.name, "bob", affiliation=3))
+
+
+async def test_voice_and_kicks(al, bob, own_room):
+    assert (await order(al, CHANGE, own_room.name, person={"nickname": "bob", "role": 2}))["condition"] == 0
+    await al.expect(participant(own_room.name, "bob", role=2))
+    assert (await order(al, CHANGE, own_room.name, person={"nickname": "bob", "role": 1, "reason": "late"}))["condition"] == 0
+    gone = await al.expect(participant(own_room.name, "bob", status=LEFT))
+    assert gone["flag"] & 32 and gone["statusMessage"] == "late"
+    assert 307 in (await bob.expect(unavailable(f"{own_room.name}/bob"))).codes
+
+
+async def test_who_may_not_is_told(al, bob, room):
+    """bob's room, in which al is nobody."""
+    answer = await order(al, CHANGE, room.name, person={"nickname": "bob", "role": 1})
+    assert answer["condition"] in (4, 10)
+    assert (await order(al, FORM, room.name))["condition"] == 4
+    assert (await order(al, PEOPLE, room.name, person={"affiliation": 5}))["condition"] == 4
+    assert (await order(al, CHANGE, room.name, person={"role": 1}))["condition"] == 1
+    assert (await order(al, INVITE, room.name, person={"name": "no address@"}))["condition"] == 1
+
+
+async def test_settings_of_a_room(al, own_room):
+    form = await order(al, FORM, own_room.name)
+    fields = {one["name"]: one for one in form["field"]}
+    answer = await order(al, CONFIGURE, own_room.name, field=[{"name": "muc#roomconfig_roomname", "value": "Tea room"},
+                                                              {"name": "muc#roomconfig_moderatedroom", "value": "1"}])
+    assert answer["condition"] == 0, answer
+    after = {one["name"]: one for one in (await order(al, FORM, own_room.name))["field"]}
+    assert after["muc#roomconfig_roomname"]["value"] == "Tea room"
+    assert after["muc#roomconfig_moderatedroom"]["value"] == "1"
+    # What was left alone is as it was.
+    name = "muc#roomconfig_membersonly"
+    assert after[name]["value"] == fields[name]["value"]
+    info = await al.expect(got("ROOM_INFO", title="Tea room"))
+    assert info["flags"] & 4
+
+
+async def test_invitations(al, bob, own_room, people, abroad):
+    carol = await people("carol", host=abroad)
+    assert (await order(al, INVITE, own_room.name, person={"name": carol.jid, "reason": "tea"}))["condition"] == 0
+    invited = await carol.expect(message(own_room.name))
+    assert "invite" in repr(invited) and "tea" in repr(invited)
+    # And the other way round.
+    name = f"{fresh('hers')}@{abroad.rooms}"
+    await carol.join(name, "carol")
+    await carol.iq(name, "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/>"
+                         "</query>", "set")
+    carol.send_message(name, content="<x xmlns='http://jabber.org/protocol/muc#user'><invite "
+                                     f"to='{al.address}'><reason>cake</reason></invite></x>", type="normal")
+    there = await al.expect(got("ROOM_INVITATION", room=name))
+    assert there["reason"] == "cake" and carol.jid in (there.get("name") or "") or there.get("nickname") == "carol"
+    assert (await order(al, DECLINE, name, person={"name": carol.jid, "reason": "no time"}))["condition"] == 0
+    declined = await carol.expect(message(name, where=lambda s: "decline" in repr(s)))
+    assert "no time" in repr(declined)
+    bob.send_message(al.address, content=f"<x xmlns='jabber:x:conference' jid='{name}' reason='straight'/>", type="normal")
+    there = await al.expect(got("ROOM_INVITATION", room=name, reason="straight"))
+    assert there["name"] == bob.jid
+
+
+async def test_the_end_of_a_room(al, bob, own_room):
+    assert (await order(al, DESTROY, own_room.name, person={"reason": "closed"}))["condition"] == 0
+    gone = await bob.expect(unavailable(f"{own_room.name}/bob"))
+    assert "destroy" in repr(gone)
+    await al.expect(participant(own_room.name, "alice", status=LEFT))
+
+
+async def test_the_catalog_of_a_server(al, own_room, abroad):
+    answer = await order(al, CATALOG, abroad.rooms)
+    assert own_room.name in [one["name"] for one in answer["room"]]
+    while (answer := await order(al, CATALOG, ""))["condition"] == 7:  # it is still being looked for
+        await asyncio.sleep(0.05)
+    assert own_room.name in [one["name"] for one in answer["room"]]
+    assert (await order(al, CATALOG, f"nowhere.{abroad.domain}"))["condition"]

@@ -14,7 +14,8 @@ TYPES = {
     "BUDDY_STOPPED_TYPING": 19, "BUDDY_TYPED": 20, "AUTH_REQUEST": 21, "ATTENTION": 22, "STATS": 23, "FT_START": 24,
     "EXIT": 29, "BACKEND_CONFIG": 30, "QUERY": 31, "ROOM_LIST": 32, "CONV_MESSAGE_ACK": 33, "RAW_XML": 34,
     "BUDDIES": 35, "API_VERSION": 36, "MESSAGE_RESULT": 101, "ROOM_ERROR": 102,
-    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105, "BLOCK_RESULT": 150, "REQUEST": 120, "RESPONSE": 121, "REQUEST_END": 122,
+    "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105, "REQUEST": 120, "RESPONSE": 121, "REQUEST_END": 122,
+    "ROOM_ORDER": 130, "ROOM_ANSWER": 131, "ROOM_INFO": 132, "ROOM_INVITATION": 133, "BLOCK_RESULT": 150,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -36,6 +37,8 @@ FIELD = {1: ("name", str), 2: ("label", str), 3: ("type", int), 4: ("required", 
          6: ("option", [{1: ("value", str), 2: ("label", str)}])}
 CARD = ("givenName familyName birthday url note email phone organisation title street city region postcode country timezone "
         "client clientVersion").split()
+ROOM_PERSON = {1: ("name", str), 2: ("nickname", str), 3: ("affiliation", int), 4: ("role", int), 5: ("reason", str)}
+LISTING = {1: ("name", str), 2: ("title", str), 3: ("occupants", int)}
 MESSAGES = {
     "CONNECTED": {1: ("user", str)},
     "DISCONNECTED": {1: ("user", str), 2: ("error", int), 3: ("message", str)},
@@ -67,6 +70,14 @@ MESSAGES = {
                 7: ("imageType", str), 8: ("field", [FIELD]), 9: ("seconds", int)},
     "RESPONSE": {1: ("user", str), 2: ("id", str), 3: ("answered", int), 4: ("value", [{1: ("name", str), 2: ("value", str)}])},
     "REQUEST_END": {1: ("user", str), 2: ("id", str), 3: ("condition", int), 4: ("text", str)},
+    "ROOM_ORDER": {1: ("user", str), 2: ("request", int), 3: ("verb", int), 4: ("room", str), 5: ("person", ROOM_PERSON),
+                   6: ("field", [FIELD])},
+    "ROOM_ANSWER": {1: ("user", str), 2: ("request", int), 3: ("condition", int), 4: ("text", str),
+                    5: ("person", [ROOM_PERSON]), 6: ("field", [FIELD]), 7: ("room", [LISTING]), 8: ("more", int)},
+    "ROOM_INFO": {1: ("user", str), 2: ("room", str), 3: ("title", str), 4: ("description", str), 5: ("language", str),
+                  6: ("iconHash", str), 7: ("flags", int), 8: ("most", int)},
+    "ROOM_INVITATION": {1: ("user", str), 2: ("room", str), 3: ("title", str), 4: ("password", str), 5: ("name", str),
+                        6: ("nickname", str), 7: ("reason", str)},
     "BLOCK_RESULT": {1: ("user", str), 2: ("buddy", str), 3: ("condition", int), 4: ("text", str)},
     "ROOM_ERROR": {1: ("user", str), 2: ("room", str), 3: ("nickname", str), 4: ("condition", int),
                    5: ("text", str)},

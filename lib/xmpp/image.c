@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "spectrum/frontend/image.h"
+#include "lib/xmpp/image.h"
 
 #include <openssl/evp.h>
 #include <string.h>

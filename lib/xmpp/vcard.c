@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "spectrum/frontend/vcard.h"
+#include "lib/xmpp/vcard.h"
 
 #include <stddef.h>
 #include <string.h>
 
 #include "lib/base/encode.h"
-#include "spectrum/frontend/image.h"
-#include "spectrum/frontend/inside.h"
+#include "lib/base/str.h"
+#include "lib/xmpp/image.h"
+#include "lib/xmpp/ns.h"
 
 #define TEXT_BYTES 4096
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -98,7 +99,7 @@ static void write_texts(struct writer *writer, enum vcard_form form, const struc
 		}
 		if (place->parent && !open)
 			xml_open(writer, open = place->parent, NULL);
-		write_cut(writer, place->name, text, TEXT_BYTES);
+		xml_cut(writer, place->name, text, TEXT_BYTES);
 	}
 	if (open)
 		xml_close(writer);
@@ -122,7 +123,19 @@ static void write_photo(struct writer *writer, enum vcard_form form, const struc
 	str_fini(&base64);
 }
 
-void vcard_write(struct writer *writer, enum vcard_form form, const struct s2_card *card, size_t photo_most)
+/* An element of vcard-temp that a card of our vocabulary speaks about. */
+static bool is_ours(const char *name)
+{
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		const struct place *place = &fields[i].places[VCARD_TEMP];
+		if (!strcmp(place->parent ? place->parent : place->name, name))
+			return true;
+	}
+	return !strcmp(name, "PHOTO") || !strcmp(name, "NOTE");
+}
+
+static void write_card(struct writer *writer, enum vcard_form form, const struct s2_card *card, size_t photo_most,
+                       const struct element *old)
 {
 	const char *type =
 	    card->photo && card->photo_bytes <= photo_most ? image_type(card->photo, card->photo_bytes) : NULL;
@@ -130,7 +143,20 @@ void vcard_write(struct writer *writer, enum vcard_form form, const struct s2_ca
 	write_texts(writer, form, card);
 	if (type)
 		write_photo(writer, form, card, type);
+	for (const struct element *one = old ? old->children : NULL; one; one = one->next)
+		if (one->name && !is_ours(one->name))
+			xml_element(writer, one);
 	xml_close(writer);
+}
+
+void vcard_write(struct writer *writer, enum vcard_form form, const struct s2_card *card, size_t photo_most)
+{
+	write_card(writer, form, card, photo_most, NULL);
+}
+
+void vcard_write_over(struct writer *writer, const struct element *old, const struct s2_card *card, size_t photo_most)
+{
+	write_card(writer, VCARD_TEMP, card, photo_most, old);
 }
 
 /* ---- Reading ---- */

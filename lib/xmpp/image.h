@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pictures of people: what they are and how they are called. */
-#ifndef SPECTRUM_FRONTEND_IMAGE_H
-#define SPECTRUM_FRONTEND_IMAGE_H
+#ifndef LIB_XMPP_IMAGE_H
+#define LIB_XMPP_IMAGE_H
 
 #include <stddef.h>
 
