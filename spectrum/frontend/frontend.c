@@ -219,8 +219,8 @@ void frontend_free(struct frontend **at)
 		return;
 	local_account_cancel_all(frontend);
 	avatar_work_free(&frontend->avatars);
-	if (frontend->serves) /* its streams hold users of the hub */
-		upstream_free(&frontend->upstream);
+	upstream_end(frontend->upstream);
+	frontend->ended = frontend->serves;
 	hub_free(&frontend->hub);
 	dialogue_table_free(&frontend->dialogues);
 	own_work_free(&frontend->own);

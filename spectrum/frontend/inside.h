@@ -38,7 +38,8 @@ struct frontend {
 	void *reload_arg;
 	struct list local_checks; /* local_account.h */
 	struct map local_failures;
-	struct writer nowhere; /* takes what is written when there is no upstream any more */
+	bool ended;            /* the upstream: */
+	struct writer nowhere; /* ... takes what is written then */
 	struct str dropped;
 	unsigned strays; /* stanzas for other addresses */
 };

@@ -26,7 +26,7 @@ struct writer *stanza_open(struct frontend *frontend, const char *name, enum ups
                            const char *to, const char *type)
 {
 	loop_defer(frontend->loop, &frontend->cleaning, clean, frontend);
-	if (!frontend->upstream) { /* at the very end: an answer that was owed has nobody to reach any more */
+	if (frontend->ended) { /* at the very end: an answer that was owed has nobody to reach any more */
 		writer_init(&frontend->nowhere, &frontend->dropped, NS_CLIENT);
 		xml_open(&frontend->nowhere, name, NULL);
 		return &frontend->nowhere;
@@ -36,7 +36,7 @@ struct writer *stanza_open(struct frontend *frontend, const char *name, enum ups
 
 void stanza_close(struct frontend *frontend)
 {
-	if (frontend->upstream) {
+	if (!frontend->ended) {
 		upstream_close(frontend->upstream);
 		return;
 	}

@@ -258,7 +258,7 @@ static void server_stop(struct upstream *upstream, void (*stopped)(void *arg))
 	timer_start(server->stopping_timer, STOP_WEB_MS, 0);
 }
 
-static void server_free(struct upstream *upstream)
+static void server_end(struct upstream *upstream)
 {
 	struct server *server = server_of(upstream);
 	server->stopping = true;
@@ -268,6 +268,12 @@ static void server_free(struct upstream *upstream)
 	web_free(&server->web);
 	while (!list_empty(&server->sleeping))
 		session_end(LIST_ITEM(server->sleeping.next, struct session, sm.sleeping));
+}
+
+static void server_free(struct upstream *upstream)
+{
+	struct server *server = server_of(upstream);
+	server_end(upstream);
 	timer_free(&server->tick);
 	timer_free(&server->stopping_timer);
 	loop_defer_cancel(&server->stop_later);
@@ -301,6 +307,7 @@ static void server_restore(struct upstream *upstream, uint64_t sequence, const c
 static const struct upstream_verbs server_verbs = {
     .start = server_start,
     .stop = server_stop,
+    .end = server_end,
     .free = server_free,
     .is_up = server_is_up,
     .restore = server_restore,

@@ -38,6 +38,7 @@ struct upstream;
 struct upstream_verbs {
 	void (*start)(struct upstream *);
 	void (*stop)(struct upstream *, void (*stopped)(void *arg));
+	void (*end)(struct upstream *); /* may be NULL */
 	void (*free)(struct upstream *);
 	bool (*is_up)(const struct upstream *);
 	void (*restore)(struct upstream *, uint64_t sequence, const char *bytes, size_t len);
@@ -61,6 +62,14 @@ static inline void upstream_start(struct upstream *upstream)
 static inline void upstream_stop(struct upstream *upstream, void (*stopped)(void *arg))
 {
 	upstream->verbs->stop(upstream, stopped);
+}
+
+/* Lets go of the hub's users, and of everybody else: what is asked of it after that finds nobody. Before the hub is
+ * freed, which may still give answers that it owes. */
+static inline void upstream_end(struct upstream *upstream)
+{
+	if (upstream && upstream->verbs->end)
+		upstream->verbs->end(upstream);
 }
 
 /* Ends the streams, sends what is buffered, closes. */
