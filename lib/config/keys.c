@@ -116,6 +116,14 @@ const struct config_key config_keys[] = {
     TEXT("service.join_room_server_label", "3rd-party server", "Slack: label of the server field."),
     TEXT("service.join_room_server_example", "3rd.party.server.org", "Slack: example for it."),
 
+    NUMBER("upload.max_bytes", "104857600", 0, INT64_MAX,
+           "Server mode with service.websocket_port: largest file that users may upload (XEP-0363); 0: none."),
+    NUMBER("upload.quota", "1073741824", 0, INT64_MAX, "Bytes that one user may keep; 0: any number."),
+    NUMBER("upload.days", "30", 0, 36500, "Days until a file is removed; 0: never."),
+    TEXT("upload.directory", "", "Where the files are; empty: upload in service.working_dir."),
+    TEXT("upload.url", "",
+         "What their addresses begin with, for a reverse proxy; empty: the domain and service.websocket_port."),
+
     LIST("vhosts.vhost", "Further JIDs; the manager runs one more instance of this file for each."),
 
     TEXT("identity.name", "Spectrum 2 Transport", "Name that service discovery shows."),

@@ -137,6 +137,10 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 		if (!info_has_feature(info, server_features[i]))
 			info_add_feature(info, server_features[i]);
 	}
+	if (frontend->serves && server_upload_most(frontend->upstream)) {
+		info_add_feature(info, NS_UPLOAD);
+		info_add_value(info, NS_UPLOAD, "max-file-size", frontend->upload_most);
+	}
 	add_contacts(frontend, info);
 }
 

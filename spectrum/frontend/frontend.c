@@ -176,8 +176,11 @@ struct frontend *frontend_new(struct loop *loop, struct config *config, int argc
 		frontend_free(&frontend);
 		return NULL;
 	}
-	if (frontend->serves)
+	if (frontend->serves) {
 		server_attach(frontend->upstream, frontend->hub);
+		snprintf(frontend->upload_most, sizeof frontend->upload_most, "%llu",
+		         (unsigned long long)server_upload_most(frontend->upstream));
+	}
 	hub_start(frontend->hub);
 	return frontend;
 }

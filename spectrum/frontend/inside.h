@@ -20,6 +20,7 @@ struct frontend {
 	struct hub *hub;
 	struct upstream *upstream;          /* where stanzas come from and go to */
 	bool serves;                        /* server mode: the upstream is a server (spectrum/server) */
+	char upload_most[24];               /* bytes of a file; server mode */
 	struct iq_table *iqs;               /* iq.h */
 	struct privilege_table *privileges; /* privilege.h */
 	struct roster_work *roster;

@@ -10,6 +10,7 @@
 #include "lib/xmpp/form.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
+#include "spectrum/server/server.h"
 
 #define LOG_AREA "upload"
 #define WAIT_MS 10000
@@ -263,10 +264,27 @@ static bool search(struct frontend *frontend, struct host *host)
 	return true;
 }
 
+/* We are the user's server ourselves. */
+static void place_here(struct frontend *frontend, const char *jid, const struct s2_slot *slot)
+{
+	enum s2_condition condition = S2_DONE;
+	const char *text = NULL;
+	const char *url = server_upload_place(frontend->upstream, &frontend->arena, jid, slot->name, slot->mime_type,
+	                                      slot->bytes, &condition, &text);
+	if (url)
+		conversation_slot(frontend->hub, jid, &(struct s2_slot){.id = slot->id, .put = url, .get = url});
+	else
+		refuse(frontend, jid, slot->id, condition, text);
+}
+
 void upload_wanted(void *arg, struct user *user, const struct s2_slot *slot)
 {
 	struct frontend *frontend = arg;
 	const char *jid = user_jid(user), *at = strrchr(jid, '@');
+	if (frontend->serves) {
+		place_here(frontend, jid, slot);
+		return;
+	}
 	struct host *host = at ? host_find(frontend, at + 1) : NULL;
 	bool old = host && (host->state == SERVICE_FOUND || host->state == SERVICE_NONE) &&
 	           host->again_at <= loop_now(frontend->loop);

@@ -150,6 +150,8 @@ void inbound_iq(struct session *session, struct arena *arena, const struct eleme
 		to_sibling(session, jid.resource, iq);
 	else if (blocklist_has(session->account, to))
 		blocklist_refuse(session, iq);
+	else if (!*jid.node && element_child(iq, "request", NS_UPLOAD))
+		slot_request(&(struct ask){session->account, session, arena, iq, element_child(iq, NULL, NULL)});
 	else if (strcmp(jid.domain, server->jid) != 0)
 		inbound_refuse(session, iq, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
 	else

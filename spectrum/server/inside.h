@@ -364,6 +364,9 @@ const struct element *photo_mark(const struct account *, struct arena *, const s
 /* ---- disco.c ---- */
 ask_handler disco_account_info, disco_account_items;
 
+/* ---- slot.c: places for files ---- */
+ask_handler slot_request;
+
 /* ---- roster.c ---- */
 ask_handler roster_get, roster_change;
 /* A stanza about the subscription to the contact of this node, for the frontend; what becomes of it is pushed. */

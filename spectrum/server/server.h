@@ -23,6 +23,12 @@ void server_reload(struct upstream *);
 /* What the domain can do because it is a server; NULL ends. */
 extern const char *const server_features[];
 
+/* Bytes of the largest file that can be uploaded here (XEP-0363), 0: none. */
+uint64_t server_upload_most(const struct upstream *);
+/* The URL for a file of this user, to put it there and to get it from there, on the arena; NULL with why not. */
+const char *server_upload_place(struct upstream *, struct arena *, const char *owner, const char *name,
+                                const char *type, uint64_t bytes, enum s2_condition *, const char **text);
+
 /* Out of the hub (hub_events). */
 void server_logged_out(struct upstream *, const char *jid, const char *text, const enum s2_connection_error *);
 /* A contact is to come into the roster, or asks to be let in (BUDDY_REQUEST); its item has changed; it has to go. */

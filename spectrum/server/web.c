@@ -8,6 +8,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "spectrum/server/files.h"
 #include "spectrum/server/inside.h"
 
 #define LOG_AREA "web"
@@ -25,6 +26,8 @@ struct web {
 	const char *error;
 	bool secure, failed, stopped;
 	void *loops[1];
+	struct files *files; /* NULL: none are taken */
+	char *base;
 };
 
 /* One answer of HTTP; memory of the library's for each connection. */
@@ -32,6 +35,7 @@ struct answer {
 	struct websocket_room room; /* of WebSocket: the library uses one size for all */
 	char *body;
 	size_t len, sent;
+	struct arrival *file; /* that is being uploaded */
 };
 
 bool web_is_secure(const struct web *web)
@@ -42,6 +46,16 @@ bool web_is_secure(const struct web *web)
 struct server *web_server(const struct web *web)
 {
 	return web->server;
+}
+
+struct files *web_files(const struct web *web)
+{
+	return web->files;
+}
+
+const char *web_base(const struct web *web)
+{
+	return web->base;
 }
 
 static const char *path_of(const struct web *web)
@@ -113,12 +127,102 @@ static int host_meta_json(struct web *web, struct lws *wsi, struct answer *answe
 	return reply(wsi, answer, HTTP_STATUS_OK, "application/json", body);
 }
 
+/* ---- Files ---- */
+
+static bool add_header(struct lws *wsi, const char *name, const char *value, unsigned char **at, unsigned char *end)
+{
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)name, (const unsigned char *)value,
+	                                   (int)strlen(value), at, end) == 0;
+}
+
+/* What is not plainly harmless is only saved by a browser, and nothing in it is ever run. */
+static int give_file(struct web *web, struct lws *wsi, struct answer *answer, const char *path)
+{
+	unsigned char headers[1024], *at = headers, *end = headers + sizeof headers;
+	struct file_found found;
+	if (!web->files || !files_find(web->files, path, &found))
+		return reply(wsi, answer, HTTP_STATUS_NOT_FOUND, "text/plain", mem_strdup("There is no such file.\n"));
+	int result = 1;
+	if (add_header(wsi, "access-control-allow-origin:", "*", &at, end) &&
+	    add_header(wsi, "content-security-policy:", "default-src 'none'; sandbox", &at, end) &&
+	    add_header(wsi, "x-content-type-options:", "nosniff", &at, end) &&
+	    (found.shown || add_header(wsi, "content-disposition:", "attachment", &at, end))) {
+		result = lws_serve_http_file(wsi, found.path, found.type, (const char *)headers, (int)(at - headers));
+		result = result < 0 ? 1 : 0;
+	}
+	free(found.path);
+	return result;
+}
+
+static int take_file(struct web *web, struct lws *wsi, struct answer *answer, const char *path)
+{
+	char length[32] = "";
+	unsigned status = HTTP_STATUS_NOT_FOUND;
+	lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+	if (web->files)
+		answer->file = arrival_begin(web->files, path, strtoull(length, NULL, 10), &status);
+	if (answer->file)
+		return 0; /* its body comes */
+	reply(wsi, answer, status, "text/plain", mem_strdup("This file is not expected here.\n"));
+	return 0;
+}
+
+static int allow_origins(struct lws *wsi)
+{
+	unsigned char room[LWS_PRE + 1024], *at = room + LWS_PRE, *end = room + sizeof room;
+	if (lws_add_http_common_headers(wsi, HTTP_STATUS_OK, "text/plain", 0, &at, end) ||
+	    !add_header(wsi, "access-control-allow-origin:", "*", &at, end) ||
+	    !add_header(wsi, "access-control-allow-methods:", "GET, HEAD, PUT, OPTIONS", &at, end) ||
+	    !add_header(wsi, "access-control-allow-headers:", "Content-Type", &at, end) ||
+	    !add_header(wsi, "access-control-max-age:", "86400", &at, end) ||
+	    lws_finalize_write_http_header(wsi, room + LWS_PRE, &at, end))
+		return 1;
+	return lws_http_transaction_completed(wsi);
+}
+
+static int body_came(struct lws *wsi, struct answer *answer, const void *bytes, size_t len)
+{
+	if (answer->file && !arrival_write(answer->file, bytes, len))
+		arrival_abort(&answer->file);
+	return 0;
+}
+
+static int body_ended(struct lws *wsi, struct answer *answer)
+{
+	unsigned status = answer->file ? arrival_end(answer->file) : HTTP_STATUS_BAD_REQUEST;
+	answer->file = NULL;
+	if (answer->body)
+		return 0; /* refused already */
+	return reply(wsi, answer, status, "text/plain", mem_strdup(status == 201 ? "Taken.\n" : "Not taken.\n"));
+}
+
+static int file_request(struct web *web, struct lws *wsi, struct answer *answer)
+{
+	char *uri = NULL;
+	int len = 0, method = lws_http_get_uri_and_method(wsi, &uri, &len);
+	char *path = mem_strndup(uri ? uri : "", len > 0 ? (size_t)len : 0);
+	int result;
+	if (method == LWSHUMETH_PUT)
+		result = take_file(web, wsi, answer, path);
+	else if (method == LWSHUMETH_OPTIONS)
+		result = allow_origins(wsi);
+	else if (method == LWSHUMETH_GET || method == LWSHUMETH_HEAD)
+		result = give_file(web, wsi, answer, path);
+	else
+		result =
+		    reply(wsi, answer, HTTP_STATUS_METHOD_NOT_ALLOWED, "text/plain", mem_strdup("Not like this.\n"));
+	free(path);
+	return result;
+}
+
 static int request(struct web *web, struct lws *wsi, struct answer *answer, const char *path)
 {
 	static const struct {
 		const char *path;
 		int (*page)(struct web *, struct lws *, struct answer *);
 	} pages[] = {{"/.well-known/host-meta", host_meta}, {"/.well-known/host-meta.json", host_meta_json}};
+	if (!strncmp(path, "/upload/", 8))
+		return file_request(web, wsi, answer);
 	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
 		if (!strcmp(path, pages[i].path))
 			return pages[i].page(web, wsi, answer);
@@ -160,6 +264,12 @@ static int http_event(struct lws *wsi, enum lws_callback_reasons reason, void *u
 		return 1; /* a WebSocket without our protocol */
 	case LWS_CALLBACK_HTTP:
 		return request(web, wsi, answer, in);
+	case LWS_CALLBACK_HTTP_BODY:
+		return body_came(wsi, answer, in, len);
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		return body_ended(wsi, answer);
+	case LWS_CALLBACK_HTTP_FILE_COMPLETION:
+		return lws_http_transaction_completed(wsi);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return write_body(wsi, answer);
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
@@ -167,6 +277,7 @@ static int http_event(struct lws *wsi, enum lws_callback_reasons reason, void *u
 		if (answer) {
 			free(answer->body);
 			answer->body = NULL;
+			arrival_abort(&answer->file);
 		}
 		return 0;
 	default:
@@ -257,6 +368,15 @@ struct web *web_new(struct server *server, const char *certificate, char **error
 	web->certificate = certificate;
 	web->loops[0] = loop_uv(server->loop);
 	pin_plugin();
+	web->base = text_empty(config_text(server->config, "upload.url"))
+	                ? mem_printf("%s://%s:%lld", web->secure ? "https" : "http", server->jid,
+	                             (long long)config_number(server->config, "service.websocket_port"))
+	                : mem_strdup(config_text(server->config, "upload.url"));
+	web->files = files_new(server->loop, server->config, error);
+	if (*error) {
+		web_free(&web);
+		return NULL;
+	}
 	lws_set_log_level(LLL_ERR | LLL_WARN, to_log);
 	struct lws_context_creation_info info = {
 	    .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
@@ -299,6 +419,8 @@ void web_free(struct web **at)
 	/* Its handles are closed: now it lets go of the rest. */
 	if (web->context)
 		lws_context_destroy(web->context);
+	files_free(&web->files);
+	free(web->base);
 	free(web);
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct files;
 struct server;
 struct web;
 struct lws;
@@ -21,6 +22,10 @@ bool web_reload(struct web *, const char *certificate, const char **error);
 /* Whether what goes over it can't be read on the way: TLS, or a reverse proxy on this machine. */
 bool web_is_secure(const struct web *);
 struct server *web_server(const struct web *);
+/* Uploaded files; NULL: the configuration wants none. */
+struct files *web_files(const struct web *);
+/* What URLs here begin with. */
+const char *web_base(const struct web *);
 
 /* websocket.c: what libwebsockets tells of one connection; `room` is memory of its own for it. */
 struct websocket_room {

@@ -232,3 +232,119 @@ async def test_a_port_in_use_is_told(servers):
     second.killed = True  # its status is looked at here
     status = await second.ended()
     assert status == 1 and "service.websocket_port" in second.log()
+
+
+# ---- Uploads (XEP-0363) ----
+
+UPLOAD = "urn:xmpp:http:upload:0"
+
+
+def http(method, url, body=None, headers=None):
+    """(status, headers, body)"""
+    import http.client
+    from urllib.parse import urlsplit
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=LIMIT)
+    connection.request(method, parts.path, body, headers or {})
+    answer = connection.getresponse()
+    return answer.status, answer.headers, answer.read()
+
+
+async def slot(user, name="cat.png", size=10, type="image/png", to=DOMAIN):
+    answer = await user.iq(to, f"<request xmlns='{UPLOAD}' filename='{name}' size='{size}' content-type='{type}'/>")
+    node = answer.child("slot", UPLOAD)
+    if node is None:
+        return answer, None, None
+    return answer, node.find(f"{{{UPLOAD}}}put").get("url"), node.find(f"{{{UPLOAD}}}get").get("url")
+
+
+async def test_a_file_is_uploaded_and_fetched(servers, people):
+    from person import RawUser
+    port = free_port()
+    server = await servers(service__websocket_port=port)
+    user = await people(host=server, kind=RawUser)
+    info = await user.iq(DOMAIN, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+    assert UPLOAD in {f.get("var") for f in info.xml.iter("{http://jabber.org/protocol/disco#info}feature")}
+    sizes = [f.findtext("{jabber:x:data}value") for f in info.xml.iter("{jabber:x:data}field") if f.get("var") == "max-file-size"]
+    assert sizes == ["104857600"]
+    picture = bytes(range(256)) * 4000
+    _, put, get = await slot(user, "My cat &amp; dog.png", len(picture))
+    assert put == get and put.startswith(f"http://{DOMAIN}:{port}/upload/") and put.endswith("/My%20cat%20%26%20dog.png")
+    assert (await asyncio.to_thread(http, "GET", get))[0] == 404
+    status, headers, _ = await asyncio.to_thread(http, "OPTIONS", put)
+    assert status == 200 and "PUT" in headers["Access-Control-Allow-Methods"]
+    assert (await asyncio.to_thread(http, "PUT", put, picture))[0] == 201
+    status, headers, body = await asyncio.to_thread(http, "GET", get)
+    assert status == 200 and body == picture and headers["Content-Type"] == "image/png"
+    assert "sandbox" in headers["Content-Security-Policy"] and headers["X-Content-Type-Options"] == "nosniff"
+    # The place is taken.
+    assert (await asyncio.to_thread(http, "PUT", put, picture))[0] == 403
+    # What a browser could run is not shown by it.
+    page = b"<script>alert(1)</script>"
+    _, put, get = await slot(user, "x.html", len(page), "text/html")
+    assert (await asyncio.to_thread(http, "PUT", put, page))[0] == 201
+    status, headers, body = await asyncio.to_thread(http, "GET", get)
+    assert body == page and headers["Content-Disposition"] == "attachment"
+    # Files outlive a restart, and count.
+    server.stop()
+    await server.up()
+    assert (await asyncio.to_thread(http, "GET", get))[2] == page
+
+
+async def test_limits_of_uploads(servers, people):
+    from person import RawUser
+    port = free_port()
+    server = await servers(service__websocket_port=port, upload__max_bytes=1000, upload__quota=1500)
+    user = await people(host=server, kind=RawUser)
+    answer, _, _ = await slot(user, size=1001)
+    assert answer.condition == "not-acceptable" and answer.xml.find(f".//{{{UPLOAD}}}max-file-size").text == "1000"
+    for size in ("0", "x", "-1"):
+        answer, _, _ = await slot(user, size=size)
+        assert answer.condition == "bad-request"
+    _, put, get = await slot(user, size=900)
+    answer, _, _ = await slot(user, size=900)
+    assert answer.condition == "resource-constraint"
+    other = await people(host=server, kind=RawUser)
+    assert (await slot(other, size=900))[1]
+    # Another size than was promised, or nothing that was.
+    assert (await asyncio.to_thread(http, "PUT", put, b"x" * 899))[0] == 400
+    assert (await asyncio.to_thread(http, "PUT", put, b"x" * 901))[0] == 413
+    assert (await asyncio.to_thread(http, "PUT", put.replace("/upload/", "/upload/a"), b"x" * 900))[0] == 403
+    assert (await asyncio.to_thread(http, "PUT", f"http://{DOMAIN}:{port}/upload/../../etc/passwd", b"x"))[0] in (403, 404)
+    assert (await asyncio.to_thread(http, "GET", f"http://{DOMAIN}:{port}/upload/{'a' * 32}/../../x"))[0] == 404
+    assert (await asyncio.to_thread(http, "DELETE", put))[0] == 405
+    assert (await asyncio.to_thread(http, "PUT", put, b"x" * 900))[0] == 201
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(servers, people):
+    from person import RawUser
+    port = free_port()
+    server = await servers(service__websocket_port=port)
+    user = await people(host=server, kind=RawUser)
+    _, put, get = await slot(user, size=100000)
+    path = put.partition(str(port))[2]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"PUT {path} HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 5000)
+    await writer.drain()
+    directory = server.directory / "work/upload"
+    from server import wait_until
+    await wait_until(lambda: list(directory.glob("*.part")))
+    writer.close()
+    await wait_until(lambda: not list(directory.iterdir()))
+    assert (await asyncio.to_thread(http, "GET", get))[0] == 404
+
+
+async def test_files_of_the_network_are_put_here(servers, people):
+    """A backend asks for a place, and puts a file there itself."""
+    import json
+    from person import RawUser
+    from stanzas import message
+    port = free_port()
+    server = await servers(gateway.VILLAGE, service__websocket_port=port)
+    user = await people(host=server, kind=RawUser)
+    user.send_message(f"control@{DOMAIN}", "FRAMES " + json.dumps([[104, {"2": "f1", "3": "cat.png", "4": "image/png", "5": 10}]]))
+    got = await user.expect(message(f"control@{DOMAIN}"))
+    slot = json.loads(got.body.partition(" ")[2])
+    assert slot["2"] == "f1" and slot["6"] == slot["7"]
+    assert (await asyncio.to_thread(http, "PUT", slot["6"], b"x" * 10))[0] == 201
+    assert (await asyncio.to_thread(http, "GET", slot["7"]))[2] == b"x" * 10

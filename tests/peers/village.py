@@ -94,6 +94,9 @@ class Village(backend.Backend):
     def on_19(self, buddy):
         self.passed_on(STOPPED_TYPING, buddy)
 
+    def on_105(self, slot):  # SLOT
+        self.say(slot[1], "control", "slot " + backend.shown(self.raw))
+
     def tried(self, user, peer, text):
         """`TRIED NAME`: the passwords that the network was asked about."""
         self.say(user, peer, b" ".join(self.tries.get(text.split()[1].encode(), [])))
