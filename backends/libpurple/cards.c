@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backends/libpurple/contacts.h"
 #include "backends/libpurple/icons.h"
 #include "backends/libpurple/markup.h"
 #include "backends/libpurple/protocol.h"
@@ -98,7 +99,7 @@ static void read_info(struct s2_card *card, struct arena *arena, PurpleNotifyUse
 
 static void answer(struct session *session, struct wanted *wanted, PurpleNotifyUserInfo *info)
 {
-	PurpleBuddy *buddy = purple_find_buddy(session->account, wanted->name);
+	PurpleBuddy *buddy = purple_find_buddy(session->account, contacts_purple_name(session->account, wanted->name));
 	struct s2_card card = {.name = wanted->name};
 	struct arena arena = {0};
 	struct icon icon;
@@ -164,7 +165,7 @@ void cards_get(struct s2_user *s2, const char *name, uint32_t request)
 	}
 	struct wanted *wanted = mem_new(sizeof *wanted);
 	wanted->name = mem_strdup(name);
-	wanted->who = mem_strdup(purple_normalize(session->account, name));
+	wanted->who = mem_strdup(purple_normalize(session->account, contacts_purple_name(session->account, name)));
 	wanted->request = request;
 	wanted->until_ms = loop_now(kit_loop()) + ANSWER_MS;
 	list_append(&session->cards, &wanted->node);
@@ -176,7 +177,7 @@ void cards_get(struct s2_user *s2, const char *name, uint32_t request)
 	if (!timer_running(session->cards_timer))
 		timer_start(session->cards_timer, ANSWER_MS, 0);
 	uint64_t before = turn_take(session->number);
-	serv_get_info(session_connection(session), name);
+	serv_get_info(session_connection(session), contacts_purple_name(session->account, name));
 	turn_give_back(before);
 }
 

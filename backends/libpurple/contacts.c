@@ -30,6 +30,23 @@ struct contact {
 
 /* ---- Names ---- */
 
+/* The plugin for SIMPLE says "sip:bob@example.org" where people say bob@example.org. */
+static bool has_scheme(const PurpleAccount *account)
+{
+	return !strcmp(purple_account_get_protocol_id(account), "prpl-simple");
+}
+
+static const char *without_scheme(const PurpleAccount *account, const char *name)
+{
+	return has_scheme(account) && !strncasecmp(name, "sip:", 4) ? name + 4 : name;
+}
+
+static const char *keep(char **kept, char *name)
+{
+	free(*kept);
+	return *kept = name;
+}
+
 const char *contacts_name(const PurpleAccount *account, const char *who)
 {
 	static char *kept;
@@ -43,9 +60,14 @@ const char *contacts_name(const PurpleAccount *account, const char *who)
 		if (normal && *normal && strcasecmp(normal, who))
 			name = normal;
 	}
-	char *copy = mem_strdup(name);
-	free(kept);
-	return kept = copy;
+	return keep(&kept, mem_strdup(without_scheme(account, name)));
+}
+
+const char *contacts_purple_name(const PurpleAccount *account, const char *name)
+{
+	static char *kept;
+	bool add = has_scheme(account) && strncasecmp(name, "sip:", 4) != 0;
+	return keep(&kept, mem_printf("%s%s", add ? "sip:" : "", name));
 }
 
 static char *key_of(const PurpleAccount *account, const char *name)
@@ -110,8 +132,8 @@ static void tell(struct session *session, struct contact *contact, GSList *buddi
 	PurpleBuddy *first = buddies->data;
 	char *text = status_text_of(first);
 	struct s2_buddy told = {
-	    .name = contact->name,
-	    .alias = purple_buddy_get_alias(first),
+	    .name = without_scheme(session->account, contact->name),
+	    .alias = without_scheme(session->account, purple_buddy_get_alias(first)),
 	    .groups = groups,
 	    .group_count = count,
 	    .status = status_of(first),
@@ -143,7 +165,7 @@ static void tell_changed(void *arg)
 			tell(session, contact, buddies);
 		} else {
 			if (contact->told)
-				s2_buddy_removed(session->s2, contact->name);
+				s2_buddy_removed(session->s2, without_scheme(session->account, contact->name));
 			g_hash_table_iter_remove(&each);
 		}
 		g_slist_free(buddies);
@@ -248,12 +270,50 @@ static void move(struct session *session, const struct s2_buddy *wanted, GSList 
 	g_slist_free(spare);
 }
 
+/* The gateway tells the contacts of networks that keep none right after the log-in; they are put into libpurple's list
+ * when there is a connection, so that the protocol asks for their presence. */
+struct stored {
+	struct list node;
+	struct s2_buddy buddy;
+	struct arena arena; /* what it is on */
+};
+
+static void stored_free(struct stored *stored)
+{
+	struct arena arena = stored->arena;
+	list_remove(&stored->node);
+	arena_fini(&arena);
+}
+
+static void add_later(struct session *session, const struct s2_buddy *wanted)
+{
+	struct arena arena = {0};
+	struct stored *stored = arena_alloc(&arena, sizeof *stored);
+	const char **groups = arena_alloc(&arena, wanted->group_count * sizeof *groups);
+	for (size_t i = 0; i < wanted->group_count; i++)
+		groups[i] = arena_strdup(&arena, wanted->groups[i]);
+	stored->buddy = (struct s2_buddy){.name = arena_strdup(&arena, wanted->name),
+	                                  .alias = arena_strdup(&arena, wanted->alias),
+	                                  .groups = groups,
+	                                  .group_count = wanted->group_count};
+	stored->arena = arena;
+	list_append(&session->stored, &stored->node);
+}
+
 void contacts_add(struct s2_user *s2, const struct s2_buddy *wanted)
 {
 	static const char *const usual[] = {"Buddies"};
 	struct session *session = session_of(s2);
-	if (!session_is_online(session) || text_empty(wanted->name))
+	if (!session || text_empty(wanted->name))
 		return;
+	if (!session_is_online(session)) {
+		if (protocol_keeps_no_list(purple_account_get_protocol_id(session->account)))
+			add_later(session, wanted);
+		return;
+	}
+	struct s2_buddy renamed = *wanted;
+	renamed.name = contacts_purple_name(session->account, wanted->name);
+	wanted = &renamed;
 	uint64_t before = turn_take(session->number);
 	authorizations_answer(session, wanted->name, true);
 	GSList *buddies = purple_find_buddies(session->account, wanted->name);
@@ -278,14 +338,24 @@ void contacts_add(struct s2_user *s2, const struct s2_buddy *wanted)
 	turn_give_back(before);
 }
 
+static void add_stored(struct session *session)
+{
+	while (!list_empty(&session->stored)) {
+		struct stored *stored = LIST_ITEM(session->stored.next, struct stored, node);
+		contacts_add(session->s2, &stored->buddy);
+		stored_free(stored);
+	}
+}
+
 void contacts_remove(struct s2_user *s2, const struct s2_buddy *unwanted)
 {
 	struct session *session = session_of(s2);
 	if (!session_is_online(session) || text_empty(unwanted->name))
 		return;
+	const char *name = contacts_purple_name(session->account, unwanted->name);
 	uint64_t before = turn_take(session->number);
-	authorizations_answer(session, unwanted->name, false);
-	GSList *buddies = purple_find_buddies(session->account, unwanted->name);
+	authorizations_answer(session, name, false);
+	GSList *buddies = purple_find_buddies(session->account, name);
 	for (GSList *each = buddies; each; each = each->next) {
 		purple_account_remove_buddy(session->account, each->data, purple_buddy_get_group(each->data));
 		purple_blist_remove_buddy(each->data);
@@ -299,6 +369,7 @@ void contacts_block(struct s2_user *s2, const char *name, bool blocked)
 	struct session *session = session_of(s2);
 	if (!settings.blocking || !session_is_online(session) || text_empty(name))
 		return;
+	name = contacts_purple_name(session->account, name);
 	uint64_t before = turn_take(session->number);
 	if (blocked)
 		purple_privacy_deny(session->account, name, FALSE, FALSE);
@@ -320,10 +391,12 @@ void contacts_init(struct session *session)
 {
 	session->contacts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, contact_free);
 	session->contacts_timer = timer_new(kit_loop(), tell_changed, session);
+	list_init(&session->stored);
 }
 
 void contacts_online(struct session *session)
 {
+	add_stored(session);
 	timer_start(session->contacts_timer, TELL_AFTER_MS, 0);
 }
 
@@ -348,6 +421,8 @@ static bool groups_are_local(void)
 void contacts_forget(struct session *session)
 {
 	timer_free(&session->contacts_timer);
+	while (!list_empty(&session->stored))
+		stored_free(LIST_ITEM(session->stored.next, struct stored, node));
 	GSList *buddies = purple_find_buddies(session->account, NULL);
 	for (GSList *each = buddies; each; each = each->next)
 		purple_blist_remove_buddy(each->data);

@@ -20,6 +20,8 @@ void contacts_forget(struct session *);
 /* The name by which the user knows `who`: of a buddy, or without what the protocol does not count as part of it (the
  * resource of a JID). Borrowed until the next call. */
 const char *contacts_name(const PurpleAccount *, const char *who);
+/* And back: what libpurple calls whom the user names. Borrowed until the next call. */
+const char *contacts_purple_name(const PurpleAccount *, const char *name);
 
 /* Callbacks of the kit. */
 void contacts_add(struct s2_user *, const struct s2_buddy *);

@@ -11,6 +11,7 @@
 #include "backends/libpurple/eventloop.h"
 #include "backends/libpurple/files.h"
 #include "backends/libpurple/jabber.h"
+#include "backends/libpurple/listing.h"
 #include "backends/libpurple/names.h"
 #include "backends/libpurple/notices.h"
 #include "backends/libpurple/questions.h"
@@ -186,6 +187,7 @@ bool core_start(void)
 	files_start();
 	rooms_start();
 	jabber_start();
+	listing_start();
 	talk_start(kit_loop());
 	purple_buddy_icons_set_caching(FALSE);
 	return true;

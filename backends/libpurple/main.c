@@ -43,13 +43,27 @@ static struct s2_backend backend = {
     .set_subject = rooms_set_subject,
 };
 
-/* What a registration asks for depends on the protocol. */
+/* What a registration asks for, and what can be done with contacts, depends on the protocol. */
 static void set_features(void)
 {
 	if (s2_config_bool("service.server_mode", false) || text_equal(settings.protocol, "prpl-irc"))
 		backend.features |= S2_FEATURE_NO_REGISTRATION;
-	if (settings.protocol && !protocol_needs_password(purple_find_prpl(settings.protocol)))
+	if (!settings.protocol || protocol_keeps_no_list(settings.protocol))
+		backend.features |= S2_FEATURE_NO_CONTACT_LIST;
+	if (!settings.protocol)
+		return;
+	PurplePlugin *plugin = purple_find_prpl(settings.protocol);
+	PurplePluginProtocolInfo *info = PURPLE_PLUGIN_PROTOCOL_INFO(plugin);
+	if (!protocol_needs_password(plugin))
 		backend.features |= S2_FEATURE_NO_PASSWORD;
+	if (!info->join_chat)
+		backend.features &= ~(unsigned)S2_FEATURE_MUC;
+	if (!info->send_typing)
+		backend.typing = NULL;
+	if (!PURPLE_PROTOCOL_PLUGIN_HAS_FUNC(info, send_attention))
+		backend.attention = NULL;
+	if (!info->icon_spec.format)
+		backend.set_card = NULL;
 }
 
 static bool start(void)

@@ -3,6 +3,7 @@
 
 #include <purple.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/libpurple/turn.h"
 #include "lib/base/mem.h"
@@ -17,9 +18,19 @@ struct lookup {
 	uint64_t owner;
 };
 
+/* One service that is being looked for. */
+struct service {
+	PurpleSrvTxtQueryData *purple;
+	PurpleSrvTxtQueryResolvedCallback resolved;
+	PurpleSrvTxtQueryFailedCallback failed;
+	struct srv_query *query;
+	guint timer; /* of an answer that is known at once */
+	uint64_t owner;
+};
+
 static struct {
 	struct loop *loop;
-	GHashTable *lookups; /* by what libpurple knows them as */
+	GHashTable *lookups, *services; /* by what libpurple knows them as */
 } here;
 
 static void lookup_free(struct lookup *lookup)
@@ -74,12 +85,90 @@ static void cancel(PurpleDnsQueryData *purple)
 		lookup_free(lookup);
 }
 
+/* ---- Services ---- */
+
+static void service_free(struct service *service)
+{
+	g_hash_table_remove(here.services, service->purple);
+	srv_query_free(&service->query);
+	if (service->timer)
+		purple_timeout_remove(service->timer);
+	free(service);
+}
+
+static void tell_services(struct service *service, GList *records)
+{
+	struct service done = *service;
+	service_free(service);
+	uint64_t before = turn_take(done.owner);
+	if (records)
+		done.resolved(done.purple, records);
+	else
+		done.failed(done.purple, "there is no such record");
+	turn_give_back(before);
+}
+
+/* libpurple sorts by priority: our order is kept. */
+static void services_found(void *arg, const struct srv_target *targets, size_t count, bool refused)
+{
+	GList *records = NULL;
+	for (size_t i = count; i-- > 0;) {
+		PurpleSrvResponse *record = g_new0(PurpleSrvResponse, 1);
+		g_strlcpy(record->hostname, targets[i].host, sizeof record->hostname);
+		record->port = targets[i].port;
+		record->pref = (int)i;
+		records = g_list_prepend(records, record);
+	}
+	tell_services(arg, records);
+}
+
+static gboolean nothing_found(gpointer arg)
+{
+	struct service *service = arg;
+	service->timer = 0;
+	tell_services(service, NULL);
+	return FALSE;
+}
+
+/* "_sip._udp.example.org". Text records, which have only one use (XMPP over HTTP), and records of an address are none.
+ */
+static gboolean find_services(PurpleSrvTxtQueryData *purple, PurpleSrvTxtQueryResolvedCallback resolved,
+                              PurpleSrvTxtQueryFailedCallback failed)
+{
+	const char *name = purple_srv_txt_query_get_query(purple), *dot = strchr(name, '.');
+	union address address;
+	struct service *service = mem_new(sizeof *service);
+	*service = (struct service){.purple = purple, .resolved = resolved, .failed = failed, .owner = turn_owner()};
+	g_hash_table_insert(here.services, purple, service);
+	dot = dot ? strchr(dot + 1, '.') : NULL;
+	if (purple_srv_txt_query_get_type(purple) != PurpleDnsTypeSrv || !dot || address_parse(&address, dot + 1, 0)) {
+		service->timer = purple_timeout_add(0, nothing_found, service);
+		return TRUE;
+	}
+	char *kind = mem_strndup(name, (size_t)(dot - name));
+	service->query = srv_query_new(here.loop, dot + 1, kind, NULL, services_found, service);
+	free(kind);
+	return TRUE;
+}
+
+static void cancel_services(PurpleSrvTxtQueryData *purple)
+{
+	struct service *service = g_hash_table_lookup(here.services, purple);
+	if (service)
+		service_free(service);
+}
+
+/* ---- Beginning and end ---- */
+
 void names_start(struct loop *loop)
 {
+	static PurpleSrvTxtQueryUiOps services = {.resolve = find_services, .destroy = cancel_services};
 	static PurpleDnsQueryUiOps ops = {.resolve_host = resolve, .destroy = cancel};
 	here.loop = loop;
 	here.lookups = g_hash_table_new(g_direct_hash, g_direct_equal);
+	here.services = g_hash_table_new(g_direct_hash, g_direct_equal);
 	purple_dnsquery_set_ui_ops(&ops);
+	purple_srv_txt_query_set_ui_ops(&services);
 }
 
 void names_stop(void)
@@ -93,4 +182,11 @@ void names_stop(void)
 		free(lookup);
 	}
 	g_hash_table_destroy(here.lookups);
+	g_hash_table_iter_init(&each, here.services);
+	while (g_hash_table_iter_next(&each, NULL, &value)) {
+		struct service *service = value;
+		srv_query_free(&service->query);
+		free(service); /* its timer goes with the loop */
+	}
+	g_hash_table_destroy(here.services);
 }

@@ -2,6 +2,7 @@
 #include "backends/libpurple/protocol.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "backends/libpurple/markup.h"
 #include "backends/libpurple/settings.h"
@@ -48,6 +49,21 @@ const char *protocol_short_name(const PurpleAccount *account)
 {
 	const char *id = purple_account_get_protocol_id(account);
 	return strncmp(id, "prpl-", 5) ? id : id + 5;
+}
+
+bool protocol_sends_plain(const PurpleAccount *account, const char *text)
+{
+	return !strcmp(purple_account_get_protocol_id(account), "prpl-simple") && strncasecmp(text, "<html", 5) != 0 &&
+	       strncasecmp(text, "<!doctype", 9) != 0;
+}
+
+bool protocol_keeps_no_list(const char *id)
+{
+	static const char *const ids[] = {"prpl-irc", "prpl-simple", "prpl-zephyr"};
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (!strcmp(id, ids[i]))
+			return true;
+	return false;
 }
 
 bool protocol_needs_password(PurplePlugin *plugin)

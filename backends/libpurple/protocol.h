@@ -18,6 +18,10 @@ PurplePluginProtocolInfo *protocol_info(const PurpleAccount *);
 const char *protocol_name(const PurpleAccount *);
 /* "jabber" of prpl-jabber: for texts and names. */
 const char *protocol_short_name(const PurpleAccount *);
+/* The plugin for SIMPLE hands over plain text as it came, where HTML is expected. */
+bool protocol_sends_plain(const PurpleAccount *, const char *text);
+/* Contacts are only where the program is: the gateway keeps them. */
+bool protocol_keeps_no_list(const char *id);
 bool protocol_needs_password(PurplePlugin *);
 /* The name as libpurple wants it, with the defaults of parts that were left out (the server of an IRC network). Owned
  * by the caller. */

@@ -221,8 +221,8 @@ static gboolean answer_ourselves(gpointer data)
 	question->own_answer = 0;
 	if (question->own_option >= 0 && (size_t)question->own_option < question->option_count)
 		finish_option(question, &question->options[question->own_option]);
-	else if (question->own_option >= 0 && question->type == PURPLE_REQUEST_INPUT)
-		finish_text(question, question->ok, question->fallback ? question->fallback : "");
+	else if (question->own_option >= 0 && question->type == PURPLE_REQUEST_INPUT && question->fallback)
+		finish_text(question, question->ok, question->fallback);
 	else
 		cancel(question);
 	return FALSE;

@@ -540,7 +540,7 @@ static void tell_words(struct room *room, const char *who, const char *html, Pur
 	                             .nickname = who,
 	                             .time = words_time(when, flags),
 	                             .private_ = flags & PURPLE_MESSAGE_WHISPER};
-	words_read(&words, html);
+	words_read(&words, html, false);
 	if (flags & PURPLE_MESSAGE_SEND)
 		note_own(room, &message, str_text(&words.plain), flags);
 	words_send(room->session, &words, &message);

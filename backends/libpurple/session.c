@@ -10,6 +10,7 @@
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/core.h"
 #include "backends/libpurple/files.h"
+#include "backends/libpurple/listing.h"
 #include "backends/libpurple/markup.h"
 #include "backends/libpurple/outbox.h"
 #include "backends/libpurple/protocol.h"
@@ -97,6 +98,7 @@ static void session_free(struct session *session)
 	cards_forget(session);
 	authorizations_forget(session);
 	rooms_forget(session);
+	listing_forget(session);
 	store_forget(account);
 	account->ui_data = NULL;
 	purple_accounts_remove(account);
@@ -138,6 +140,7 @@ static void connected(PurpleConnection *gc)
 	session_admit(session);
 	questions_online(session);
 	contacts_online(session);
+	listing_online(session);
 }
 
 void session_admit(struct session *session)
@@ -240,6 +243,7 @@ static void login_with(struct s2_user *s2, PurplePlugin *plugin, const char *use
 	cards_init(session);
 	authorizations_init(session);
 	rooms_init(session);
+	listing_init(session);
 	purple_accounts_add(account);
 	begin(session, plugin, login);
 }

@@ -28,6 +28,7 @@ struct session {
 	enum s2_status status; /* what the user wants to be seen as */
 	char *status_text;
 	GHashTable *contacts;         /* contacts.c: struct contact by normalized name */
+	struct list stored;           /* contacts.c: to be put into libpurple's list */
 	struct timer *contacts_timer; /* until changed ones are told */
 	struct outbox *outbox;        /* outbox.c: messages that wait for their turn */
 	struct list sent;             /* sent.c: messages whose fate is not known yet, oldest first */
@@ -44,8 +45,9 @@ struct session {
 	unsigned room_count;
 	struct list invitations; /* rooms.c: not accepted yet, oldest first */
 	unsigned invitation_count;
-	bool saying;   /* inside of the protocol's function that sends to a room */
-	bool admitted; /* s2_connected was called */
+	struct listing *listing; /* listing.c */
+	bool saying;             /* inside of the protocol's function that sends to a room */
+	bool admitted;           /* s2_connected was called */
 };
 
 /* After purple_core_init, and before purple_core_quit. */

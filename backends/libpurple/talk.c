@@ -52,8 +52,9 @@ static char *html_for(struct session *session, const struct s2_message *message)
 	return markup_write(message->body, rich ? message->xhtml : NULL);
 }
 
-static void say_to(struct session *session, const char *who, const struct s2_message *message)
+static void say_to(struct session *session, const char *name, const struct s2_message *message)
 {
+	char *who = mem_strdup(name);
 	PurpleConversation *conversation = conversation_with(session, who);
 	char *html = html_for(session, message), *error = NULL;
 	int result = 1;
@@ -62,6 +63,7 @@ static void say_to(struct session *session, const char *who, const struct s2_mes
 	if (!protocol_run_command(conversation, html, &error))
 		result = serv_send_im(session_connection(session), who, html, PURPLE_MESSAGE_SEND);
 	sent_settle(session, message->id, result, error);
+	free(who);
 	free(html);
 	free(error);
 }
@@ -90,7 +92,7 @@ static void deliver(struct session *session, const struct s2_message *message)
 	if (room)
 		rooms_say(session, room, message);
 	else if (!say_privately(session, message))
-		say_to(session, message->peer, message);
+		say_to(session, contacts_purple_name(session->account, message->peer), message);
 }
 
 void talk_message(struct s2_user *s2, const struct s2_message *message)
@@ -120,7 +122,7 @@ void talk_typing(struct s2_user *s2, const char *peer, enum s2_typing typing)
 	if (!session_is_online(session) || text_empty(peer))
 		return;
 	uint64_t before = turn_take(session->number);
-	serv_send_typing(session_connection(session), peer, states[typing]);
+	serv_send_typing(session_connection(session), contacts_purple_name(session->account, peer), states[typing]);
 	turn_give_back(before);
 }
 
@@ -137,7 +139,8 @@ void talk_attention(struct s2_user *s2, const struct s2_message *message)
 		return;
 	}
 	uint64_t before = turn_take(session->number);
-	purple_prpl_send_attention(session_connection(session), message->peer, 0);
+	purple_prpl_send_attention(session_connection(session), contacts_purple_name(session->account, message->peer),
+	                           0);
 	turn_give_back(before);
 }
 
@@ -159,7 +162,7 @@ static void tell_message(struct session *session, const char *who, const char *h
 {
 	struct words words;
 	struct s2_message message = {.time = words_time(when, flags), .carbon = flags & PURPLE_MESSAGE_SEND};
-	words_read(&words, html);
+	words_read(&words, html, protocol_sends_plain(session->account, html));
 	message.private_ = rooms_is_occupant(session, who, &message.peer, &message.nickname);
 	if (!message.private_)
 		message.peer = contacts_name(session->account, who);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/words.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "backends/libpurple/files.h"
 #include "backends/libpurple/markup.h"
+#include "lib/base/utf8.h"
 
 enum { DELAYED_S = 10 /* what is older than that has its time told */ };
 
@@ -17,10 +19,13 @@ static void note_picture(void *arg, int id, struct str *plain)
 		str_adds(plain, "[The user has sent you an image]");
 }
 
-void words_read(struct words *words, const char *html)
+void words_read(struct words *words, const char *html, bool plain)
 {
 	*words = (struct words){0};
-	markup_read(html, &words->plain, &words->xhtml, note_picture, words);
+	if (plain)
+		utf8_clean(&words->plain, html, strlen(html));
+	else
+		markup_read(html, &words->plain, &words->xhtml, note_picture, words);
 }
 
 void words_fini(struct words *words)

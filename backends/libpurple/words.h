@@ -14,7 +14,8 @@ struct words {
 	size_t picture_count;
 };
 
-void words_read(struct words *, const char *html);
+/* `plain`: it is no HTML. */
+void words_read(struct words *, const char *html, bool plain);
 void words_fini(struct words *);
 /* Sends them with the rest of `message`: the text, then the pictures, each when it is where clients can fetch it. */
 void words_send(struct session *, const struct words *, struct s2_message *);

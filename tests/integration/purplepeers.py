@@ -11,6 +11,7 @@ Component "rooms.localhost" "muc"
   name = "Rooms"
   restrict_room_creation = false
   muc_room_locking = false
+  muc_room_default_public = true
   modules_enabled = { "vcard_muc" }
 """
 

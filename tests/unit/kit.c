@@ -72,7 +72,13 @@ static void test_annotate(struct s2_user *user, const struct s2_annotation *anno
 	s2_typing(user, annotation->target, S2_TYPING_COMPOSING);
 }
 
+static void test_add_buddy(struct s2_user *user, const struct s2_buddy *buddy)
+{
+	s2_typing(user, buddy->name, S2_TYPING_COMPOSING);
+}
+
 static struct s2_backend backend = {.name = "test",
+                                    .add_buddy = test_add_buddy,
                                     .start = test_start,
                                     .stop = test_stop,
                                     .login = test_login,
@@ -340,6 +346,20 @@ static void a_message_is_on_its_way_before_it_is_confirmed(void **state)
 	expect_end(&child);
 }
 
+static void contacts_of_the_gateway_reach_a_backend_that_wants_them(void **state)
+{
+	(void)state;
+	struct s2_buddy known[] = {{.name = "ann"}, {.name = "bob"}};
+	struct wire_frame buddies = {.type = WIRE_BUDDIES, .user = "a@b", .buddies = {known, 2}};
+	struct child child = start(0, true);
+	send_frame(&child, &buddies); /* nobody is logged in: not an error, and for nobody */
+	login(&child);
+	send_frame(&child, &buddies);
+	expect_typing(&child, WIRE_BUDDY_TYPING, "ann");
+	expect_typing(&child, WIRE_BUDDY_TYPING, "bob");
+	expect_end(&child);
+}
+
 static void what_the_table_lacks_is_answered(void **state)
 {
 	struct child child = start(0, true);
@@ -453,6 +473,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_login_that_fails_leaves_nobody),
     cmocka_unit_test(messages_that_wait_are_bounded),
     cmocka_unit_test(a_message_is_on_its_way_before_it_is_confirmed),
+    cmocka_unit_test(contacts_of_the_gateway_reach_a_backend_that_wants_them),
     cmocka_unit_test(what_the_table_lacks_is_answered),
     cmocka_unit_test(an_old_main_process_is_told_in_its_own_words),
     cmocka_unit_test(the_command_line_is_read_as_the_main_process_writes_it),
