@@ -212,8 +212,9 @@ const struct config_key config_keys[] = {
     TEXT("logging.config", "", "Log settings of the main process, a log4j property file."),
     TEXT("logging.backend_config", "", "Log settings of the backends, a log4j property file."),
 
-    TEXT("backend.default_avatar", "", "Picture for contacts without one."),
-    TEXT("backend.avatars_directory", "", "Directory with a picture per contact, named like the contact."),
+    TEXT("backend.default_avatar", "", "Picture that users without one of their own have on the network."),
+    TEXT("backend.avatars_directory", "",
+         "Directory with such a picture per user, in a file named like the user on the network."),
     SWITCH("backend.no_vcard_fetch", "0", "Do not fetch contact cards from the network."),
     TEXT("backend.incoming_dir", "/var/spool/sms/incoming/", "SMS: directory of received messages."),
 

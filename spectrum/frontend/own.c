@@ -7,13 +7,16 @@
 #include "lib/base/encode.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
+#include "lib/io/file.h"
 #include "lib/xmpp/image.h"
 #include "spectrum/frontend/iq.h"
 #include "lib/xmpp/vcard.h"
 
 #define LOG_AREA "own"
 #define SETTING "photohash"
+#define DEFAULT_SETTING "default_photohash"
 #define WAIT_MS 20000
+#define FILE_BYTES (1u << 20) /* of a picture of the configuration's */
 
 /* A user whose picture may have to be fetched. */
 struct news {
@@ -27,12 +30,24 @@ struct news {
 struct own_work {
 	struct frontend *frontend;
 	struct map news; /* by JID */
+	struct file_jobs files;
+	struct list searches; /* struct search */
+};
+
+/* For a picture of the configuration's, for a user without one. */
+struct search {
+	struct list node;
+	struct own_work *work;
+	bool is_default; /* of all users, not his own file */
+	char jid[];
 };
 
 struct own_work *own_work_new(struct frontend *frontend)
 {
 	struct own_work *work = mem_new(sizeof *work);
 	work->frontend = frontend;
+	file_jobs_init(&work->files, frontend->loop);
+	list_init(&work->searches);
 	return work;
 }
 
@@ -48,6 +63,9 @@ void own_work_free(struct own_work **at)
 	struct own_work *work = *at;
 	if (!work)
 		return;
+	file_jobs_abandon(&work->files);
+	LIST_EACH (&work->searches, node)
+		free(LIST_ITEM(node, struct search, node));
 	MAP_EACH (&work->news, struct news, news)
 		news_end(work, news);
 	map_fini(&work->news);
@@ -80,9 +98,10 @@ static void hand_over(struct own_work *work, struct news *news, struct user *use
 		profile_set(user, card);
 	else
 		log_info("the picture that was announced can't be had user=%s", news->jid);
-	struct s2_setting made = {SETTING, news->asked};
+	/* What it had before it does not have any more. */
+	struct s2_setting made[] = {{SETTING, news->asked}, {DEFAULT_SETTING, ""}};
 	news->under_way = false;
-	setting_change(hub, news->jid, &made, 1, nobody_asked, NULL);
+	setting_change(hub, news->jid, made, user_setting(user, DEFAULT_SETTING) ? 2 : 1, nobody_asked, NULL);
 	user = hub_user(hub, news->jid);
 	if (user && strcmp(news->hash, news->asked) != 0)
 		advance(work, news, user);
@@ -241,11 +260,80 @@ bool own_event(struct request *request)
 	return true;
 }
 
+/* ---- Pictures of the configuration's ---- */
+
+static bool search_on(struct search *, const struct user *);
+
+static void found(void *arg, const void *bytes, size_t len)
+{
+	struct search *search = arg;
+	struct hub *hub = search->work->frontend->hub;
+	struct user *user = hub_user(hub, search->jid);
+	char hash[IMAGE_HASH_BYTES];
+	if (user && !bytes && !search->is_default) {
+		search->is_default = true;
+		if (search_on(search, user))
+			return;
+	}
+	if (user && user_is_online(user) && bytes && !image_type(bytes, len)) {
+		log_warn("a picture of the configuration's is none that networks know user=%s", search->jid);
+	} else if (user && user_is_online(user) && bytes) {
+		image_hash(bytes, len, hash);
+		if (text_empty(user_setting(user, SETTING)) && !text_equal(user_setting(user, DEFAULT_SETTING), hash)) {
+			struct s2_setting made = {DEFAULT_SETTING, hash};
+			profile_set(user, &(struct s2_card){.photo = bytes, .photo_bytes = len});
+			setting_change(hub, search->jid, &made, 1, nobody_asked, NULL);
+		}
+	}
+	list_remove(&search->node);
+	free(search);
+}
+
+/* Names come from users: only what is a plain file name may become a part of a path. */
+static bool is_file_name(const char *name)
+{
+	return *name && *name != '.' && strlen(name) <= 255 && !strchr(name, '/');
+}
+
+/* False if there is no such file to look for. */
+static bool search_on(struct search *search, const struct user *user)
+{
+	const struct config *config = search->work->frontend->config;
+	const char *directory = config_text(config, "backend.avatars_directory");
+	const char *one = config_text(config, "backend.default_avatar"), *name = user_name(user);
+	bool own = !search->is_default && !text_empty(directory) && is_file_name(name);
+	if (!own && text_empty(one))
+		return false;
+	search->is_default = !own;
+	char *path = own ? mem_printf("%s/%s", directory, name) : mem_strdup(one);
+	file_read(&search->work->files, path, FILE_BYTES, found, search);
+	free(path);
+	return true;
+}
+
+static void give_default(struct own_work *work, const struct user *user)
+{
+	const char *known = user_setting(user, SETTING), *jid = user_jid(user);
+	if (!text_empty(known) || !config_bool(work->frontend->config, "features.own_card"))
+		return;
+	struct search *search = mem_new(sizeof *search + strlen(jid) + 1);
+	search->work = work;
+	strcpy(search->jid, jid);
+	list_append(&work->searches, &search->node);
+	if (search_on(search, user))
+		return;
+	list_remove(&search->node);
+	free(search);
+}
+
 void own_online(struct frontend *frontend, struct user *user)
 {
 	struct news *news = map_get(&frontend->own->news, user_jid(user));
+	bool has_one = news && *news->hash;
 	if (news)
 		advance(frontend->own, news, user);
+	if (!has_one)
+		give_default(frontend->own, user);
 }
 
 void own_offline(struct frontend *frontend, const struct user *user)

@@ -373,6 +373,52 @@ async def test_a_network_without_pictures_is_left_alone(gateways, prosody, peopl
     assert "avatar" not in repr(answer)
 
 
+# Pictures of the configuration
+
+@pytest.mark.parametrize("name,wanted", [("bob", "bob"), ("carol", "default"), ("../secret", "default"), (".hidden", "default"),
+                                         ("sub/file", "default"), ("..", "default"), ("text", None)])
+async def test_c_12_default_pictures_are_plain_files(gateways, prosody, people, directories, name, wanted):
+    top = directories("pictures")
+    (top / "all/sub").mkdir(parents=True)
+    shades = {"bob": 1, "default": 2}
+    (top / "default.png").write_bytes(png(2))
+    for file, shade in (("all/bob", 1), ("secret", 3), ("all/.hidden", 4), ("all/sub/file", 5)):
+        (top / file).write_bytes(png(shade))
+    (top / "all/text").write_text("no picture")
+    await gateways(prosody, SCRIPTED, **{"backend.default_avatar": top / "default.png", "backend.avatars_directory": top / "all"})
+    user = await people()
+    await user.login(GW, name)
+    if wanted is None:
+        await told(user, "E x")
+        assert await own_card(user) == {}
+    else:
+        await shown(user, f6=hash_of(png(shades[wanted])))
+
+
+async def test_a_default_picture_gives_way_to_the_users_own(gateways, prosody, people, directories):
+    file = directories("pictures") / "default.png"
+    file.write_bytes(png(2))
+    await gateways(prosody, SCRIPTED, **{"backend.default_avatar": file})
+    user = await people()
+    await user.login(GW)
+    await shown(user, f6=hash_of(png(2)))
+    # It is given once.
+    user.take(message(f"photo@{GW}"))
+    user.send_presence(GW, "unavailable")
+    await user.expect(unavailable(GW))
+    await user.online(GW)
+    await told(user, "E x")
+    assert not user.take(message(f"photo@{GW}"))
+    await user.iq(None, own_vcard(png(50)), "set")
+    user.send_presence(GW, content=update(hash_of(png(50))))
+    await shown(user, f6=hash_of(png(50)))
+    user.send_presence(GW, "unavailable")
+    await user.expect(unavailable(GW))
+    await user.online(GW)
+    await told(user, "E x")
+    assert (await own_card(user))["6"] == hash_of(png(50))
+
+
 # Bad input
 
 @pytest.mark.parametrize("privileged", [False, True])

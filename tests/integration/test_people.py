@@ -116,9 +116,9 @@ async def test_show_and_text_of_the_user(gateways, each_host, people):
         await user.expect(message(told, wanted))
 
 
-async def test_idle_people_say_since_when(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
-    user = await people(kind=RawUser)
+async def test_idle_people_say_since_when(gateways, each_host, people):
+    await gateways(each_host, SCRIPTED)
+    user = await people(host=each_host, kind=RawUser)
     await user.login(GW)
     since = int(datetime.datetime.now().timestamp()) - 600
     await frames(user, buddy("ann", 1, f101=since * 1000))
@@ -138,9 +138,9 @@ async def last(user, jid):
     return int(answer.child("query", LAST).get("seconds"))
 
 
-async def test_when_somebody_was_seen_last(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
-    user = await people()
+async def test_when_somebody_was_seen_last(gateways, each_host, people):
+    await gateways(each_host, SCRIPTED)
+    user = await people(host=each_host)
     await user.login(GW)
     since = int(datetime.datetime.now().timestamp()) - 3600
     await frames(user, buddy("ann", 5, f6="gone home", f101=since * 1000), buddy("ben", 5))

@@ -95,8 +95,8 @@ async def test_long_words_are_cut(gateways, prosody, people):
     assert len(answer.child("query", VERSION).findtext(f"{{{VERSION}}}name")) <= 256
 
 
-async def test_program_and_time_of_a_contact(gateways, prosody, people):
-    user = await ann(gateways, people, prosody, f116="MirandaNG", f117="0.96", f115="-03:30")
+async def test_program_and_time_of_a_contact(gateways, each_host, people):
+    user = await ann(gateways, people, each_host, f116="MirandaNG", f117="0.96", f115="-03:30")
     query = (await user.iq(ANN, f"<query xmlns='{VERSION}'/>")).child("query", VERSION)
     assert query.findtext(f"{{{VERSION}}}name") == "MirandaNG" and query.findtext(f"{{{VERSION}}}version") == "0.96"
     time = (await user.iq(ANN, f"<time xmlns='{TIME}'/>")).child("time", TIME)
@@ -116,9 +116,9 @@ async def test_the_gateway_has_a_card(echo, people):
 
 # Nicknames
 
-async def test_nicknames_as_node_and_news(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
-    user = await people(kind=client_with(NICK + "+notify"))
+async def test_nicknames_as_node_and_news(gateways, each_host, people):
+    await gateways(each_host, SCRIPTED)
+    user = await people(host=each_host, kind=client_with(NICK + "+notify"))
     await user.login(GW)
     await frames(user, buddy("ann", f3="Annie"))
     await user.expect(available(ANN))

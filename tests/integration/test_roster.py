@@ -246,7 +246,7 @@ async def test_a_refused_exchange_becomes_questions(gateways, prosody, people):
 
 # Privileges that do not work
 
-async def test_sets_that_fail_become_questions(gateways, privileged_ejabberd, people):
+async def test_x_43_sets_that_fail_become_questions(gateways, privileged_ejabberd, people):
     """ejabberd 23.01 grants roster sets and then stumbles over them."""
     gateway = await gateways(privileged_ejabberd, SCRIPTED)
     user = await people(host=privileged_ejabberd)
@@ -268,7 +268,7 @@ def advert(host, version, **permissions):
                           from_="localhost", to=GW))
 
 
-async def test_each_version_is_understood_and_forgotten_with_the_link(gateways):
+async def test_x_14_each_version_is_understood_and_forgotten_with_the_link(gateways):
     host = await Host().start()
     host.refuses_rosters = False
     try:

@@ -494,7 +494,8 @@ TEXTS = ["", "hello", "two\nlines", "a & b < c", "t" * 5000, b"\xff\xfe\x01", "<
 TIMES = ["20200102T030405", "1577934245", "never", "", None]
 KINDS = [CONNECTED, DISCONNECTED, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSAGE, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED,
          ROOM_SUBJECT_CHANGED, VCARD, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST, ATTENTION, STATS, QUERY, ROOM_LIST, ACK,
-         MESSAGE_RESULT, ROOM_ERROR, RAW_XML, PONG, ANNOTATION, 99]
+         MESSAGE_RESULT, ROOM_ERROR, RAW_XML, PONG, ANNOTATION,
+         BLOCK_RESULT, 99]
 
 
 def random_frame(chance, user, users):
@@ -520,7 +521,13 @@ def random_frame(chance, user, users):
                       8: text, 9: chance.choice([None, name]), 13: chance.choice([None, 1])}
     if kind in (BUDDY_CHANGED, BUDDY_REMOVED, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST):
         return kind, {1: who, 2: name + str(chance.randrange(300)) if name else name, 3: text, 4: [text], 5: number, 6: text,
-                      7: "0" * 40, 8: chance.choice([None, 1])}
+                      7: chance.choice(["0" * 40, "picture", "x" * 300, "", None]), 8: chance.choice([None, 1]),
+                      101: chance.choice([None, number, 1700000000000]), 102: chance.choice([None, number])}
+    if kind == VCARD and chance.random() < 0.5:
+        return kind, {1: who, 2: name, 3: number, 4: text, 6: chance.choice([None, *PICTURES.values(), text]), 105: text,
+                      118: chance.choice([None, number]), 119: text}
+    if kind == BLOCK_RESULT:
+        return kind, {1: who, 2: name, 3: number, 4: text}
     if kind == ROOM_LIST:
         return kind, {1: ROOMS, 2: ROOMS, 3: chance.choice([who, None])}
     if kind in (ROOM_ERROR, ROOM_NICKNAME_CHANGED):

@@ -43,6 +43,21 @@ static void dump_buddy(struct str *out, const struct s2_buddy *buddy)
 	dump_text(out, "status_text", buddy->status_text);
 	dump_text(out, "icon_hash", buddy->icon_hash);
 	dump_number(out, "blocked", buddy->blocked);
+	dump_number(out, "idle_since", buddy->idle_since);
+	dump_number(out, "lacks", buddy->lacks);
+}
+
+static void dump_card(struct str *out, const struct s2_card *card)
+{
+	const char *const texts[] = {card->name,     card->full_name,      card->nickname,    card->given_name,
+	                             card->birthday, card->family_name,    card->url,         card->note,
+	                             card->email,    card->phone,          card->title,       card->organisation,
+	                             card->street,   card->city,           card->region,      card->postcode,
+	                             card->country,  card->timezone,       card->client,      card->client_version,
+	                             card->text};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		dump_text(out, "text", texts[i]);
+	dump_number(out, "condition", card->condition);
 }
 
 static void dump_message(struct str *out, const struct s2_message *message)
@@ -229,9 +244,7 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		dump_text(out, "password", frame->room.password);
 		break;
 	case WIRE_VCARD:
-		dump_text(out, "name", frame->card.name);
-		dump_text(out, "full_name", frame->card.full_name);
-		dump_text(out, "nickname", frame->card.nickname);
+		dump_card(out, &frame->card);
 		dump_number(out, "request", frame->request);
 		dump_number(out, "has_photo", frame->has_photo);
 		str_addf(out, " photo=%.*s", (int)frame->card.photo_bytes, (const char *)frame->card.photo);
@@ -252,6 +265,7 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		break;
 	case WIRE_MESSAGE_RESULT:
 	case WIRE_ROOM_ERROR:
+	case WIRE_BLOCK_RESULT:
 		dump_text(out, "id", frame->result.id);
 		dump_text(out, "peer", frame->result.peer);
 		dump_text(out, "nickname", frame->result.nickname);
@@ -523,6 +537,8 @@ static const struct {
       .user = "a@b",
       .annotation = {.kind = S2_REACTION, .peer = "eve", .target = "n1", .reactions = reactions, .reaction_count = 2}}},
     {WIRE_TO_MAIN,
+     {.type = WIRE_BLOCK_RESULT, .user = "a@b", .result = {.peer = "eve", .condition = S2_NOT_ALLOWED, .text = "no"}}},
+    {WIRE_TO_MAIN,
      {.type = WIRE_ROOM_ERROR,
       .user = "a@b",
       .result = {.peer = "#c", .nickname = "al", .condition = S2_CONFLICT, .text = "taken"}}},
@@ -628,6 +644,25 @@ static void occupants_have_more_for_new_peers(void **state)
 	          "13 user=a@b room=#c nickname=al flags=528 affiliation=4 role=4 real_name=Al actor=op person=+49 1 "
 	          "uri=urn:dj title=DJ uri=urn:vip");
 	check_way(WIRE_TO_MAIN, false, &frame, "13 user=a@b room=#c nickname=al flags=16");
+}
+
+static void people_have_more_for_new_peers(void **state)
+{
+	const struct wire_frame buddy = {
+	    .type = WIRE_BUDDY_CHANGED,
+	    .user = "a@b",
+	    .buddy = {.name = "eve", .status = S2_STATUS_AWAY, .idle_since = 1763805600001, .lacks = 1u << 31 | 1}};
+	check_way(WIRE_TO_MAIN, true, &buddy, "6 user=a@b name=eve status=1 idle_since=1763805600001 lacks=2147483649");
+	check_way(WIRE_TO_MAIN, false, &buddy, "6 user=a@b name=eve status=1");
+	const struct wire_frame card = {.type = WIRE_VCARD,
+	                                .user = "a@b",
+	                                .card = {"eve",  "1",  "2",  NULL, 0,    "3",  "4",  "5",  "6",  "7",
+	                                         "8",    "9",  "10", "11", "12", "13", "14", "15", "16", "17",
+	                                         "18",   "19", S2_GONE, "20"}};
+	check_way(WIRE_TO_MAIN, true, &card,
+	          "16 user=a@b text=eve text=1 text=2 text=3 text=5 text=4 text=6 text=7 text=8 text=9 text=11 text=10 "
+	          "text=12 text=13 text=14 text=15 text=16 text=17 text=18 text=19 text=20 condition=5 photo=");
+	check_way(WIRE_TO_MAIN, false, &card, "16 user=a@b text=eve text=1 text=2 photo=");
 }
 
 static void old_peers_get_old_fields_only(void **state)
@@ -848,6 +883,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(known_bytes_are_read_and_written),
     cmocka_unit_test(every_type_survives_the_way),
     cmocka_unit_test(occupants_have_more_for_new_peers),
+    cmocka_unit_test(people_have_more_for_new_peers),
     cmocka_unit_test(old_peers_get_old_fields_only),
     cmocka_unit_test(W_13_CR_3_times_are_read_in_every_form),
     cmocka_unit_test(bad_frames_are_told_apart),
