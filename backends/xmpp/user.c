@@ -163,8 +163,9 @@ static void go_online(struct user *user)
 static void on_bound(void *arg, bool resumed)
 {
 	struct user *user = arg;
-	log_debug("%s user=%s jid=%s tls=%s", resumed ? "resumed" : "bound", s2_user_jid(user->s2),
-	          log_quote(client_jid(user->client)), log_quote(s2_session_tls_description(user->session)));
+	log_debug("%s user=%s jid=%s mechanism=%s tls=%s", resumed ? "resumed" : "bound", s2_user_jid(user->s2),
+	          log_quote(client_jid(user->client)), client_mechanism(user->client),
+	          log_quote(s2_session_tls_description(user->session)));
 	s2_session_syncing(user->session);
 	if (resumed && user->ready) {
 		go_online(user);

@@ -53,6 +53,7 @@ struct client {
 	bool secure, has_binding;
 	unsigned char binding[SASL_BINDING_BYTES];
 	struct sasl *sasl;
+	const char *mechanism;
 	struct sasl_key key; /* of the last log-in with SCRAM */
 	unsigned rounds, redirects;
 	bool authenticated, wants_session, has_sm;
@@ -255,6 +256,7 @@ static void sasl_begin(struct client *client, const struct sasl_offer *offer)
 		                         : "%s offers no way of logging in that hides the password.");
 		return;
 	}
+	client->mechanism = mechanism;
 	client->sasl = sasl_new(mechanism, offer, client->options.node, client->options.password);
 	struct str answer = {0};
 	client->stage = STAGE_SASL;
@@ -841,6 +843,11 @@ const char *client_bare_jid(const struct client *client)
 const char *client_domain(const struct client *client)
 {
 	return client->options.domain;
+}
+
+const char *client_mechanism(const struct client *client)
+{
+	return client->mechanism ? client->mechanism : "";
 }
 
 bool client_has_acks(const struct client *client)

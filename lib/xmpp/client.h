@@ -102,6 +102,8 @@ bool client_is_up(const struct client *);
 const char *client_jid(const struct client *);
 const char *client_bare_jid(const struct client *);
 const char *client_domain(const struct client *);
+/* How the last log-in was done, "SCRAM-SHA-256-PLUS"; "" before the first. */
+const char *client_mechanism(const struct client *);
 /* Whether the server acknowledges by XEP-0198; else pings stand in. */
 bool client_has_acks(const struct client *);
 /* The features that the server announced to the bound stream: <name xmlns='ns'/>. Few are kept. */

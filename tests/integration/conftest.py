@@ -14,7 +14,7 @@ import pytest_asyncio
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "peers"))
 
 import gateway as program
-from foreign import ForeignEjabberd, ForeignProsody
+from foreign import ForeignEjabberd, ForeignProsody, Jabberd
 from hosts import Ejabberd, Prosody, component_port
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
@@ -97,6 +97,11 @@ def prosody_abroad(directories):
 @pytest.fixture(scope="session")
 def ejabberd_abroad(directories):
     yield from serve(ForeignEjabberd, directories("abroad"))
+
+
+@pytest.fixture(scope="session")
+def jabberd_abroad(directories):
+    yield from serve(Jabberd, directories("abroad"))
 
 
 @pytest.fixture(params=["prosody", "ejabberd"])

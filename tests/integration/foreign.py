@@ -6,9 +6,10 @@ hosts. `Proxy` stands in between and cuts or holds the connection."""
 import asyncio
 import itertools
 import pathlib
-import signal
+import socket
 import subprocess
 import urllib.parse
+import xml.etree.ElementTree as ElementTree
 
 from hosts import Ejabberd, Prosody
 from processes import LIMIT, Process, answers, free_port, wait_for
@@ -230,3 +231,81 @@ class Proxy:
     async def stop(self):
         self.cut()
         self._server.close()
+
+
+class Jabberd(Process):
+    """jabberd2, which has neither stream management nor archive nor rooms: its router, session manager and client port,
+    with Berkeley databases. Accounts are registered in band (XEP-0077)."""
+
+    PARTS = ("router", "sm", "c2s")
+    shows_own_presence = False
+    SETTINGS = pathlib.Path("/etc/jabberd2")
+
+    def __init__(self, directory, domain="d.test"):
+        super().__init__(directory, "jabberd")
+        self.domain = domain
+        self.tls = True
+        self.port = self.component_port = self.router_port = None
+        self._numbers = itertools.count(1)
+        path, key = certificate(self.directory, domain)
+        (self.directory / "both.pem").write_text(key.read_text() + path.read_text())
+        self.certificate = path
+        self.parts = []
+
+    def _configure(self, part):
+        """Debian's settings, with our ports, paths and domain."""
+        tree = ElementTree.parse(self.SETTINGS / f"{part}.xml")
+        root = tree.getroot()
+
+        def put(where, text, **attributes):
+            for element in root.findall(where):
+                element.text = str(text)
+                element.attrib.update(attributes)
+        put("pidfile", self.directory / f"{part}.pid")
+        put("log", "", type="stdout")
+        for where in ("storage/driver", "authreg/module"):
+            put(where, "db")
+        for where in ("storage/db/path", "authreg/db/path"):
+            put(where, self.directory / "db")
+        put("local/id", self.domain, **({"pemfile": str(self.directory / "both.pem")} if part == "c2s" else {}))
+        put("local/ip", "127.0.0.1")
+        put("local/port", self.router_port if part == "router" else self.port)
+        put("router/port", self.router_port)
+        path = self.directory / f"{part}.xml"
+        tree.write(path)
+        return path
+
+    def start(self):
+        (self.directory / "db").mkdir(exist_ok=True)
+        self.router_port, self.port = free_port(), free_port()
+        self.component_port = self.port
+        for part in self.PARTS:
+            one = Process(self.directory, part)
+            one.launch(f"/usr/sbin/jabberd2-{part}", "-c", self._configure(part))
+            self.parts.append(one)
+            if part != "sm":
+                port = self.router_port if part == "router" else self.port
+                wait_for(lambda: answers(port), f"jabberd2's {part} accepts connections:\n{one.log()}")
+        router, sm, _ = self.parts
+        wait_for(lambda: "ready for sessions" in sm.log() and "[c2s] online" in router.log(), "jabberd2 is up")
+        return self
+
+    def stop(self):
+        for one in reversed(self.parts):
+            one.end()
+
+    def running(self):
+        return all(one.running() for one in self.parts)
+
+    def account(self, name="user"):
+        user = f"{name}{next(self._numbers)}"
+        fields = f"<username>{user}</username><password>pass-{user}</password>"
+        with socket.create_connection(("127.0.0.1", self.port), LIMIT) as wire:
+            wire.sendall(f"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
+                         f"to='{self.domain}'><iq type='set' id='r'><query xmlns='jabber:iq:register'>{fields}</query>"
+                         "</iq>".encode())
+            said = b""
+            while b"id='r'" not in said and b'id="r"' not in said:
+                said += wire.recv(65536)
+            assert b"result" in said and b"<error" not in said, said
+        return user

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How the XMPP backend finds the server of an account: by SRV records that dnsmasq serves, with STARTTLS or with TLS from
+the first byte on (XEP-0368), and by the address of the domain itself; and how it logs in there."""
+
+import pytest
+import pytest_asyncio
+
+from processes import Process, free_port, wait_for
+from test_xmpp_backend import NETWORK, backends  # noqa: F401
+from xmppbackend import User
+
+
+class Dnsmasq(Process):
+    def __init__(self, directory, records):
+        super().__init__(directory, "dnsmasq")
+        self.records = records
+        self.port = free_port()
+
+    def start(self):
+        self.launch("/usr/sbin/dnsmasq", "-k", "-h", "-R", "-u", "", "-C", "/dev/null", "--pid-file=",
+                    "--listen-address=127.0.0.1", "--bind-interfaces", "-p", self.port, "--local=/test/",
+                    "--log-facility=-", *self.records)
+        wait_for(lambda: "started" in self.log(), "dnsmasq is up")
+        return self
+
+
+@pytest.fixture
+def dns(directories):
+    """`dns(*records)`: a name server that has these."""
+    started = []
+
+    def start(*records):
+        one = Dnsmasq(directories("dns"), records)
+        started.append(one)
+        return one.start()
+
+    yield start
+    for one in started:
+        one.end()
+
+
+async def find(backends, host, server):
+    """A log-in that has to look for the server; the backend's log."""
+    backend = await backends(host, xmpp__server="", service__nameserver=f"127.0.0.1:{server.port}")
+    await User(backend, host).login()
+    return backend.log()
+
+
+async def test_by_srv_records(backends, dns, abroad):
+    server = dns(f"--srv-host=_xmpp-client._tcp.{abroad.domain},here.{abroad.domain},{abroad.port}",
+                 f"--address=/here.{abroad.domain}/127.0.0.1")
+    log = await find(backends, abroad, server)
+    assert "auth to tls" in log and "TLSv1.3" in log
+
+
+async def test_the_next_host_when_the_first_one_is_not_there(backends, dns, prosody_abroad):
+    host = prosody_abroad
+    server = dns(f"--srv-host=_xmpp-client._tcp.b.test,gone.b.test,{host.port},1",
+                 f"--srv-host=_xmpp-client._tcp.b.test,closed.b.test,{free_port()},2",
+                 f"--srv-host=_xmpp-client._tcp.b.test,here.b.test,{host.port},3",
+                 "--address=/closed.b.test/127.0.0.1", "--address=/here.b.test/127.0.0.1")
+    await find(backends, host, server)
+
+
+async def test_tls_from_the_first_byte(backends, dns, prosody_abroad):
+    host = prosody_abroad
+    server = dns(f"--srv-host=_xmpps-client._tcp.b.test,here.b.test,{host.tls_port},1",
+                 f"--srv-host=_xmpp-client._tcp.b.test,here.b.test,{free_port()},2", "--address=/here.b.test/127.0.0.1")
+    log = await find(backends, host, server)
+    assert "connecting to tls" in log and "auth to tls" not in log
+
+
+async def test_a_domain_without_the_service(backends, dns, prosody_abroad):
+    server = dns("--srv-host=_xmpp-client._tcp.b.test,.,0,0")
+    backend = await backends(prosody_abroad, xmpp__server="", service__nameserver=f"127.0.0.1:{server.port}")
+    user = await User(backend, prosody_abroad).login(connected=False)
+    told = await user.disconnected()
+    assert told["error"] == NETWORK and "b.test says that it has no such service" in told["message"]
+
+
+async def test_a_domain_that_is_not_there(backends, dns, prosody_abroad):
+    server = dns()
+    backend = await backends(prosody_abroad, xmpp__server="", service__nameserver=f"127.0.0.1:{server.port}")
+    user = await User(backend, prosody_abroad).login(connected=False)
+    told = await user.disconnected()
+    assert told["error"] == NETWORK and "cannot find b.test" in told["message"]
+
+
+async def test_passwords_are_not_shown_where_it_can_be_helped(backends, abroad):
+    backend = await backends(abroad)
+    await User(backend, abroad).login()
+    assert "mechanism=SCRAM-SHA-" in backend.log()
