@@ -81,26 +81,19 @@ static bool zone(const char **at, int *minutes)
 	return hour >= 0 && minute >= 0;
 }
 
-int64_t clock_parse(const char *text)
+/* Milliseconds since 1970, which may lie before it. False: it is no time. */
+static bool read_date(const char *at, bool dashed, int64_t *wall_ms)
 {
-	if (!text || !isdigit((unsigned char)*text))
-		return 0;
-	size_t digits = strspn(text, "0123456789");
-	if (!text[digits])
-		return digits >= 9 && digits <= 11 ? (int64_t)strtoll(text, NULL, 10) * 1000 : 0;
-
-	const char *at = text;
 	struct tm tm = {0};
-	bool dashed = digits == 4;
 	tm.tm_year = number(&at, 4) - 1900;
 	if (dashed && !skip(&at, '-'))
-		return 0;
+		return false;
 	tm.tm_mon = number(&at, 2) - 1;
 	if (dashed && !skip(&at, '-'))
-		return 0;
+		return false;
 	tm.tm_mday = number(&at, 2);
 	if (!skip(&at, 'T'))
-		return 0;
+		return false;
 	tm.tm_hour = number(&at, 2);
 	skip(&at, ':');
 	tm.tm_min = number(&at, 2);
@@ -108,11 +101,30 @@ int64_t clock_parse(const char *text)
 	tm.tm_sec = number(&at, 2);
 	if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 ||
 	    tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
-		return 0;
+		return false;
 	int64_t ms = fraction_ms(&at);
 	int minutes;
 	if (!zone(&at, &minutes) || *at)
-		return 0;
-	int64_t result = ((int64_t)timegm(&tm) - (int64_t)minutes * 60) * 1000 + ms;
-	return result > 0 ? result : 0;
+		return false;
+	*wall_ms = ((int64_t)timegm(&tm) - (int64_t)minutes * 60) * 1000 + ms;
+	return true;
+}
+
+bool clock_read(const char *text, int64_t *wall_ms)
+{
+	if (!text || !isdigit((unsigned char)*text))
+		return false;
+	size_t digits = strspn(text, "0123456789");
+	if (text[digits])
+		return read_date(text, digits == 4, wall_ms);
+	if (digits < 9 || digits > 11)
+		return false;
+	*wall_ms = (int64_t)strtoll(text, NULL, 10) * 1000;
+	return true;
+}
+
+int64_t clock_parse(const char *text)
+{
+	int64_t wall_ms;
+	return clock_read(text, &wall_ms) && wall_ms > 0 ? wall_ms : 0;
 }

@@ -11,15 +11,25 @@
 
 #define IDS_MOST 100
 
+/* Clients that want all begin with the year 1970. What ends there has nothing in it. */
+static bool read_limit(const char *text, int64_t least, int64_t *out)
+{
+	*out = 0;
+	if (!text)
+		return true;
+	if (!clock_read(text, out))
+		return false;
+	*out = *out < least ? least : *out;
+	return true;
+}
+
 static const char *read_form(struct arena *arena, const struct element *form, struct mam_query *out)
 {
 	const char *start = text_or_null(form_value(arena, form, "start")),
 	           *end = text_or_null(form_value(arena, form, "end")),
 	           *with = text_or_null(form_value(arena, form, "with"));
 	struct jid jid;
-	out->start = start ? clock_parse(start) : 0;
-	out->end = end ? clock_parse(end) : 0;
-	if ((start && !out->start) || (end && !out->end))
+	if (!read_limit(start, 0, &out->start) || !read_limit(end, 1, &out->end))
 		return "A time is written like 2026-01-31T23:59:59Z.";
 	if (with && !jid_parse(arena, with, &jid))
 		return "This is no address: with.";

@@ -259,6 +259,9 @@ async def test_pages_and_filters(start):
     assert await bodies_of(**{"with": "juliet@localhost"}) == ("", True)
     assert await bodies_of(start="2020-01-01T00:00:00Z", end="2999-01-01T00:00:00Z") == ("".join(everything.bodies), True)
     assert await bodies_of(end="2020-01-01T00:00:00Z") == ("", True)
+    # That is how Dino asks for everything.
+    assert await bodies_of("<max>3</max><before/>", start="1970-01-01T00:00:00Z") == ("3b4a4b", False)
+    assert await bodies_of(end="1970-01-01T00:00:00Z") == ("", True)
 
 
 async def test_the_metadata_names_both_ends(start):

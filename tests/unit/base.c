@@ -193,6 +193,11 @@ static void clock_reads_all_forms(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(clock_parse(bad[i]), 0);
 	assert_int_equal(clock_parse(NULL), 0);
+	int64_t ms = 1;
+	assert_true(clock_read("1970-01-01T00:00:00Z", &ms) && ms == 0);
+	assert_true(clock_read("1969-12-31T23:59:59Z", &ms) && ms == -1000);
+	assert_int_equal(clock_parse("1969-12-31T23:59:59Z"), 0);
+	assert_false(clock_read("1970-01-01", &ms));
 	char text[CLOCK_TEXT_BYTES];
 	clock_format(86400250, text);
 	assert_string_equal(text, "1970-01-02T00:00:00.250Z");
