@@ -97,6 +97,10 @@ class Village(backend.Backend):
     def on_105(self, slot):  # SLOT
         self.say(slot[1], "control", "slot " + backend.shown(self.raw))
 
+    def on_103(self, annotation):  # ANNOTATION: those about `control` would be answered for ever
+        if annotation[2] != b"control":
+            super().on_103(annotation)
+
     def tried(self, user, peer, text):
         """`TRIED NAME`: the passwords that the network was asked about."""
         self.say(user, peer, b" ".join(self.tries.get(text.split()[1].encode(), [])))
