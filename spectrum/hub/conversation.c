@@ -268,6 +268,9 @@ void conversation_arrived(void *arg, struct seat *seat, const struct s2_message 
 	struct s2_message shown = *message;
 	shown.replaces = annotation_own_id(user, message->peer, message->replaces);
 	shown.reply_to = annotation_own_id(user, message->peer, message->reply_to);
+	/* A network that does not say whose message it was: the user's own have two names. */
+	if (!text_empty(message->reply_to) && text_empty(message->reply_author))
+		shown.reply_author = shown.reply_to == message->reply_to ? message->peer : user_name(user);
 	hub->stats.messages_out++;
 	hub_tell(hub, message, user, message->carbon ? NULL : talk_resource(user, message->peer), NULL, &shown);
 }

@@ -54,6 +54,8 @@ static void pass_line(struct room *room, const struct s2_message *message)
 		const struct occupant *author = occupant_find(room, message->nickname);
 		bool fresh;
 		struct said *said = venue_hear(room->venue, &room->hearing, mark_of(message), &fresh);
+		if (fresh)
+			said->author = venue_nickname_mark(message->nickname);
 		line.number = said->number;
 		line.occupant_id = author ? occupant_text(author, OCCUPANT_ID) : NULL;
 		if (archive_wants(room) || room->reading)
@@ -88,6 +90,8 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 		conversation_named(user->hub, &user->seat, room->name, message->own_id, message->id);
 	struct s2_message shown = *message;
 	shown.replaces = annotation_own_id(user, room->name, message->replaces);
+	if (!text_empty(message->reply_to) && text_empty(message->reply_author))
+		shown.reply_author = venue_author(room->venue, hash_bytes(message->reply_to, strlen(message->reply_to)));
 	if (message->private_)
 		pass_private(room, &shown);
 	else

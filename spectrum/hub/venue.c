@@ -270,11 +270,31 @@ struct said *venue_hear(struct venue *venue, struct hearing *hearing, uint64_t m
 	*fresh = position == venue->said_end;
 	if (*fresh) {
 		make_room(venue);
-		*said_at(venue, venue->said_end++) = (struct said){mark, hub_next_number(venue->hub), now, false};
+		*said_at(venue, venue->said_end++) = (struct said){.mark = mark, .number = hub_next_number(venue->hub), .at = now};
 		advance(venue, hearing, said_begin(venue));
 	}
 	note(venue, hearing, position);
 	return said_at(venue, position);
+}
+
+uint32_t venue_nickname_mark(const char *nickname)
+{
+	return (uint32_t)hash_bytes(nickname, strlen(nickname));
+}
+
+const char *venue_author(const struct venue *venue, uint64_t mark)
+{
+	uint64_t at = venue->said_end;
+	while (at > said_begin(venue) && said_at(venue, at - 1)->mark != mark)
+		at--;
+	if (at == said_begin(venue))
+		return NULL;
+	MAP_EACH (&venue->occupants, const struct occupant, one) {
+		const char *nickname = occupant_text(one, OCCUPANT_NICKNAME);
+		if (venue_nickname_mark(nickname) == said_at(venue, at - 1)->author)
+			return nickname;
+	}
+	return NULL;
 }
 
 void venue_settle(const struct venue *venue, struct hearing *hearing, uint64_t time)

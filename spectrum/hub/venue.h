@@ -41,6 +41,7 @@ struct occupant {
 /* A line that was said, as far as it is needed to know it again. */
 struct said {
 	uint64_t mark, number, at; /* what makes it this line; its number; when it came, in ms of loop_now */
+	uint32_t author;           /* venue_nickname_mark of who said it */
 	bool kept;                 /* it is in the archive */
 };
 
@@ -83,6 +84,9 @@ void venue_listen(const struct venue *, struct hearing *);
 /* This view has heard a line; `mark` is a hash of what makes it this line. Borrowed until the next call; *fresh says
  * whether nobody has heard it before. */
 struct said *venue_hear(struct venue *, struct hearing *, uint64_t mark, bool *fresh);
+uint32_t venue_nickname_mark(const char *nickname);
+/* Who said the line of this mark, if he is still there under the same nickname, or NULL. */
+const char *venue_author(const struct venue *, uint64_t mark);
 /* Gives up lines that others have heard before `time` (loop_now), and this view has not. */
 void venue_settle(const struct venue *, struct hearing *, uint64_t time);
 /* The number of the last line before the first one that this view has not heard (yet); UINT64_MAX if it has heard all.

@@ -146,6 +146,15 @@ async def test_a_reply_from_the_network_has_a_quote_for_old_clients(start):
     assert got.body[int(ranges.get("start")):int(ranges.get("end"))] == "> \u00fcber\n> all\n"
 
 
+async def test_whose_message_was_answered_is_known_without_the_network(start):
+    user = await start()
+    await sent(user, "question", "q")
+    for target, id, author in (("net-q", "q", user.jid), ("n1", "n1", EVE)):
+        from_network(user, (MESSAGE, {2: "eve", 3: "answer", 8: "n1", 105: target}))
+        reply = (await user.expect(message(EVE, "answer"))).child("reply", REPLY)
+        assert (reply.get("id"), reply.get("to")) == (id, author)
+
+
 # Reactions
 
 def reactions(id, *emoji):
