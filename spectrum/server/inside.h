@@ -131,12 +131,14 @@ void auth_end(struct stream *);
 struct sm {
 	bool on;
 	bool resumable;
-	char id[25];      /* by which it is resumed; "" if it can't be */
-	uint32_t handled; /* stanzas of the client */
-	unsigned wait;    /* s that it may be gone */
-	uint64_t asked;   /* ms: when an acknowledgement was asked for, 0 = none is due */
-	uint64_t until;   /* ms: when it has been gone for too long */
-	struct acks acks; /* what the client has not acknowledged */
+	char id[25];        /* by which it is resumed; "" if it can't be */
+	uint32_t handled;   /* stanzas of the client */
+	unsigned wait;      /* s that it may be gone */
+	uint64_t asked;     /* ms: when an acknowledgement was asked for, 0 = none is due */
+	uint32_t asked_for; /* stanzas that had been sent then */
+	uint32_t before;    /* stanzas that were sent before it was switched on */
+	uint64_t until;     /* ms: when it has been gone for too long */
+	struct acks acks;   /* what the client has not acknowledged */
 	struct deferred asking, expiring;
 	struct list sleeping; /* of the server, while the client is gone */
 };

@@ -232,7 +232,8 @@ static void deliver_presence(struct server *server, struct account *account, str
 {
 	const char *type = server->out_type;
 	const struct str *bytes = &server->scratch;
-	if (text_equal(type, "probe"))
+	/* The network's state is the contacts' presence; the domain itself is nobody's contact. */
+	if (text_equal(type, "probe") || (!strcmp(server->out_from, server->jid) && !text_equal(type, "error")))
 		return;
 	if (type && strstr("subscribed unsubscribed", type))
 		account_tell(account, bytes->data, bytes->len);

@@ -87,6 +87,8 @@ static void put(struct session *session, const char *bytes, size_t len, void *to
 		stream_send(session->stream, bytes, len);
 	if (sm_is_on(session))
 		sm_keep(session, bytes, len, token);
+	else
+		session->sm.before++;
 }
 
 void session_send(struct session *session, const char *bytes, size_t len)

@@ -17,6 +17,12 @@ bool sm_is_on(const struct session *session)
 	return session->sm.on;
 }
 
+/* Stanzas since it was switched on. */
+static uint32_t sent(const struct session *session)
+{
+	return session->sm.acks.acknowledged + (uint32_t)session->sm.acks.count;
+}
+
 /* ---- Asking ---- */
 
 static void ask_now(void *arg)
@@ -25,6 +31,7 @@ static void ask_now(void *arg)
 	if (!session->stream || session->sm.asked || !session->sm.acks.count)
 		return;
 	session->sm.asked = loop_now(session->account->server->loop);
+	session->sm.asked_for = sent(session);
 	stream_open(session->stream, "r", NS_SM);
 	stream_close(session->stream);
 }
@@ -121,7 +128,7 @@ static void too_high(struct stream *stream, const struct session *session, uint3
 	xml_empty(writer, "undefined-condition", NS_STREAM_ERRORS);
 	xml_open(writer, "handled-count-too-high", NS_SM);
 	xml_attrf(writer, "h", "%u", h);
-	xml_attrf(writer, "send-count", "%u", session->sm.acks.acknowledged + (uint32_t)session->sm.acks.count);
+	xml_attrf(writer, "send-count", "%u", sent(session));
 	xml_close(writer);
 	stream_close(stream);
 	stream_end(stream, NULL, NULL);
@@ -135,10 +142,14 @@ static void acknowledged(struct session *session, const struct element *element)
 		stream_end(session->stream, "bad-format", "An acknowledgement has a number.");
 		return;
 	}
-	if (!acks_take(&session->sm.acks, h, forget_token, NULL))
+	/* Some clients count what they got before <enabled/>, too: nothing is forgotten on their word. */
+	if (acks_take(&session->sm.acks, h, forget_token, NULL) || h - sent(session) <= session->sm.before) {
+		/* Who counts too few would be asked for ever. */
+		if (sent(session) != session->sm.asked_for)
+			ask(session);
+	} else {
 		too_high(session->stream, session, h);
-	else if (session->sm.acks.count)
-		ask(session);
+	}
 }
 
 void sm_received(struct session *session, const struct element *element)

@@ -570,8 +570,7 @@ async def test_the_backend_crashes_and_nobody_is_logged_out(servers, people):
     server = await servers(gateway.VILLAGE)
     user = await people(host=server, kind=RawUser)
     user.send_message(f"control@{DOMAIN}", "KILL")
-    await user.expect(unavailable(DOMAIN))
-    await user.expect(available(DOMAIN), 3 * LIMIT)
+    await server.logged("online user=", 3 * LIMIT, count=2)
     user.send_message(f"control@{DOMAIN}", "Ehello")
     await user.expect(message(f"control@{DOMAIN}", "Ehello"))
 
