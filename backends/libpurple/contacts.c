@@ -367,15 +367,22 @@ void contacts_remove(struct s2_user *s2, const struct s2_buddy *unwanted)
 void contacts_block(struct s2_user *s2, const char *name, bool blocked)
 {
 	struct session *session = session_of(s2);
-	if (!settings.blocking || !session_is_online(session) || text_empty(name))
+	const char *given = name;
+	if (!settings.blocking || !session_is_online(session) || text_empty(name)) {
+		s2_block_result(s2, name, settings.blocking ? S2_RECIPIENT_UNAVAILABLE : S2_FEATURE_NOT_IMPLEMENTED,
+		                settings.blocking ? "You are not logged in to the network."
+		                                  : "Blocking is switched off on this gateway.");
 		return;
+	}
 	name = contacts_purple_name(session->account, name);
 	uint64_t before = turn_take(session->number);
 	if (blocked)
 		purple_privacy_deny(session->account, name, FALSE, FALSE);
 	else
 		purple_privacy_allow(session->account, name, FALSE, FALSE);
+	bool done = !purple_privacy_check(session->account, name) == blocked;
 	turn_give_back(before);
+	s2_block_result(s2, given, done ? S2_DONE : S2_NOT_ALLOWED, done ? NULL : "The network refused it.");
 }
 
 /* ---- Sessions ---- */

@@ -13,7 +13,7 @@ static bool refused(struct request *request)
 {
 	if (!request->user)
 		stanza_refuse(request, S2_REGISTRATION_REQUIRED, "Log in to the gateway first.");
-	else if (!config_bool(request->frontend->config, "features.blocking"))
+	else if (!block_can(request->frontend->hub))
 		stanza_refuse(
 		    request, S2_FEATURE_NOT_IMPLEMENTED,
 		    "This network can't block people. Block the address with your client: your own server does it.");

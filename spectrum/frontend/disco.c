@@ -41,7 +41,6 @@ static const struct feature gateway_features[] = {
     {NS_AVATAR_METADATA "+notify", "features.own_card", 0},
     {"jid\\20escaping", NULL, 0},
     {NS_MUC, "features.muc", 0},
-    {NS_BLOCKING, "features.blocking", 0},
 };
 
 /* At most 64: a set of them is a number. */
@@ -133,6 +132,8 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 		if (is_on(frontend, &gateway_features[i]))
 			info_add_feature(info, gateway_features[i].ns);
 	}
+	if (block_can(frontend->hub))
+		info_add_feature(info, NS_BLOCKING);
 	for (size_t i = 0; frontend->serves && server_features[i]; i++) {
 		if (!info_has_feature(info, server_features[i]))
 			info_add_feature(info, server_features[i]);

@@ -43,9 +43,15 @@ static void log_in(struct request *request)
 		presence.priority = 0;
 	if (element_child(stanza, "invisible", NS_INVISIBLE))
 		presence.status = S2_STATUS_INVISIBLE;
-	user_available(request->frontend->hub, request->from.bare, request->from.resource, &presence);
+	struct frontend *frontend = request->frontend;
+	bool another = request->user && user_is_online(request->user) &&
+	               !client_find(request->user, request->from.resource);
+	user_available(frontend->hub, request->from.bare, request->from.resource, &presence);
 	client_present(request);
 	own_present(request);
+	/* Who comes with another client may have put his roster in order meanwhile. */
+	if (another)
+		roster_look(frontend->roster, request->user);
 }
 
 static void answer_type(const struct request *request, const char *type)

@@ -235,6 +235,7 @@ static void registered(void *arg, const struct store_user *row, const char *erro
 		return;
 	}
 	log_info("registered user=%s new=%d", request->jid, !request->was_registered);
+	stranger_forget(hub, request->jid);
 	struct user *user = hub_user(hub, request->jid);
 	if (user)
 		user_restart(user, row->id, row->name, row->password);

@@ -99,11 +99,17 @@ static void block_end(struct hub *hub, struct block *block, enum s2_condition co
 	free(block);
 }
 
+bool block_can(const struct hub *hub)
+{
+	return config_bool(hub->config, "features.blocking") &&
+	       config_bool(hub->config, "service.enable_privacy_lists");
+}
+
 void block_set(struct user *user, const char *name, bool blocked, block_answer *answer, void *arg)
 {
 	struct hub *hub = user->hub;
 	size_t jid_bytes = strlen(user->jid) + 1;
-	if (!config_bool(hub->config, "features.blocking")) {
+	if (!block_can(hub)) {
 		answer(arg, S2_FEATURE_NOT_IMPLEMENTED,
 		       "This network can't block people. Block the address with your client: your own server does it.");
 		return;

@@ -147,6 +147,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->profiles);
 	list_init(&hub->questions);
 	list_init(&hub->blocks);
+	list_init(&hub->old_strangers);
 	hub->joins = (struct pace){.burst = JOIN_BURST, .interval_ms = JOIN_INTERVAL_MS};
 	list_init(&hub->proofs);
 	hub->store = store_open(loop, config, error);
@@ -201,6 +202,7 @@ void hub_free(struct hub **at)
 	map_fini(&hub->venues);
 	pace_fini(&hub->joins);
 	map_fini(&hub->profile_of);
+	stranger_forget_all(hub);
 	free(hub->rooms);
 	free(hub);
 	*at = NULL;

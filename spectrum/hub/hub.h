@@ -303,6 +303,8 @@ void contact_present_all(struct user *, const char *resource);
 /* ---- Blocking, by the network (block.c) ---- */
 /* S2_DONE, or why not. May come before the call returns, and comes also if the user has left. */
 typedef void block_answer(void *arg, enum s2_condition, const char *text);
+/* The network can, and the configuration lets it. */
+bool block_can(const struct hub *);
 /* `name` need not be a contact. */
 void block_set(struct user *, const char *name, bool blocked, block_answer *, void *arg);
 /* Calls `tell` for everybody who is blocked. */

@@ -39,6 +39,8 @@ struct hub {
 	struct list proofs;   /* attempts that wait for the network */
 	struct list questions; /* of the network to users, oldest first */
 	unsigned question_count;
+	struct map strangers; /* stranger.c */
+	struct list old_strangers;
 	struct list blocks;   /* struct block: what the network has not confirmed, oldest first */
 	unsigned block_count;
 	struct list profiles; /* requests without an answer yet, oldest first */

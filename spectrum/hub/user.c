@@ -435,6 +435,7 @@ static bool user_decide_unknown(struct user *user)
 	if (!user->hub->configured)
 		return true;
 	if (account_needs_registration(user->hub)) {
+		stranger_note(user->hub, user->jid);
 		user_refuse(user, S2_REGISTRATION_REQUIRED, "You are not registered with this gateway.");
 		return false;
 	}
@@ -630,6 +631,8 @@ void user_restart(struct user *user, int64_t id, const char *name, const char *p
 
 void user_available(struct hub *hub, const char *jid, const char *name, const struct s2_presence *presence)
 {
+	if (!hub_user(hub, jid) && stranger_is(hub, jid))
+		return;
 	struct user *user = user_start(hub, jid, NULL);
 	if (!user)
 		return;

@@ -114,6 +114,11 @@ void contact_forget_status(struct user *);
 void contact_announce_all(struct user *); /* BUDDIES to the backend */
 void contact_save(struct user *);
 void contact_set_blocked(struct user *, struct buddy *, bool blocked);
+/* stranger.c */
+void stranger_note(struct hub *, const char *jid);
+bool stranger_is(struct hub *, const char *jid);
+void stranger_forget(struct hub *, const char *jid);
+void stranger_forget_all(struct hub *);
 /* block.c */
 /* Of somebody who is no contact. True if the row is such a one. */
 bool shun_load(struct user *, const struct store_buddy *);

@@ -140,6 +140,14 @@ async def test_bad_requests(gateways, prosody, people):
         assert answer.condition == "registration-required"
 
 
+async def test_blocking_can_be_switched_off(gateways, prosody, people):
+    await gateways(prosody, ABLE, **{"service.enable_privacy_lists": 0})
+    user = await people(host=prosody)
+    await user.login(GW)
+    assert BLOCKING not in await features(user, GW)
+    assert (await block(user, ANN)).condition == "feature-not-implemented"
+
+
 async def test_a_network_that_can_not_block(gateways, prosody, people):
     _, user = await started(gateways, people, prosody, SCRIPTED)
     assert BLOCKING not in await features(user, GW)

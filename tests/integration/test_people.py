@@ -7,6 +7,7 @@ import datetime
 from gateway import SCRIPTED
 from person import RawUser
 from profiles import CAPS, EVE, GW, buddy, frames
+from rosters import ROSTER, roster
 from stanzas import ATTENTION, CHATSTATES, DISCO_INFO, RECEIPTS, available, message, unavailable
 
 ANN = f"ann@{GW}"
@@ -159,3 +160,41 @@ async def test_times_without_sense_are_left_out(gateways, prosody, people):
     for time in (-5, 1 << 62):
         await frames(user, buddy("ann", 1, f101=time))
         assert (await user.expect(available(ANN))).child("idle", IDLE) is None
+
+
+# Presence by privilege
+
+async def test_presence_of_local_users_is_enough(gateways, each_privileged_host, people):
+    """Whoever is registered is logged in by his presence, without a subscription; all others are left alone, and what the host
+    shows the gateway of its own contacts does no harm."""
+    host = each_privileged_host
+    await gateways(host, SCRIPTED)
+    user, stranger = await people(host=host), await people(host=host)
+    assert (await user.register(GW, user.user)).type == "result"
+    user.send_presence()
+    await user.expect(available(GW))
+    user.send_presence(type="unavailable")
+    # Nothing of the gateway in the roster, nothing said to it.
+    for jid in await roster(user):
+        await user.iq(None, f"<query xmlns='{ROSTER}'><item jid='{jid}' subscription='remove'/></query>", "set")
+    user.inbox.waiting.clear()
+    user.send_presence()
+    await user.expect(message(f"status@{GW}", "0 "))
+    await frames(user, buddy("ann"), buddy("ben"))
+    user.send_presence(content="<show>away</show>")
+    await user.expect(message(f"status@{GW}", "1 "))
+    for show in ("xa", "dnd", ""):
+        stranger.send_presence(content=f"<show>{show}</show>" if show else "")
+    await stranger.sync(GW)
+    assert not [s for s in stranger.inbox.seen if s.bare == GW and s.name != "iq"]
+
+
+async def test_who_registers_late_is_no_stranger(gateways, privileged_prosody, people):
+    await gateways(privileged_prosody, SCRIPTED)
+    user = await people(host=privileged_prosody)
+    for _ in range(3):  # seen, and found to be a stranger
+        user.send_presence()
+        await user.sync(GW)
+    assert (await user.register(GW, user.user)).type == "result"
+    user.send_presence()
+    await user.expect(available(GW))

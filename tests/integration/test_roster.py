@@ -121,6 +121,19 @@ async def test_what_the_user_changes_reaches_the_network(gateways, privileged_pr
     assert item.get("name") == "Dear" and groups(item) == ["Home"]
 
 
+async def test_another_client_makes_the_gateway_look_at_the_roster(gateways, privileged_prosody, people):
+    await gateways(privileged_prosody, SCRIPTED)
+    user = await registered(people, privileged_prosody)
+    await contacts(user, 0, 1)
+    await pushed(user, contact(0))
+    await user.iq(None, f"<query xmlns='{ROSTER}'><item jid='{contact(0)}' name='Dear'><group>Home</group></item></query>",
+                  "set")
+    await pushed(user, contact(0))
+    second = await people(host=privileged_prosody, account=user.user, resource="second")
+    await second.online(GW)
+    await arranged(user, "c0@net|Dear|Home")
+
+
 async def test_a_name_given_while_adding_reaches_the_network(gateways, privileged_prosody, people):
     await gateways(privileged_prosody, SCRIPTED)
     user = await registered(people, privileged_prosody)
