@@ -573,8 +573,8 @@ static void act_order(const char *text)
 	                              .room = room,
 	                              .person = {.name = strchr(rest, '@') ? rest : NULL,
 	                                         .nickname = rest,
-	                                         .affiliation = (enum s2_affiliation)(*rest % 6),
-	                                         .role = (enum s2_role)(*rest % 5)},
+	                                         .affiliation = (enum s2_affiliation)((unsigned char)*rest % 6),
+	                                         .role = (enum s2_role)((unsigned char)*rest % 5)},
 	                              .fields = &field,
 	                              .field_count = 1};
 	user_room_order(&person, &order, asked.orders++);
