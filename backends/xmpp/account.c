@@ -70,15 +70,35 @@ bool account_parse(struct account *account, struct arena *arena, const char *nam
 	return true;
 }
 
+static void digest_of(const char *kind, const char *user, const char *gateway, unsigned char digest[EVP_MAX_MD_SIZE])
+{
+	struct str text = {0};
+	str_addf(&text, "%s %s %s", kind, user, gateway);
+	EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
+	str_fini(&text);
+}
+
 const char *account_resource(struct arena *arena, const char *user, const char *gateway)
 {
-	struct str text = {0}, hex = {0};
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	str_addf(&text, "%s %s", user, gateway);
-	EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
+	struct str hex = {0};
+	digest_of("resource", user, gateway, digest);
 	hex_encode(&hex, digest, 4);
 	const char *resource = arena_printf(arena, "spectrum2-%s", hex.data);
-	str_fini(&text);
 	str_fini(&hex);
 	return resource;
+}
+
+const char *account_agent(struct arena *arena, const char *user, const char *gateway)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct str hex = {0};
+	digest_of("agent", user, gateway, digest);
+	digest[6] = (unsigned char)((digest[6] & 0x0f) | 0x80); /* version 8 and the variant of RFC 9562 */
+	digest[8] = (unsigned char)((digest[8] & 0x3f) | 0x80);
+	hex_encode(&hex, digest, 16);
+	const char *agent = arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex.data, hex.data + 8, hex.data + 12,
+	                                 hex.data + 16, hex.data + 20);
+	str_fini(&hex);
+	return agent;
 }

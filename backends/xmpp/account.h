@@ -13,6 +13,7 @@ struct account {
 	const char *node, *domain; /* prepared */
 	const char *bare;
 	const char *resource; /* NULL if the name has none */
+	const char *agent;    /* NULL: the resource has to be that one */
 	const char *host;     /* of the server; NULL = as DNS says */
 	uint16_t port;        /* of `host` */
 	const char *ascii;    /* the domain as DNS and certificates write it */
@@ -24,5 +25,7 @@ bool account_parse(struct account *, struct arena *, const char *name, const cha
 /* A resource that stays the same for this user of this gateway, so that a session that was left behind is replaced and
  * two users of one account do not throw each other out. */
 const char *account_resource(struct arena *, const char *user, const char *gateway);
+/* A UUID that does likewise, for servers that make the resource of it (XEP-0386). */
+const char *account_agent(struct arena *, const char *user, const char *gateway);
 
 #endif

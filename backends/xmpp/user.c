@@ -450,6 +450,7 @@ static void open_session(struct user *user)
 	user->client = client_new(&(struct client_options){.node = account->node,
 	                                                   .domain = account->domain,
 	                                                   .resource = account->resource,
+	                                                   .agent = account->agent,
 	                                                   .password = user->password,
 	                                                   .require_tls = settings.require_tls},
 	                          &client_events, user);
@@ -465,8 +466,10 @@ void user_login(struct s2_user *s2, const struct s2_login *login)
 		s2_disconnected(s2, S2_ERROR_INVALID_USERNAME, why);
 		return;
 	}
-	if (!account.resource)
+	if (!account.resource) {
 		account.resource = account_resource(arena, s2_user_jid(s2), settings.gateway);
+		account.agent = account_agent(arena, s2_user_jid(s2), settings.gateway);
+	}
 	struct user *user = mem_new(sizeof *user);
 	user->s2 = s2;
 	user->account = account;

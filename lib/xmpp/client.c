@@ -1,73 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The client's stream as a state machine: each stage knows the few elements that may come in it, everything else ends
  * the stream. */
-#include "lib/xmpp/client.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/encode.h"
-#include "lib/base/random.h"
-#include "lib/xmpp/acks.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
 #include "lib/xmpp/client_failure.h"
+#include "lib/xmpp/client_state.h"
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
-#include "lib/xmpp/parser.h"
 #include "lib/xmpp/stanza.h"
 
 #define LOGIN_BYTES (64u << 10) /* of one element before the log-in is done */
 #define STANZA_BYTES (1u << 20)
 #define STANZA_NODES 32768
 #define QUEUE_BYTES (512u << 10)
-#define SASL_BYTES (16u << 10)
-#define MOST_ROUNDS 16 /* challenges of one log-in */
 #define MOST_REDIRECTS 5
 #define ASK_ID "s2-ask-"
 #define BIND_ID "s2-bind"
 #define SESSION_ID "s2-session"
-
-enum stage {
-	STAGE_IDLE, /* no connection */
-	STAGE_FEATURES,
-	STAGE_STARTTLS, /* waits for <proceed/> */
-	STAGE_HANDSHAKE,
-	STAGE_SASL,
-	STAGE_DERIVING,
-	STAGE_AGAIN, /* logged in, waits for the features of the new stream */
-	STAGE_RESUMING,
-	STAGE_BINDING,
-	STAGE_SESSION,  /* RFC 3921 */
-	STAGE_ENABLING, /* stream management */
-	STAGE_UP,
-	STAGE_FAILED,
-};
-
-struct client {
-	const struct client_events *events;
-	void *arg;
-	struct client_options options; /* texts are owned */
-	struct parser *parser;
-	enum stage stage;
-	bool secure, has_binding;
-	unsigned char binding[SASL_BINDING_BYTES];
-	struct sasl *sasl;
-	const char *mechanism;
-	struct sasl_key key; /* of the last log-in with SCRAM */
-	unsigned rounds, redirects;
-	bool authenticated, wants_session, has_sm;
-	bool sm;      /* stanzas are counted, by both */
-	char *resume; /* the session's name; NULL if it can't be resumed */
-	char *jid;    /* own, full; NULL before the first log-in */
-	char *bare_jid;
-	unsigned features; /* client_feature */
-	uint32_t received; /* stanzas since stream management began */
-	struct acks acks;
-	bool asking;
-	uint32_t asked, pings;
-	uint32_t added; /* stanzas that went into `acks`, modulo 2^32 */
-};
 
 /* The stanza that is being written: one in the process. */
 static struct {
@@ -76,14 +30,14 @@ static struct {
 	struct str bytes;
 } pen;
 
-static void output(struct client *client, const char *text)
+void client_output(struct client *client, const char *text)
 {
 	client->events->output(client->arg, text, strlen(text));
 }
 
 /* ---- Failing ---- */
 
-static void fail(struct client *client, const struct client_failure *failure)
+void client_fail(struct client *client, const struct client_failure *failure)
 {
 	if (client->stage == STAGE_FAILED || client->stage == STAGE_IDLE)
 		return;
@@ -92,29 +46,30 @@ static void fail(struct client *client, const struct client_failure *failure)
 	sasl_free(&client->sasl);
 	if (failure_is_ours(failure))
 		mem_replace(&client->resume, NULL);
-	output(client, "</stream:stream>");
+	client_output(client, "</stream:stream>");
 	if (client->events->failed)
 		client->events->failed(client->arg, failure);
 }
 
 /* `format` has a place for the domain. */
-static void fail_with(struct client *client, enum client_class what, enum s2_connection_error error,
+void client_fail_with(struct client *client, enum client_class what, enum s2_connection_error error,
                       const char *condition, const char *format)
 {
 	char *text = mem_printf(format, client->options.domain);
 	struct client_failure failure = {.what = what, .error = error, .condition = condition, .text = text};
-	fail(client, &failure);
+	client_fail(client, &failure);
 	free(text);
 }
 
-static void fail_strange(struct client *client)
+void client_fail_strange(struct client *client)
 {
-	fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "", "%s sent something that has no place in a log-in.");
+	client_fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "",
+	                 "%s sent something that has no place in a log-in.");
 }
 
 /* ---- Stream and TLS ---- */
 
-static void send_header(struct client *client)
+void client_send_header(struct client *client)
 {
 	struct writer writer;
 	struct str bytes = {0};
@@ -148,13 +103,13 @@ void client_begin(struct client *client, bool secure, const unsigned char *bindi
 	client->secure = client->has_binding = false;
 	if (secure)
 		set_binding(client, binding);
-	client->authenticated = client->wants_session = client->has_sm = false;
+	client->authenticated = client->wants_session = client->has_sm = client->bound = false;
 	client->rounds = 0;
 	client->features = 0;
 	client->asking = false;
 	client->stage = STAGE_FEATURES;
 	parser_set_limits(client->parser, &limits);
-	send_header(client);
+	client_send_header(client);
 }
 
 void client_secured(struct client *client, const unsigned char *binding)
@@ -163,184 +118,18 @@ void client_secured(struct client *client, const unsigned char *binding)
 		return;
 	set_binding(client, binding);
 	client->stage = STAGE_FEATURES;
-	send_header(client);
+	client_send_header(client);
 }
 
 static void on_header(void *arg, const struct element *header)
 {
 	struct client *client = arg;
 	if (!element_get(header, "version"))
-		fail_with(client, CLIENT_FATAL, S2_ERROR_OTHER, "",
-		          "%s is a server of before 2004: nobody can log in there.");
+		client_fail_with(client, CLIENT_FATAL, S2_ERROR_OTHER, "",
+		                 "%s is a server of before 2004: nobody can log in there.");
 }
 
-/* ---- SASL ---- */
-
-static void sasl_go_on(struct client *client, enum sasl_step step, const struct str *answer, const char *mechanism);
-
-static void sasl_send(struct client *client, const struct str *answer, const char *mechanism)
-{
-	struct writer writer;
-	struct str bytes = {0}, text = {0};
-	base64_encode(&text, answer->data, answer->len);
-	writer_init(&writer, &bytes, NS_CLIENT);
-	xml_open(&writer, mechanism ? "auth" : "response", NS_SASL);
-	xml_attr(&writer, "mechanism", mechanism);
-	xml_text(&writer, mechanism && !text.len ? "=" : str_text(&text));
-	xml_close(&writer);
-	writer_end(&writer);
-	client->events->output(client->arg, bytes.data, bytes.len);
-	explicit_bzero(bytes.data, bytes.len);
-	if (text.data)
-		explicit_bzero(text.data, text.len);
-	str_fini(&bytes);
-	str_fini(&text);
-}
-
-static bool same_salt(const struct sasl_key *a, const struct sasl_key *b)
-{
-	return a->sha256 == b->sha256 && a->iterations == b->iterations && a->salt_len == b->salt_len &&
-	       !memcmp(a->salt, b->salt, a->salt_len);
-}
-
-static void want_key(struct client *client)
-{
-	const struct sasl_key *wanted = sasl_want(client->sasl);
-	client->stage = STAGE_DERIVING;
-	if (same_salt(wanted, &client->key)) {
-		client_derived(client, &client->key);
-	} else if (client->events->derive) {
-		client->events->derive(client->arg, wanted);
-	} else {
-		struct sasl_key key = *wanted;
-		sasl_derive(&key, client->options.password);
-		client_derived(client, &key);
-		explicit_bzero(&key, sizeof key);
-	}
-}
-
-void client_derived(struct client *client, const struct sasl_key *key)
-{
-	struct str answer = {0};
-	if (client->stage != STAGE_DERIVING || !same_salt(key, sasl_want(client->sasl)))
-		return;
-	client->stage = STAGE_SASL;
-	client->key = *key;
-	enum sasl_step step = sasl_derived(client->sasl, key, &answer);
-	sasl_go_on(client, step, &answer, NULL);
-	str_fini(&answer);
-}
-
-static void sasl_go_on(struct client *client, enum sasl_step step, const struct str *answer, const char *mechanism)
-{
-	switch (step) {
-	case SASL_SEND:
-		sasl_send(client, answer, mechanism);
-		break;
-	case SASL_DERIVE:
-		want_key(client);
-		break;
-	case SASL_FAILED:
-		fail_with(client, CLIENT_FATAL, S2_ERROR_AUTHENTICATION_FAILED, "",
-		          "What answers for %s can't prove that it knows the account.");
-		break;
-	}
-}
-
-static void sasl_begin(struct client *client, const struct sasl_offer *offer)
-{
-	const char *mechanism = sasl_choose(offer);
-	if (!mechanism) {
-		fail_with(client, CLIENT_FATAL, S2_ERROR_AUTHENTICATION_IMPOSSIBLE, "",
-		          client->secure ? "%s offers no way of logging in that is known here."
-		                         : "%s offers no way of logging in that hides the password.");
-		return;
-	}
-	client->mechanism = mechanism;
-	client->sasl = sasl_new(mechanism, offer, client->options.node, client->options.password);
-	struct str answer = {0};
-	client->stage = STAGE_SASL;
-	sasl_go_on(client, client->sasl ? sasl_step(client->sasl, "", 0, &answer) : SASL_FAILED, &answer, mechanism);
-	if (answer.data)
-		explicit_bzero(answer.data, answer.len);
-	str_fini(&answer);
-}
-
-/* False on what is no base64. */
-static bool decode(struct str *out, const char *text)
-{
-	size_t len = text ? strlen(text) : 0;
-	return len <= SASL_BYTES && (!strcmp(text, "=") || base64_decode(out, text, len));
-}
-
-static void on_challenge(struct client *client, struct arena *arena, const struct element *element)
-{
-	struct str data = {0}, answer = {0};
-	if (++client->rounds > MOST_ROUNDS || !decode(&data, element_text(arena, element))) {
-		fail_strange(client);
-	} else {
-		enum sasl_step step = sasl_step(client->sasl, str_text(&data), data.len, &answer);
-		sasl_go_on(client, step, &answer, NULL);
-	}
-	str_fini(&data);
-	str_fini(&answer);
-}
-
-static void on_success(struct client *client, struct arena *arena, const struct element *element)
-{
-	struct str data = {0};
-	bool proven =
-	    decode(&data, element_text(arena, element)) && sasl_finish(client->sasl, str_text(&data), data.len);
-	str_fini(&data);
-	if (!proven) {
-		sasl_go_on(client, SASL_FAILED, NULL, NULL);
-		return;
-	}
-	sasl_free(&client->sasl);
-	client->authenticated = true;
-	client->stage = STAGE_AGAIN;
-	send_header(client);
-}
-
-static void on_sasl_failure(struct client *client, struct arena *arena, const struct element *element)
-{
-	struct client_failure failure = {0};
-	failure_of_sasl(&failure, arena, client->options.domain, element);
-	explicit_bzero(&client->key, sizeof client->key);
-	fail(client, &failure);
-}
-
-/* ---- Features ---- */
-
-static void read_mechanisms(struct sasl_offer *offer, struct arena *arena, const struct element *features)
-{
-	const struct element *list = element_child(features, "mechanisms", NS_SASL);
-	const struct element *one = element_child(list, "mechanism", NS_SASL);
-	for (; one; one = element_next(one, "mechanism", NS_SASL))
-		offer->mechanisms |= sasl_mechanism_bit(element_text(arena, one));
-	list = element_child(features, "sasl-channel-binding", NS_SASL_BINDING);
-	one = element_child(list, "channel-binding", NS_SASL_BINDING);
-	for (; one; one = element_next(one, "channel-binding", NS_SASL_BINDING))
-		offer->exporter |= text_equal(element_get(one, "type"), "tls-exporter");
-}
-
-static void first_features(struct client *client, struct arena *arena, const struct element *features)
-{
-	bool starttls = element_child(features, "starttls", NS_TLS) != NULL;
-	if (!client->secure && starttls) {
-		client->stage = STAGE_STARTTLS;
-		output(client, "<starttls xmlns='" NS_TLS "'/>");
-		return;
-	}
-	if (!client->secure && client->options.require_tls) {
-		fail_with(client, CLIENT_FATAL, S2_ERROR_NO_SSL_SUPPORT, "",
-		          "%s offers no TLS, so the password was not sent.");
-		return;
-	}
-	struct sasl_offer offer = {.secure = client->secure, .binding = client->has_binding ? client->binding : NULL};
-	read_mechanisms(&offer, arena, features);
-	sasl_begin(client, &offer);
-}
+/* ---- The session ---- */
 
 static unsigned read_features(const struct element *features)
 {
@@ -377,57 +166,43 @@ static void send_bind(struct client *client)
 	client->stage = STAGE_BINDING;
 }
 
+void client_write_resume(const struct client *client, struct writer *writer)
+{
+	xml_open(writer, "resume", NS_SM);
+	xml_attrf(writer, "h", "%u", (unsigned)client->received);
+	xml_attr(writer, "previd", client->resume);
+	xml_close(writer);
+}
+
 static void send_resume(struct client *client)
 {
 	struct writer writer;
 	struct str bytes = {0};
 	writer_init(&writer, &bytes, NS_CLIENT);
-	xml_open(&writer, "resume", NS_SM);
-	xml_attrf(&writer, "h", "%u", (unsigned)client->received);
-	xml_attr(&writer, "previd", client->resume);
-	xml_close(&writer);
+	client_write_resume(client, &writer);
 	writer_end(&writer);
 	client->events->output(client->arg, bytes.data, bytes.len);
 	str_fini(&bytes);
 	client->stage = STAGE_RESUMING;
 }
 
-static void bound_features(struct client *client, const struct element *features)
+static void enable(struct client *client);
+
+static void on_bound_features(struct client *client, struct arena *arena, const struct element *features)
 {
 	const struct element *session = element_child(features, "session", NS_SESSION);
 	client->features = read_features(features);
 	client->wants_session = session && !element_child(session, "optional", NS_SESSION);
 	client->has_sm = element_child(features, "sm", NS_SM) != NULL;
-	if (client->resume && client->has_sm)
+	if (client->bound)
+		enable(client);
+	else if (client->resume && client->has_sm)
 		send_resume(client);
 	else if (element_child(features, "bind", NS_BIND))
 		send_bind(client);
 	else
-		fail_with(client, CLIENT_FATAL, S2_ERROR_OTHER, "", "%s lets nobody begin a session.");
+		client_fail_with(client, CLIENT_FATAL, S2_ERROR_OTHER, "", "%s lets nobody begin a session.");
 }
-
-static void on_features(struct client *client, struct arena *arena, const struct element *features)
-{
-	if (client->authenticated)
-		bound_features(client, features);
-	else
-		first_features(client, arena, features);
-}
-
-static void on_proceed(struct client *client, struct arena *arena, const struct element *element)
-{
-	client->stage = STAGE_HANDSHAKE;
-	parser_stop(client->parser); /* what came in the clear behind it is nobody's word */
-	if (client->events->start_tls)
-		client->events->start_tls(client->arg);
-}
-
-static void on_tls_failure(struct client *client, struct arena *arena, const struct element *element)
-{
-	fail_with(client, CLIENT_RETRY, S2_ERROR_ENCRYPTION, "", "%s refused to begin with TLS, which it had offered.");
-}
-
-/* ---- The session ---- */
 
 static void token_dropped(void *arg, void *token)
 {
@@ -472,14 +247,14 @@ static void enable(struct client *client)
 		begin_session(client, false);
 		return;
 	}
-	output(client, client->options.no_resumption ? "<enable xmlns='" NS_SM "'/>"
-	                                             : "<enable xmlns='" NS_SM "' resume='true'/>");
+	client_output(client, client->options.no_resumption ? "<enable xmlns='" NS_SM "'/>"
+	                                                    : "<enable xmlns='" NS_SM "' resume='true'/>");
 	client->stage = STAGE_ENABLING;
 }
 
 static void send_session(struct client *client)
 {
-	output(client, "<iq type='set' id='" SESSION_ID "'><session xmlns='" NS_SESSION "'/></iq>");
+	client_output(client, "<iq type='set' id='" SESSION_ID "'><session xmlns='" NS_SESSION "'/></iq>");
 	client->stage = STAGE_SESSION;
 }
 
@@ -488,31 +263,35 @@ static bool is_answer(struct client *client, struct arena *arena, const struct e
 {
 	const char *type = element_get(iq, "type");
 	if (!text_equal(element_get(iq, "id"), id)) {
-		fail_strange(client);
+		client_fail_strange(client);
 		return false;
 	}
 	if (text_equal(type, "result"))
 		return true;
 	struct client_failure failure = {0};
 	failure_of_binding(&failure, arena, client->options.domain, iq);
-	fail(client, &failure);
+	client_fail(client, &failure);
 	return false;
+}
+
+static bool take_jid(struct client *client, struct arena *arena, const char *text)
+{
+	struct jid jid;
+	if (!text || !jid_parse(arena, text, &jid) || !*jid.resource)
+		return false;
+	mem_replace(&client->jid, jid.full);
+	mem_replace(&client->bare_jid, jid.bare);
+	return true;
 }
 
 static void on_bound(struct client *client, struct arena *arena, const struct element *iq)
 {
-	struct jid jid;
 	if (!is_answer(client, arena, iq, BIND_ID))
 		return;
 	const struct element *bind = element_child(iq, "bind", NS_BIND);
-	const char *text = element_child_text(arena, bind, "jid", NS_BIND);
-	if (!text || !jid_parse(arena, text, &jid) || !*jid.resource) {
-		fail_strange(client);
-		return;
-	}
-	mem_replace(&client->jid, jid.full);
-	mem_replace(&client->bare_jid, jid.bare);
-	if (client->wants_session)
+	if (!take_jid(client, arena, element_child_text(arena, bind, "jid", NS_BIND)))
+		client_fail_strange(client);
+	else if (client->wants_session)
 		send_session(client);
 	else
 		enable(client);
@@ -564,13 +343,42 @@ static void on_resumed(struct client *client, struct arena *arena, const struct 
 	size_t len;
 	if (!read_count(element, &count) || !acks_take(&client->acks, count, token_acked, client)) {
 		mem_replace(&client->resume, NULL);
-		fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "", "%s has lost count of what it was sent.");
+		client_fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "", "%s has lost count of what it was sent.");
 		return;
 	}
 	const char *again = acks_again(&client->acks, &len);
 	client->events->output(client->arg, again, len);
 	up(client, true);
 	client_flush(client);
+}
+
+void client_bound_inline(struct client *client, struct arena *arena, const struct element *success)
+{
+	const struct element *resumed = element_child(success, "resumed", NS_SM);
+	const struct element *failed = element_child(success, "failed", NS_SM);
+	const struct element *bound = element_child(success, "bound", NS_BIND_2);
+	const struct element *enabled = element_child(bound, "enabled", NS_SM);
+	uint32_t count;
+	if (resumed) {
+		on_resumed(client, arena, resumed);
+		return;
+	}
+	if (failed && read_count(failed, &count))
+		acks_take(&client->acks, count, token_acked, client);
+	mem_replace(&client->resume, NULL);
+	if (!bound)
+		return; /* in the old way then, when the features come */
+	if (!take_jid(client, arena, element_child_text(arena, success, "authorization-identifier", NS_SASL_2)))
+		client_fail_strange(client);
+	else if (enabled)
+		on_enabled(client, arena, enabled);
+	else
+		client->bound = true; /* stream management follows from the features */
+}
+
+static void on_late_features(struct client *client, struct arena *arena, const struct element *features)
+{
+	client->features = read_features(features);
 }
 
 /* ---- Stanzas and acknowledgements ---- */
@@ -580,7 +388,8 @@ static void handled(struct client *client, uint32_t count)
 	client->asking = false;
 	if (!acks_take(&client->acks, count, token_acked, client)) {
 		mem_replace(&client->resume, NULL);
-		fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "", "%s says that it got more than it was sent.");
+		client_fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "",
+		                 "%s says that it got more than it was sent.");
 	}
 }
 
@@ -597,7 +406,7 @@ static void on_ack_request(struct client *client, struct arena *arena, const str
 	if (!client->sm)
 		return;
 	snprintf(text, sizeof text, "<a xmlns='" NS_SM "' h='%u'/>", (unsigned)client->received);
-	output(client, text);
+	client_output(client, text);
 }
 
 /* The answer to a ping of ours, be it a result or an error: what was sent before it was handled before it. */
@@ -627,11 +436,11 @@ static void on_stream_error(struct client *client, struct arena *arena, const st
 	failure_of_stream(&failure, arena, client->options.domain, error);
 	if (failure.what == CLIENT_REDIRECT && ++client->redirects > MOST_REDIRECTS) {
 		client->redirects = 0;
-		fail_with(client, CLIENT_FATAL, S2_ERROR_OTHER, "see-other-host",
-		          "%s sends us from one host to the next without end.");
+		client_fail_with(client, CLIENT_FATAL, S2_ERROR_OTHER, "see-other-host",
+		                 "%s sends us from one host to the next without end.");
 		return;
 	}
-	fail(client, &failure);
+	client_fail(client, &failure);
 }
 
 /* What may come when. A stanza's name is one of three; NULL stands for them. */
@@ -643,13 +452,17 @@ static const struct {
     {STAGE_UP, NULL, NS_CLIENT, on_stanza},
     {STAGE_UP, "r", NS_SM, on_ack_request},
     {STAGE_UP, "a", NS_SM, on_ack},
-    {STAGE_FEATURES, "features", NS_STREAMS, on_features},
-    {STAGE_AGAIN, "features", NS_STREAMS, on_features},
-    {STAGE_STARTTLS, "proceed", NS_TLS, on_proceed},
-    {STAGE_STARTTLS, "failure", NS_TLS, on_tls_failure},
-    {STAGE_SASL, "challenge", NS_SASL, on_challenge},
-    {STAGE_SASL, "success", NS_SASL, on_success},
-    {STAGE_SASL, "failure", NS_SASL, on_sasl_failure},
+    {STAGE_UP, "features", NS_STREAMS, on_late_features},
+    {STAGE_FEATURES, "features", NS_STREAMS, client_first_features},
+    {STAGE_AGAIN, "features", NS_STREAMS, on_bound_features},
+    {STAGE_STARTTLS, "proceed", NS_TLS, client_proceed},
+    {STAGE_STARTTLS, "failure", NS_TLS, client_tls_failure},
+    {STAGE_SASL, "challenge", NS_SASL, client_challenge},
+    {STAGE_SASL, "success", NS_SASL, client_success},
+    {STAGE_SASL, "failure", NS_SASL, client_sasl_failure},
+    {STAGE_SASL, "challenge", NS_SASL_2, client_challenge},
+    {STAGE_SASL, "success", NS_SASL_2, client_success},
+    {STAGE_SASL, "failure", NS_SASL_2, client_sasl_failure},
     {STAGE_RESUMING, "resumed", NS_SM, on_resumed},
     {STAGE_RESUMING, "failed", NS_SM, on_not_resumed},
     {STAGE_BINDING, "iq", NS_CLIENT, on_bound},
@@ -676,12 +489,12 @@ static void on_element(void *arg, struct arena *arena, const struct element *ele
 	if (element_is(element, "error", NS_STREAMS))
 		on_stream_error(client, arena, element);
 	else if (client->stage != STAGE_UP) /* there, a server may have more to say than we know */
-		fail_strange(client);
+		client_fail_strange(client);
 }
 
 static void on_end(void *arg)
 {
-	fail_with(arg, CLIENT_RETRY, S2_ERROR_NETWORK, "", "%s ended the stream.");
+	client_fail_with(arg, CLIENT_RETRY, S2_ERROR_NETWORK, "", "%s ended the stream.");
 }
 
 void client_input(struct client *client, const char *bytes, size_t len)
@@ -695,10 +508,10 @@ void client_input(struct client *client, const char *bytes, size_t len)
 	struct client_failure failure;
 	char *told =
 	    mem_printf("<stream:error><%s xmlns='" NS_STREAM_ERRORS "'/></stream:error>", parser_error_name(error));
-	output(client, told);
+	client_output(client, told);
 	free(told);
 	failure_of_parser(&failure, &arena, client->options.domain, error);
-	fail(client, &failure);
+	client_fail(client, &failure);
 	arena_fini(&arena);
 }
 
@@ -744,7 +557,7 @@ void client_ask(struct client *client)
 	else
 		snprintf(text, sizeof text, "<iq type='get' id='" ASK_ID "%u'><ping xmlns='" NS_PING "'/></iq>",
 		         (unsigned)++client->pings);
-	output(client, text);
+	client_output(client, text);
 }
 
 void client_flush(struct client *client)
@@ -769,6 +582,7 @@ struct client *client_new(const struct client_options *given, const struct clien
 	options->node = mem_strdup(given->node);
 	options->domain = mem_strdup(given->domain);
 	options->resource = mem_strdup(given->resource);
+	options->agent = mem_strdup(given->agent);
 	options->password = mem_strdup(given->password ? given->password : "");
 	options->stanza_bytes = given->stanza_bytes ? given->stanza_bytes : STANZA_BYTES;
 	options->stanza_nodes = given->stanza_nodes ? given->stanza_nodes : STANZA_NODES;
@@ -793,6 +607,7 @@ void client_free(struct client **at)
 	free((char *)client->options.node);
 	free((char *)client->options.domain);
 	free((char *)client->options.resource);
+	free((char *)client->options.agent);
 	free(client->resume);
 	free(client->jid);
 	free(client->bare_jid);
@@ -814,7 +629,7 @@ void client_end(struct client *client)
 	if (client->stage == STAGE_IDLE || client->stage == STAGE_FAILED)
 		return;
 	mem_replace(&client->resume, NULL);
-	output(client, "</stream:stream>");
+	client_output(client, "</stream:stream>");
 	client_lost(client);
 }
 

@@ -10,6 +10,8 @@
 #define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"              /* RFC 6120 section 6 */
 #define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"              /* RFC 6120 section 7 */
 #define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"        /* RFC 3921 section 3 */
+#define NS_SASL_2 "urn:xmpp:sasl:2"                             /* XEP-0388 */
+#define NS_BIND_2 "urn:xmpp:bind:0"                             /* XEP-0386 */
 #define NS_SASL_BINDING "urn:xmpp:sasl-cb:0"                    /* XEP-0440 */
 #define NS_SM "urn:xmpp:sm:3"                                   /* XEP-0198 */
 #define NS_COMPONENT "jabber:component:accept" /* XEP-0114 */

@@ -152,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bench.client = client_new(&(struct client_options){.node = "al",
 	                                                   .domain = "b.test",
 	                                                   .password = "sesame",
+	                                                   .agent = size % 3 ? "agent" : NULL,
 	                                                   .stanza_bytes = 4096,
 	                                                   .queue_bytes = 2048,
 	                                                   .require_tls = size % 2},

@@ -68,7 +68,7 @@ c2s_require_encryption = {require}
 allow_unencrypted_plain_auth = true
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "carbons", "offline", "private", "pep", "blocklist",
   "vcard_legacy", "smacks", "mam", "bookmarks", "version"{modules} }}
-modules_disabled = {{ "s2s" }}
+modules_disabled = {{ "s2s"{disabled} }}
 smacks_hibernation_time = {hibernation}
 archive_expires_after = "never"
 ssl = {{ certificate = "{dir}/{name}.crt", key = "{dir}/{name}.key" }}
@@ -84,12 +84,12 @@ Component "rooms.{domain}" "muc"
 
 
 class ForeignProsody(Prosody):
-    """`name`: of the certificate; `options`: require, hibernation, modules."""
+    """`name`: of the certificate; `options`: require, hibernation, modules, disabled."""
 
     def __init__(self, directory, domain="b.test", name="good", **options):
         super().__init__(directory)
         self.domain = domain
-        self.tls = True
+        self.tls = '"tls"' not in options.get("disabled", "")
         self.certificate_name = name
         self.options = options
         self.tls_port = free_port()
@@ -103,8 +103,7 @@ class ForeignProsody(Prosody):
 
     def _configure(self):
         path = self.directory / "prosody.cfg.lua"
-        options = dict(require="false", hibernation=600, modules="", level="info", **{})
-        options.update(self.options)
+        options = {"require": "false", "hibernation": 600, "modules": "", "disabled": "", "level": "info", **self.options}
         path.write_text(PROSODY.format(dir=self.directory, port=self.port, tls_port=self.tls_port, domain=self.domain,
                                        name=self.certificate_name, **options))
         return path

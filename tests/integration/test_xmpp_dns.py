@@ -3,10 +3,13 @@
 the first byte on (XEP-0368), and by the address of the domain itself; and how it logs in there."""
 
 import pytest
-import pytest_asyncio
 
+from conftest import serve
+from foreign import ForeignProsody, Proxy
+from ircbackend import result
 from processes import Process, free_port, wait_for
-from test_xmpp_backend import NETWORK, backends  # noqa: F401
+from stanzas import message
+from test_xmpp_backend import AUTHENTICATION_FAILED, NETWORK, backends  # noqa: F401
 from xmppbackend import User
 
 
@@ -84,6 +87,30 @@ async def test_a_domain_that_is_not_there(backends, dns, prosody_abroad):
     user = await User(backend, prosody_abroad).login(connected=False)
     told = await user.disconnected()
     assert told["error"] == NETWORK and "cannot find b.test" in told["message"]
+
+
+async def test_log_in_in_one_step(directories, backends, people):
+    """XEP-0388 and XEP-0386. The modules of Debian that need TLS or know of stream management do not fit its Prosody."""
+    modules = dict(modules=', "sasl2", "sasl2_bind2"', disabled=', "tls"')
+    for host in serve(lambda directory: ForeignProsody(directory, **modules), directories("abroad")):
+        proxy = await Proxy(host.port).start()
+        al = await User(await backends(host, port=proxy.port, xmpp__require_tls=0), host).login()
+        assert "spectrum2~" in al.backend.log()
+        bob = await people("bob", host=host)
+        proxy.cut()
+        id = al.say(bob.jid, "hello again")
+        await bob.expect(message(al.address, "hello again"), 20)
+        await al.expect(result(id), 20)
+        assert "resumed" in al.backend.log()
+        # Another user of the same account, and one who wants a resource of his own.
+        other = await User(al.backend, host, account=al.account).login()
+        other.say(bob.jid, "me too")
+        await bob.expect(message(al.address, "me too"))
+        await User(al.backend, host, account=al.account, resource="desk").login()
+        assert f"{al.address}/desk" in al.backend.log()
+        wrong = await User(al.backend, host, password="wrong").login(connected=False)
+        assert (await wrong.disconnected())["error"] == AUTHENTICATION_FAILED
+        await proxy.stop()
 
 
 async def test_passwords_are_not_shown_where_it_can_be_helped(backends, abroad):

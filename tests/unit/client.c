@@ -391,6 +391,85 @@ static void the_key_may_come_later_and_is_kept(void **state)
 	client_derived(bench.client, &bench.wanted);
 }
 
+/* ---- Both steps in one ---- */
+
+#define SASL2_FEATURES                                                                                \
+	FEATURES("<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline><bind " \
+	         "xmlns='urn:xmpp:bind:0'>"                                                           \
+	         "<inline><feature var='urn:xmpp:sm:3'/></inline></bind><sm "                         \
+	         "xmlns='urn:xmpp:sm:3'/></inline></authentication>" MECHANISMS(MECHANISM("PLAIN")))
+#define LATER "<stream:features>" BIND "<csi xmlns='urn:xmpp:csi:0'/></stream:features>"
+#define BOUND2                                                                                                     \
+	"<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>al@b.test/y</authorization-identifier><bound " \
+	"xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='1'/></bound></success>"
+
+static void log_in_at_once(void)
+{
+	make((struct client_options){
+	    .require_tls = true, .resource = "desk", .agent = "00000000-0000-8000-8000-000000000000"});
+	client_begin(bench.client, true, NULL);
+	str_clear(&bench.out, 0);
+	say(SASL2_FEATURES);
+	assert_string_equal(
+	    str_text(&bench.out),
+	    "<authenticate xmlns='urn:xmpp:sasl:2' "
+	    "mechanism='PLAIN'><initial-response>AGFsAHNlc2FtZQ==</initial-response>"
+	    "<user-agent id='00000000-0000-8000-8000-000000000000'><software>spectrum2</software></user-agent><bind "
+	    "xmlns='urn:xmpp:bind:0'><tag>spectrum2</tag><enable xmlns='urn:xmpp:sm:3' "
+	    "resume='true'/></bind></authenticate>");
+	str_clear(&bench.out, 0);
+	say(BOUND2 LATER);
+	expect_nothing_out();
+	expect_trace("bound ");
+	assert_string_equal(client_jid(bench.client), "al@b.test/y");
+	assert_true(client_has_acks(bench.client) && client_offers(bench.client, CLIENT_CSI));
+}
+
+static void one_step_is_enough(void **state)
+{
+	log_in_at_once();
+	say("<message id='1'/>");
+	send_message("m1", "one");
+	send_message("m2", "two");
+	client_lost(bench.client);
+	expect_trace("message:1 ");
+	client_begin(bench.client, true, NULL);
+	say(SASL2_FEATURES);
+	expect_out("<resume xmlns='urn:xmpp:sm:3' h='1' previd='some-id'/><bind ");
+	say("<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>al@b.test</authorization-identifier><resumed "
+	    "xmlns='urn:xmpp:sm:3' h='1' previd='some-id'/></success>" LATER "<message id='2'/>");
+	expect_trace("+one resumed message:2 ");
+	expect_out("<message id='m2'>");
+}
+
+static void one_step_may_not_be_enough(void **state)
+{
+	log_in_at_once();
+	send_message("m1", "one");
+	client_lost(bench.client);
+	client_begin(bench.client, true, NULL);
+	say(SASL2_FEATURES);
+	/* The session is gone, and a new one was made. */
+	say("<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>al@b.test/z</authorization-identifier><failed "
+	    "xmlns='urn:xmpp:sm:3'/><bound xmlns='urn:xmpp:bind:0'/></success>");
+	expect_trace("");
+	say(LATER);
+	expect_trace("-one bound ");
+	assert_false(client_has_acks(bench.client));
+	client_lost(bench.client);
+	/* Nothing was made: in the old way. */
+	client_begin(bench.client, true, NULL);
+	say(SASL2_FEATURES "<success xmlns='urn:xmpp:sasl:2'/>" LATER);
+	expect_out("<iq type='set' id='s2-bind'>");
+	say(BOUND);
+	expect_trace("bound ");
+	client_lost(bench.client);
+	client_begin(bench.client, true, NULL);
+	say(SASL2_FEATURES "<failure xmlns='urn:xmpp:sasl:2'><not-authorized " SASL "/></failure>");
+	expect_trace("failed ");
+	assert_int_equal(bench.failure.error, S2_ERROR_AUTHENTICATION_FAILED);
+}
+
 /* ---- Failing ---- */
 
 #define STREAM_ERROR(name)                                                            \
@@ -738,6 +817,8 @@ int main(void)
 	    TEST(scram),
 	    TEST(a_wrong_binding_is_refused),
 	    TEST(the_key_may_come_later_and_is_kept),
+	    TEST(one_step_is_enough),
+	    TEST(one_step_may_not_be_enough),
 	    TEST(failures_are_told_in_words),
 	    TEST(no_password_without_tls),
 	    TEST(redirections),
