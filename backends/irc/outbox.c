@@ -32,11 +32,12 @@ enum outgoing_kind { OUTGOING_TEXT, OUTGOING_SUBJECT, OUTGOING_REACTION, OUTGOIN
 struct outgoing {
 	struct list node;
 	enum outgoing_kind kind;
-	char *id, *peer;  /* what the main process called it; id NULL = nobody waits */
-	char *target;     /* nickname or channel */
-	char *body;       /* to reflect; NULL = not to be */
-	char *about;      /* the message that is answered, or that something is said about */
-	char *network_id; /* of its first line, by its echo */
+	char *id, *peer;      /* what the main process called it; id NULL = nobody waits */
+	char *target;         /* nickname or channel */
+	char *body;           /* to reflect; NULL = not to be */
+	char *about;          /* the message that is answered, or that something is said about */
+	char *author, *quote; /* of the message that is answered, as the client gave them */
+	char *network_id;     /* of its first line, by its echo */
 	size_t bytes;
 	unsigned first_label, lines, answered;
 	unsigned barrier; /* it is done with this PONG; 0 = none yet, or waits for its echo */
@@ -60,6 +61,8 @@ static void outgoing_free(struct network *network, struct outgoing *one)
 	free(one->target);
 	free(one->body);
 	free(one->about);
+	free(one->author);
+	free(one->quote);
 	free(one->network_id);
 	free(one);
 }
@@ -93,6 +96,8 @@ static void complete(struct network *network, struct outgoing *one)
 		    .id = one->network_id,
 		    .own_id = one->id,
 		    .reply_to = one->about,
+		    .reply_author = one->author,
+		    .reply_text = one->quote,
 		};
 		s2_message(network->user->s2, &message);
 	}
@@ -269,8 +274,11 @@ void outbox_message(struct network *network, const char *target, const struct s2
 	char *to = action ? NULL : addressed(network, target, message, text);
 	if (isupport_is_channel(&network->isupport, target))
 		one->body = mem_strdup(to ? to : command_text(message->body));
-	if (!text_empty(message->reply_to) && reaction_may_reply(network))
+	if (!text_empty(message->reply_to) && reaction_may_reply(network)) {
 		one->about = mem_strdup(message->reply_to);
+		one->author = mem_strdup(message->reply_author);
+		one->quote = mem_strdup(message->reply_text);
+	}
 	if (!send_pieces(network, one, to ? to : text, action)) {
 		refuse(network, one, S2_RESOURCE_CONSTRAINT, "The IRC connection's queue is full.");
 		outgoing_free(network, one);

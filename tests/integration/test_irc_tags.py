@@ -92,6 +92,10 @@ async def test_a_reply_names_what_it_answers(join, inspircd, tagger):
     quote = "> what time is it?\n"
     ann.send_message(room, quote + "noon", f"<reply xmlns='{REPLY}' to='{room}/tagger2' id='{asked.id}'/><fallback xmlns="
                      f"'{FALLBACK}' for='{REPLY}'><body start='0' end='{len(quote)}'/></fallback>", type="groupchat")
+    # The room shows what was sent: Converse cuts the quote that it has sent off what comes back.
+    mine = await ann.expect(message(f"{room}/ann2", where=lambda s: s.child("reply", REPLY) is not None))
+    assert mine.body == quote + "noon" and mine.child("reply", REPLY).get("to") == f"{room}/tagger2"
+    assert mine.child("fallback", FALLBACK).get("for") == REPLY
     got = await irc.heard("#reply", "noon")
     assert f"+draft/reply={asked.id}" in got.tags.split(";")
     irc.send(f"@+draft/reply={asked.id} PRIVMSG #reply :later")
