@@ -360,7 +360,10 @@ void client_bound_inline(struct client *client, struct arena *arena, const struc
 	const struct element *enabled = element_child(bound, "enabled", NS_SM);
 	uint32_t count;
 	if (resumed) {
-		on_resumed(client, arena, resumed);
+		if (client->resume)
+			on_resumed(client, arena, resumed);
+		else
+			client_fail_strange(client);
 		return;
 	}
 	if (failed && read_count(failed, &count))

@@ -442,6 +442,15 @@ static void one_step_is_enough(void **state)
 	expect_out("<message id='m2'>");
 }
 
+static void nobody_resumes_what_was_not_there(void **state)
+{
+	make((struct client_options){.agent = "x"});
+	client_begin(bench.client, true, NULL);
+	say(SASL2_FEATURES
+	    "<success xmlns='urn:xmpp:sasl:2'><resumed xmlns='urn:xmpp:sm:3' h='0' previd='i'/></success>");
+	expect_trace("failed ");
+}
+
 static void one_step_may_not_be_enough(void **state)
 {
 	log_in_at_once();
@@ -819,6 +828,7 @@ int main(void)
 	    TEST(the_key_may_come_later_and_is_kept),
 	    TEST(one_step_is_enough),
 	    TEST(one_step_may_not_be_enough),
+	    TEST(nobody_resumes_what_was_not_there),
 	    TEST(failures_are_told_in_words),
 	    TEST(no_password_without_tls),
 	    TEST(redirections),
