@@ -12,6 +12,8 @@
 /* A user some of whose contacts' pictures have to be looked at. */
 struct look {
 	bool under_way; /* the network is asked */
+	bool again;     /* something was found since the first contact: new ones may stand before this one */
+	unsigned at;    /* contact that is next */
 	char jid[];
 };
 
@@ -160,14 +162,19 @@ static void look_next(struct avatar_work *work, struct look *look)
 	struct user *user = hub_user(frontend->hub, look->jid);
 	const struct buddy *buddy = NULL;
 	bool news = user && anybody_wants_news(user);
-	if (user && user_is_online(user)) {
-		for (unsigned at = 0; (buddy = contact_at(user, at)) && !needs_look(frontend, buddy, news);)
-			at++;
+	while (user && user_is_online(user)) {
+		while ((buddy = contact_at(user, look->at)) && !needs_look(frontend, buddy, news))
+			look->at++;
+		if (buddy || !look->again)
+			break;
+		look->again = false;
+		look->at = 0;
 	}
 	if (!buddy) {
 		look_end(work, look);
 		return;
 	}
+	look->again = true;
 	struct looked *looking = mem_new(sizeof *looking);
 	*looking = (struct looked){frontend, mem_strdup(look->jid), mem_strdup(buddy_text(buddy, BUDDY_NAME))};
 	look->under_way = true;
