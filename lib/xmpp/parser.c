@@ -431,8 +431,12 @@ enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t l
 		bytes++;
 		len--;
 	}
-	if (len && !parser->expat && !stopped(parser))
-		expat_reset(parser);
+	if (len && !parser->expat && !stopped(parser)) {
+		if (parser->state == AWAIT_HEADER)
+			expat_start(parser);
+		else
+			expat_reset(parser);
+	}
 	parser->feeding = true;
 	while (len && !stopped(parser)) {
 		size_t taken = feed_piece(parser, bytes, len);
@@ -474,6 +478,8 @@ void parser_restart(struct parser *parser)
 		return;
 	}
 	XML_ParserFree(parser->expat);
+	parser->expat = NULL; /* until something comes */
+	parser->position = parser->boundary = 0;
 	tree_clear(&parser->tree);
 	str_fini(&parser->header);
 	str_fini(&parser->held);
@@ -481,7 +487,6 @@ void parser_restart(struct parser *parser)
 	parser->default_ns = NULL;
 	parser->holding = false;
 	parser->error = PARSER_OK;
-	expat_start(parser);
 	parser->state = AWAIT_HEADER;
 }
 
@@ -510,7 +515,6 @@ static void parser_init(struct parser *parser, const struct parser_limits *limit
 	parser->names.arena = names;
 	parser->tree.names = &parser->names;
 	parser->tree.arena = nodes;
-	expat_start(parser);
 }
 
 static void parser_fini(struct parser *parser)
@@ -548,6 +552,7 @@ struct element *parser_fragment(struct arena *arena, const char *xml, const char
 	struct parser parser = {.fragment = true, .feeding = true, .state = OPEN};
 	struct str open = {0};
 	parser_init(&parser, NULL, arena, arena);
+	expat_start(&parser);
 	size_t len = strlen(xml);
 	bool whole = false;
 	if (len <= parser.limits.stanza_bytes) {

@@ -15,7 +15,8 @@ void attempts_free(struct attempts **);
 uint64_t attempts_wait(struct attempts *, const char *address, const char *account, uint64_t now);
 /* A password was wrong. */
 void attempts_failed(struct attempts *, const char *address, const char *account, uint64_t now);
-/* A password was right: the account's count begins anew, not the address's, which may try many accounts. */
-void attempts_succeeded(struct attempts *, const char *account);
+/* A password was right: the account's count begins anew, not the address's, which may try many accounts. From now on
+ * what others try at the account does not keep this address away from it, until it is wrong itself. */
+void attempts_succeeded(struct attempts *, const char *address, const char *account, uint64_t now);
 
 #endif

@@ -56,21 +56,6 @@ static void fail(struct stream *stream, const char *condition, const char *text)
 		stream_end(stream, "policy-violation", "Too many failed log-ins.");
 }
 
-static void succeed(struct stream *stream)
-{
-	struct server *server = stream->server;
-	attempts_succeeded(server->attempts, stream->jid);
-	stream->account = account_take(server, stream->jid, stream->admin);
-	log_info("logged in peer=%s user=%s tls=%d", channel_peer(stream->channel), stream->jid,
-	         channel_is_secure(stream->channel));
-	stream_open(stream, "success", NS_SASL);
-	stream_close(stream);
-	sasl_server_free(&stream->sasl);
-	stream_logged_in(stream);
-}
-
-/* ---- The network's answer ---- */
-
 /* Of an address: without the port; of IPv6 the half that a network has. */
 static const char *address_of(struct stream *stream)
 {
@@ -87,6 +72,21 @@ static const char *address_of(struct stream *stream)
 	}
 	return address;
 }
+
+static void succeed(struct stream *stream)
+{
+	struct server *server = stream->server;
+	attempts_succeeded(server->attempts, address_of(stream), stream->jid, loop_now(server->loop));
+	stream->account = account_take(server, stream->jid, stream->admin);
+	log_info("logged in peer=%s user=%s tls=%d", channel_peer(stream->channel), stream->jid,
+	         channel_is_secure(stream->channel));
+	stream_open(stream, "success", NS_SASL);
+	stream_close(stream);
+	sasl_server_free(&stream->sasl);
+	stream_logged_in(stream);
+}
+
+/* ---- The network's answer ---- */
 
 static void refused(struct stream *stream, enum s2_condition condition, const char *text)
 {

@@ -40,6 +40,8 @@ struct server {
 	struct list sleeping; /* sessions whose connection is gone (sm.c) */
 	struct map resumable; /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
+	struct list awake; /* streams of which something has come lately, the last one first */
+	unsigned awake_count;
 	struct timer *tick; /* runs while there are strangers */
 	struct attempts *attempts;
 	bool started, stopping;
@@ -79,6 +81,7 @@ enum stream_state {
 
 struct stream {
 	struct list node; /* of strangers or bound */
+	struct list awake;
 	struct server *server;
 	struct channel *channel;
 	struct parser *parser;

@@ -343,6 +343,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	server->jid = config_text(config, "service.jid");
 	list_init(&server->strangers);
 	list_init(&server->bound);
+	list_init(&server->awake);
 	list_init(&server->sleeping);
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();

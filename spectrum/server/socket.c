@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A channel over a TCP connection, with or without TLS. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "lib/base/list.h"
 #include "lib/base/mem.h"
@@ -105,10 +108,25 @@ static void on_closed(void *arg, const char *reason)
 static const struct conn_events conn_table = {
     .input = on_input, .secured = on_secured, .drained = on_drained, .closed = on_closed};
 
+/* A client that has vanished without a word shows by nothing but this: after ten quiet minutes the kernel asks for it,
+ * and what was sent to it is not waited for longer than a minute and a half. */
+static void watch_peer(int fd)
+{
+	static const struct {
+		int level, option, value;
+	} options[] = {
+	    {SOL_SOCKET, SO_KEEPALIVE, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, 600},       {IPPROTO_TCP, TCP_KEEPINTVL, 30},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 4}, {IPPROTO_TCP, TCP_USER_TIMEOUT, 90000},
+	};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof options[i].value);
+}
+
 struct channel *socket_channel_new(struct loop *loop, int fd, struct tls *tls)
 {
 	struct socket *socket = mem_new(sizeof *socket);
 	socket->channel.verbs = &socket_verbs;
+	watch_peer(fd);
 	socket->conn = conn_adopt(loop, fd, &conn_table, socket);
 	if (tls)
 		conn_accept_tls(socket->conn, tls);

@@ -11,6 +11,7 @@
 #define LOG_AREA "stream"
 #define STRANGER_BYTES (10u << 10) /* of one element before the log-in */
 #define STRANGER_DEPTH 8
+#define AWAKE_MOST 256         /* parsers that are kept in memory */
 #define UNSENT_MOST (8u << 20) /* of one who does not read */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"
@@ -86,10 +87,18 @@ static void send_header(struct stream *stream)
 
 /* ---- The end ---- */
 
+static void leave_awake(struct stream *stream)
+{
+	if (!list_empty(&stream->awake))
+		stream->server->awake_count--;
+	list_remove(&stream->awake);
+}
+
 /* When the stack is unwound. */
 static void stream_free(struct stream *stream)
 {
 	struct server *server = stream->server;
+	leave_awake(stream);
 	loop_defer_cancel(&stream->ending);
 	if (stream->session)
 		session_lost(stream->session, stream->said_goodbye || stream->farewell);
@@ -468,12 +477,26 @@ static const char frame_header[] = "<stream:stream xmlns:stream='" NS_STREAMS "'
 
 static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
 
+/* Most clients are silent most of the time. A parser is large, and soon made anew. */
+static void stay_awake(struct stream *stream)
+{
+	struct server *server = stream->server;
+	leave_awake(stream);
+	list_prepend(&server->awake, &stream->awake);
+	if (++server->awake_count <= AWAKE_MOST)
+		return;
+	struct stream *oldest = LIST_ITEM(server->awake.prev, struct stream, awake);
+	leave_awake(oldest);
+	parser_rest(oldest->parser);
+}
+
 static void on_input(void *arg, const char *bytes, size_t len)
 {
 	struct stream *stream = arg;
 	if (stream->ending.queued)
 		return;
 	stream->elements = 0;
+	stay_awake(stream);
 	enum parser_error error = parser_feed(stream->parser, bytes, len);
 	if (error != PARSER_OK)
 		stream_end(stream, parser_error_name(error), NULL);
@@ -509,6 +532,7 @@ void stream_new(struct server *server, struct channel *channel)
 	struct stream *stream = mem_new(sizeof *stream);
 	stream->server = server;
 	stream->channel = channel;
+	list_init(&stream->awake);
 	channel->events = &channel_table;
 	channel->arg = stream;
 	stream->parser = parser_new(&(struct parser_limits){.stanza_bytes = STRANGER_BYTES, .depth = STRANGER_DEPTH},

@@ -318,6 +318,9 @@ static bool make_vhost(struct web *web, char **error)
 	    .protocols = protocols,
 	    .timeout_secs = CONNECT_SECONDS,
 	    .keepalive_timeout = CONNECT_SECONDS,
+	    .ka_time = 600, /* as in socket.c */
+	    .ka_probes = 4,
+	    .ka_interval = 30,
 	};
 	if (!strcmp(info.iface, "0.0.0.0"))
 		info.iface = NULL;

@@ -134,9 +134,10 @@ static const struct channel_verbs websocket_verbs = {
 /* A reverse proxy on this machine says for whom it asks. */
 static void find_peer(struct websocket *websocket)
 {
-	char address[64] = "", forwarded[64] = "";
-	lws_get_peer_simple(websocket->wsi, address, sizeof address);
-	bool local = !strncmp(address, "127.", 4) || !strcmp(address, "::1") || !strncmp(address, "::ffff:127.", 11);
+	char text[64] = "", forwarded[64] = "";
+	lws_get_peer_simple(websocket->wsi, text, sizeof text);
+	const char *address = !strncmp(text, "::ffff:", 7) && strchr(text, '.') ? text + 7 : text;
+	bool local = !strncmp(address, "127.", 4) || !strcmp(address, "::1");
 	if (local && lws_hdr_copy(websocket->wsi, forwarded, sizeof forwarded, WSI_TOKEN_X_FORWARDED_FOR) > 0) {
 		char *last = strrchr(forwarded, ',');
 		last = last ? last + 1 + strspn(last + 1, " ") : forwarded;

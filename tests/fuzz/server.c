@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Fuzz target: one client's connection to server mode, with the whole main process behind it but for backends. The
+ * input is a text: a line that begins with '!' is something that happens (see act), any other line comes from the
+ * client; in place of $ stands a newline. The administrator's log-in works, as it needs no network. The server must
+ * offer no log-in and take none on a connection without TLS, must write nothing but text fit for XML, and must let go
+ * of everything when the connection ends. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/utf8.h"
+#include "spectrum/frontend/frontend.h"
+#include "spectrum/frontend/inside.h"
+#include "spectrum/server/inside.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static struct {
+	struct loop *loop;
+	struct config *config;
+	struct frontend *frontend;
+	struct server *server;
+	char directory[32];
+} program;
+
+static struct connection {
+	struct channel channel;
+	bool secure, handshake, freed, logged_in;
+	size_t unsent;
+} * connection;
+
+static void demand(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
+/* ---- The connection ---- */
+
+static void fake_send(struct channel *channel, const char *bytes, size_t len)
+{
+	demand(!connection->freed && utf8_xml_valid(bytes, len));
+	demand(connection->secure || !memmem(bytes, len, "<mechanism>", 11));
+	demand(connection->secure || !memmem(bytes, len, "<success", 8));
+	connection->unsent += len;
+}
+
+static size_t fake_unsent(const struct channel *channel)
+{
+	return connection->unsent;
+}
+
+static void fake_secure(struct channel *channel, struct tls *tls)
+{
+	demand(tls && !connection->secure && !connection->handshake);
+	connection->handshake = true;
+}
+
+static bool fake_is_secure(const struct channel *channel)
+{
+	return connection->secure;
+}
+
+static bool fake_export(const struct channel *channel, unsigned char out[32])
+{
+	memset(out, 'x', 32);
+	return connection->secure;
+}
+
+static const char *fake_peer(const struct channel *channel)
+{
+	return "192.0.2.1:1";
+}
+
+static void fake_flush(struct channel *channel)
+{
+}
+
+static void fake_free(struct channel *channel)
+{
+	demand(!connection->freed);
+	connection->freed = true;
+}
+
+static const struct channel_verbs fake_verbs = {
+    .send = fake_send,
+    .unsent = fake_unsent,
+    .secure = fake_secure,
+    .is_secure = fake_is_secure,
+    .export = fake_export,
+    .peer = fake_peer,
+    .flush = fake_flush,
+    .finish = fake_free,
+    .free = fake_free,
+};
+
+/* ---- What happens ---- */
+
+static void stop(void *arg)
+{
+	loop_stop(program.loop);
+}
+
+static void turn(void)
+{
+	struct deferred stopping = {0};
+	loop_defer(program.loop, &stopping, stop, NULL);
+	loop_run(program.loop);
+}
+
+static void close_connection(void)
+{
+	if (!connection->freed)
+		connection->channel.events->closed(connection->channel.arg, "closed");
+	demand(connection->freed);
+}
+
+static void begin(bool framed, bool secure)
+{
+	close_connection();
+	memset(connection, 0, sizeof *connection);
+	connection->channel.verbs = &fake_verbs;
+	connection->channel.framed = framed;
+	connection->secure = secure;
+	stream_new(program.server, &connection->channel);
+}
+
+static void act(const char *what)
+{
+	switch (*what) {
+	case 's': /* a connection with STARTTLS */
+		begin(false, false);
+		break;
+	case 'd': /* with TLS from the beginning */
+		begin(false, true);
+		break;
+	case 'w': /* a WebSocket */
+		begin(true, true);
+		break;
+	case 'h': /* the handshake is done */
+		if (!connection->handshake || connection->freed)
+			break;
+		connection->handshake = false;
+		connection->secure = true;
+		connection->channel.events->secured(connection->channel.arg);
+		break;
+	case 'r': /* the client reads */
+		connection->unsent = 0;
+		break;
+	case 't':
+		turn();
+		break;
+	case 'c':
+		close_connection();
+		break;
+	}
+}
+
+static void feed(char *line)
+{
+	size_t len = strlen(line);
+	if (connection->freed || connection->handshake)
+		return;
+	for (char *at = line; *at; at++) {
+		if (*at == '$')
+			*at = '\n';
+	}
+	/* In memory of its own, so that reading past its end shows. */
+	char *copy = malloc(len + 1);
+	memcpy(copy, line, len);
+	connection->channel.events->input(connection->channel.arg, copy, len);
+	free(copy);
+}
+
+/* ---- */
+
+static void clean_up(void)
+{
+	frontend_free(&program.frontend);
+	loop_free(&program.loop);
+	config_free(&program.config);
+	char *command = mem_printf("rm -rf %s", program.directory);
+	demand(system(command) == 0);
+	free(command);
+}
+
+/* The listener takes one, though nobody connects. */
+static unsigned free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	demand(bind(fd, (struct sockaddr *)&address, len) == 0 &&
+	       getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static char *arguments[] = {"fuzz_server"};
+	char *error = NULL;
+	log_set_level(LOG_OFF_);
+	strcpy(program.directory, "/tmp/fuzz_server.XXXXXX");
+	demand(mkdtemp(program.directory));
+	char *path = mem_printf("%s/cfg", program.directory);
+	FILE *file = fopen(path, "w");
+	fprintf(file,
+	        "[service]\nserver_mode=1\njid=a.test\nserver=127.0.0.1\nport=%u\nbackend=/bin/true\n"
+	        "require_tls=1\ncert=%s/server.pem\nworking_dir=%s\nadmin_jid=admin@a.test\nadmin_password=p\n"
+	        "[database]\ntype=none\n[upload]\ndirectory=%s\n",
+	        free_port(), program.directory, program.directory, program.directory);
+	fclose(file);
+	struct str errors = {0};
+	program.config = config_load(path, NULL, NULL, 0, &errors, &errors);
+	if (!program.config)
+		fprintf(stderr, "%s", str_text(&errors));
+	demand(program.config);
+	free(path);
+	path = mem_printf("%s/server.pem", program.directory);
+	const char *tls_error;
+	demand(tls_write_self_signed(path, "a.test", &tls_error));
+	free(path);
+	program.loop = loop_new();
+	program.frontend = frontend_new(program.loop, program.config, 1, arguments, &error);
+	if (!program.frontend)
+		fprintf(stderr, "%s\n", error);
+	demand(program.frontend);
+	program.server = LIST_ITEM(program.frontend->upstream, struct server, upstream);
+	connection = mem_new(sizeof *connection);
+	connection->freed = true;
+	atexit(clean_up);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = mem_strndup((const char *)data, size), *rest = text;
+	begin(false, false);
+	while (rest) {
+		char *line = strsep(&rest, "\n");
+		if (*line == '!')
+			act(line + 1);
+		else
+			feed(line);
+	}
+	turn();
+	close_connection();
+	turn();
+	demand(!program.server->stranger_count && list_empty(&program.server->strangers) &&
+	       list_empty(&program.server->bound));
+	while (!list_empty(&program.server->sleeping))
+		session_end(LIST_ITEM(program.server->sleeping.next, struct session, sm.sleeping));
+	demand(!program.server->accounts.count);
+	free(text);
+	return 0;
+}
