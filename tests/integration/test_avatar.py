@@ -373,6 +373,26 @@ async def test_a_network_without_pictures_is_left_alone(gateways, prosody, peopl
     assert "avatar" not in repr(answer)
 
 
+async def test_a_large_picture_of_the_user(gateways, ejabberd, people):
+    """As large as the server lets it be; others are served meanwhile."""
+    await gateways(ejabberd, SCRIPTED)
+    user, other = await people(host=ejabberd), await people(host=ejabberd)
+    large = png(55, filler=700000)
+    assert (await user.iq(None, own_vcard(large), "set")).type == "result"
+    await other.login(GW)
+    await user.login(GW)
+    user.send_presence(GW, content=update(hash_of(large)))
+    await other.sync(GW)
+    await shown(user, f6=hash_of(large))
+    # The same straight to the gateway, and one that is no picture.
+    assert (await user.iq(GW, own_vcard(large, "Again"), "set")).type == "result"
+    await shown(user, f4="Again", f6=hash_of(large))
+    assert (await user.iq(GW, own_vcard(b"words" * 1000), "set")).type == "result"
+    bad = f"<vCard xmlns='{VCARD}'><PHOTO><BINVAL>%%%%</BINVAL></PHOTO></vCard>"
+    assert (await user.iq(GW, bad, "set")).condition == "bad-request"
+    await other.sync(GW)
+
+
 # Pictures of the configuration
 
 @pytest.mark.parametrize("name,wanted", [("bob", "bob"), ("carol", "default"), ("../secret", "default"), (".hidden", "default"),
