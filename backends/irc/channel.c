@@ -148,6 +148,7 @@ void channels_lost(struct network *network, enum s2_condition condition, const c
 		size_t cursor = 0;
 		for (struct occupant *one; (one = occupants_next(&channel->occupants, &cursor)) != NULL;)
 			one->stale = true;
+		channel->modes_known = false;
 		if (channel->state != CHANNEL_WAITING)
 			channel_set_state(channel, CHANNEL_WAITING);
 	}

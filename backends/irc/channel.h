@@ -34,6 +34,9 @@ struct channel {
 	struct occupants occupants;
 	char *topic, *topic_author; /* the author as nick!user@host or nick */
 	int64_t topic_time;
+	uint32_t modes; /* modes.c: a bit for each letter */
+	unsigned limit; /* +l, 0 = none */
+	bool modes_known;
 	uint64_t who_ms; /* when to ask who is away; 0 = not at all */
 };
 

@@ -7,6 +7,7 @@
 
 #include "backends/irc/channel.h"
 #include "backends/irc/network.h"
+#include "backends/irc/order.h"
 #include "backends/irc/nick.h"
 #include "backends/irc/numerics.h"
 #include "backends/irc/sasl.h"
@@ -410,7 +411,8 @@ static void on_ping(struct network *network, const struct line *line)
 
 static void on_pong(struct network *network, const struct line *line)
 {
-	outbox_pong(network, line_last(line));
+	if (!order_pong(network, line_last(line)))
+		outbox_pong(network, line_last(line));
 }
 
 static void on_error(struct network *network, const struct line *line)

@@ -11,6 +11,7 @@
 #include "backends/irc/format.h"
 #include "backends/irc/login.h"
 #include "backends/irc/nick.h"
+#include "backends/irc/order.h"
 #include "backends/irc/roster.h"
 #include "backends/irc/reaction.h"
 #include "backends/irc/talk.h"
@@ -133,7 +134,7 @@ void network_commands_init(void)
 {
 	static const struct network_commands *const tables[] = {&login_commands,  &nick_commands, &room_commands,
 	                                                        &roster_commands, &talk_commands, &whois_commands,
-	                                                        &contact_commands};
+	                                                        &contact_commands, &order_commands};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		for (size_t k = 0; k < tables[i]->count; k++)
 			map_put(&commands, tables[i]->table[k].name, (void *)(uintptr_t)&tables[i]->table[k]);
@@ -348,6 +349,7 @@ struct network *network_new(struct user *user, const char *server, const struct 
 	list_init(&network->correspondents);
 	list_init(&network->inquiries);
 	outbox_init(&network->outbox);
+	list_init(&network->orders);
 	isupport_init(&network->isupport);
 	network->timer = timer_new(kit_loop(), tick, network);
 	list_append(&user->networks, &network->node);
@@ -364,6 +366,7 @@ void network_free(struct network **pointer, const char *quit_text)
 	network->ending = true; /* nothing that goes now starts anything */
 	outbox_fail(network, S2_RECIPIENT_UNAVAILABLE,
 	            "The IRC connection was closed before the message was confirmed.");
+	orders_fail(network, S2_RECIPIENT_UNAVAILABLE, "The IRC connection was closed.");
 	if (network->stage != NETWORK_OFFLINE)
 		network_send_now(network, "QUIT", quit_text, NULL);
 	whois_forget(network);
@@ -506,6 +509,7 @@ static void on_failed(void *arg, const struct s2_session_failure *failure)
 	whois_forget(network);
 	contacts_lost(network);
 	outbox_fail(network, S2_REMOTE_SERVER_TIMEOUT, "The IRC connection was lost before the message was confirmed.");
+	orders_fail(network, S2_REMOTE_SERVER_TIMEOUT, "The IRC connection was lost.");
 	bool again = network->was_ready && settings.reconnect && failure->what != S2_SESSION_FATAL;
 	if (again && list_empty(&network->channels) && !settings.one_server) {
 		network_free(&network, "left");

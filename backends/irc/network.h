@@ -92,6 +92,8 @@ struct network {
 	struct list channels;
 	struct list partings; /* PARTs that were not answered */
 	struct outbox outbox;
+	struct list orders; /* order.c */
+	unsigned next_order;
 	struct list correspondents;
 	size_t correspondent_count;
 	struct network_batch *batches; /* NULL while none is open */
@@ -170,7 +172,7 @@ struct network_commands {
 	size_t count;
 };
 extern const struct network_commands login_commands, nick_commands, room_commands, roster_commands, talk_commands,
-    whois_commands, contact_commands;
+    whois_commands, contact_commands, order_commands;
 /* Builds the table of all of them; once, at the start. */
 void network_commands_init(void);
 void network_commands_fini(void);

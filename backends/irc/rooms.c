@@ -6,8 +6,10 @@
 
 #include "backends/irc/channel.h"
 #include "backends/irc/command.h"
+#include "backends/irc/modes.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
+#include "backends/irc/order.h"
 #include "backends/irc/user.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -160,13 +162,14 @@ static void show_changed(struct channel *channel)
 			channel_show(channel, one, NULL);
 }
 
-/* Each mode takes its own argument, whatever became of the one before. True if anybody's status changed. */
-static bool apply_modes(struct channel *channel, const struct line *line)
+/* Each mode takes its own argument, whatever became of the one before. `first`: the parameter with the modes. True if
+ * anybody's status changed; *told if something changed that is true of the channel. */
+static bool apply_modes(struct channel *channel, const struct line *line, size_t first, bool *told)
 {
 	const struct isupport *isupport = &channel->network->isupport;
 	bool set = true, status = false;
-	size_t next = 2;
-	for (const char *mode = line->params[1]; *mode; mode++) {
+	size_t next = first + 1;
+	for (const char *mode = line->params[first]; *mode; mode++) {
 		if (*mode == '+' || *mode == '-') {
 			set = *mode == '+';
 			continue;
@@ -178,14 +181,27 @@ static bool apply_modes(struct channel *channel, const struct line *line)
 		if (class == MODE_PREFIX) {
 			change_status(channel, argument, *mode, set);
 			status = true;
-		} else if (*mode == 'k' && takes) {
+		} else if (*mode == 'k' && takes && (!set || strcmp(argument, "*"))) {
 			/* Servers hide the key from some with a star. */
-			if (!set || strcmp(argument, "*"))
-				mem_replace(&channel->key,
-				            set && *argument && !strchr(argument, ',') ? argument : NULL);
+			mem_replace(&channel->key, set && *argument && !strchr(argument, ',') ? argument : NULL);
 		}
+		if (class != MODE_PREFIX && class != MODE_LIST)
+			*told |= modes_set(channel, *mode, set, argument);
 	}
 	return status;
+}
+
+/* 324: me, channel, modes, arguments */
+static void on_modes_are(struct network *network, const struct line *line)
+{
+	struct channel *channel = channel_of(network, line, 1);
+	bool told = false;
+	if (!is_in(channel))
+		return;
+	channel->modes = channel->limit = 0;
+	apply_modes(channel, line, 2, &told);
+	channel->modes_known = true;
+	modes_show(channel);
 }
 
 static void on_mode(struct network *network, const struct line *line)
@@ -198,8 +214,11 @@ static void on_mode(struct network *network, const struct line *line)
 	for (size_t i = 1; i < line->count; i++)
 		str_addf(&text, "%s%s", i > 1 ? " " : "", line->params[i]);
 	str_addf(&text, "] by %s", line->nick);
-	if (apply_modes(channel, line))
+	bool told = false;
+	if (apply_modes(channel, line, 1, &told))
 		show_changed(channel);
+	if (told)
+		modes_show(channel);
 	if (channel->state == CHANNEL_JOINED)
 		channel_tell(channel, text.data);
 	str_fini(&text);
@@ -256,19 +275,22 @@ static void on_topic_by(struct network *network, const struct line *line)
 static void on_invite(struct network *network, const struct line *line)
 {
 	const char *channel = line->params[1];
+	struct channel *room = channel_find(network, channel);
 	if (!isupport_is_channel(&network->isupport, channel))
 		return;
-	struct channel *room = channel_find(network, channel);
-	bool notify = !network_is_me(network, line->params[0]); /* invite-notify */
-	char *text = notify ? mem_printf("%s invites %s.", line->nick, line->params[0])
-	                    : mem_printf("%s invites you to %s.", line->nick, channel);
-	/* A message from somebody in a room that was not joined is how an invitation looks to the main process. */
-	struct s2_message message = {.peer = network_peer(network, channel), .nickname = line->nick, .body = text};
-	if (room && room->state == CHANNEL_JOINED)
+	if (network_is_me(network, line->params[0])) {
+		if (room && room->state == CHANNEL_JOINED)
+			return; /* he is there */
+		struct s2_room_invitation invitation = {.room = network_peer(network, channel),
+		                                        .title = channel,
+		                                        .name = network_peer(network, line->nick),
+		                                        .nickname = line->nick};
+		s2_room_invitation(network->user->s2, &invitation);
+	} else if (room && room->state == CHANNEL_JOINED) { /* invite-notify */
+		char *text = mem_printf("%s invites %s.", line->nick, line->params[0]);
 		channel_tell(room, text);
-	else if (!notify)
-		s2_message(network->user->s2, &message);
-	free(text);
+		free(text);
+	}
 }
 
 /* ---- Errors ---- */
@@ -298,7 +320,8 @@ void network_error_numeric(struct network *network, const struct line *line, uns
 		channel_refuse(channel, condition, text);
 		return;
 	}
-	if (!outbox_refuse(network, line, numeric) && !command_answer(network, line))
+	if (!order_refuse(network, line, numeric) && !outbox_refuse(network, line, numeric) &&
+	    !command_answer(network, line))
 		log_debug("numeric of no consequence user=%s numeric=%u", s2_user_jid(network->user->s2), numeric);
 }
 
@@ -307,7 +330,6 @@ static const struct network_command table[] = {
     {"QUIT", 0, true, on_quit},      {"MODE", 2, false, on_mode},   {"TOPIC", 2, true, on_topic},
     {"INVITE", 2, false, on_invite}, {"353", 4, false, on_names},   {"366", 2, true, on_names_end},
     {"331", 2, true, on_no_topic},   {"332", 3, true, on_topic_is}, {"333", 4, false, on_topic_by},
-    {"324", 0, false, NULL},         {"328", 0, true, NULL},        {"329", 0, false, NULL},
-    {"341", 0, false, NULL},
+    {"324", 3, false, on_modes_are}, {"328", 0, true, NULL},        {"329", 0, false, NULL},
 };
 const struct network_commands room_commands = {table, sizeof table / sizeof *table};

@@ -80,6 +80,9 @@ void roster_tick(struct network *network, uint64_t now)
 		channel->who_ms = once ? 0 : now + settings.away_poll_ms;
 		if (channel->who_ms)
 			network_wake(network, channel->who_ms);
+		/* What is true of the channel is asked once; then its changes are told. */
+		if (!channel->modes_known)
+			network_send(network, "MODE", channel->name, NULL);
 		if (channel->occupants.count > WHO_MOST_OCCUPANTS || !network_send(network, "WHO", channel->name, NULL))
 			continue;
 		network->who = channel;

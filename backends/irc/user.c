@@ -10,6 +10,7 @@
 #include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
 #include "backends/irc/nick.h"
+#include "backends/irc/order.h"
 #include "backends/irc/reaction.h"
 #include "backends/irc/talk.h"
 #include "backends/irc/whois.h"
@@ -413,6 +414,26 @@ void user_annotate(struct s2_user *s2, const struct s2_annotation *annotation)
 		s2_message_result(s2, annotation->id, annotation->peer, S2_RECIPIENT_UNAVAILABLE,
 		                  "You are not connected to that IRC server. Join a channel there first.");
 	free(destination.name);
+}
+
+void user_room_order(struct s2_user *s2, const struct s2_room_order *order, uint32_t request)
+{
+	struct user *user = s2_user_data(s2);
+	const char *room = order->room ? order->room : "";
+	if (user && order->verb == S2_ROOM_CATALOG) {
+		struct network *network = server_of(user, room);
+		if (network)
+			order_catalog(network, request);
+		else
+			s2_room_done(s2, request, S2_ITEM_NOT_FOUND,
+			             "You are not connected to such an IRC server. Join a channel there first.");
+		return;
+	}
+	struct channel *channel = user ? room_find(user, room) : NULL;
+	if (channel)
+		order_channel(channel, order, request);
+	else
+		s2_room_done(s2, request, S2_NOT_ACCEPTABLE, "You are not in this room.");
 }
 
 void user_set_subject(struct s2_user *s2, const struct s2_message *message)

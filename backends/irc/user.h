@@ -46,6 +46,7 @@ void user_typing(struct s2_user *, const char *peer, enum s2_typing);
 void user_annotate(struct s2_user *, const struct s2_annotation *);
 void user_join_room(struct s2_user *, const struct s2_room *);
 void user_leave_room(struct s2_user *, const char *room);
+void user_room_order(struct s2_user *, const struct s2_room_order *, uint32_t request);
 
 /* What a name from the XMPP side means. */
 struct destination {

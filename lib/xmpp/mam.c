@@ -8,6 +8,7 @@
 #include "lib/xmpp/form.h"
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
+#include "lib/xmpp/rsm.h"
 
 #define IDS_MOST 100
 
@@ -54,21 +55,15 @@ static const char *read_ids(struct arena *arena, const struct element *form, str
 	return count > IDS_MOST ? "Ask for fewer ids at once." : NULL;
 }
 
-static const char *read_set(struct arena *arena, const struct element *set, unsigned page, struct mam_query *out)
+static const char *read_set(struct arena *arena, const struct element *query, unsigned page, struct mam_query *out)
 {
-	const char *max = set ? element_child_text(arena, set, "max", NS_RSM) : NULL,
-	           *before = set ? element_child_text(arena, set, "before", NS_RSM) : NULL;
-	out->after = set ? text_or_null(element_child_text(arena, set, "after", NS_RSM)) : NULL;
-	out->before = text_or_null(before);
-	out->backwards = before;
-	out->most = page;
-	if (!max)
-		return NULL;
-	if (!*max || strspn(max, "0123456789") != strlen(max))
-		return "This is no number: max.";
-	unsigned long wanted = strtoul(max, NULL, 10);
-	out->most = wanted < page ? (unsigned)wanted : page;
-	return NULL;
+	struct rsm rsm;
+	const char *why = rsm_read(arena, query, page, &rsm);
+	out->after = rsm.after;
+	out->before = rsm.before;
+	out->backwards = rsm.backwards;
+	out->most = rsm.most;
+	return why;
 }
 
 const char *mam_read(struct arena *arena, const struct element *query, unsigned page, struct mam_query *out)
@@ -83,7 +78,7 @@ const char *mam_read(struct arena *arena, const struct element *query, unsigned 
 		why = read_form(arena, form, out);
 	if (!why && form)
 		why = read_ids(arena, form, out);
-	return why ? why : read_set(arena, element_child(query, "set", NS_RSM), page, out);
+	return why ? why : read_set(arena, query, page, out);
 }
 
 void mam_write_form(struct writer *writer)
@@ -102,14 +97,6 @@ void mam_write_fin(struct writer *writer, bool complete, const char *first, cons
 {
 	xml_open(writer, "fin", NS_MAM);
 	xml_attr(writer, "complete", complete ? "true" : NULL);
-	xml_open(writer, "set", NS_RSM);
-	xml_leaf(writer, "first", NULL, first);
-	xml_leaf(writer, "last", NULL, last);
-	if (total >= 0) {
-		xml_open(writer, "count", NULL);
-		xml_textf(writer, "%lld", (long long)total);
-		xml_close(writer);
-	}
-	xml_close(writer);
+	rsm_write(writer, first, last, total, -1);
 	xml_close(writer);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spectrum/frontend/listing.h"
 #include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
 #include "spectrum/server/server.h"
@@ -415,43 +416,11 @@ void disco_info(struct request *request, const struct element *payload)
 
 /* ---- disco#items ---- */
 
-static void write_room_item(struct request *request, struct writer *writer, const char *node, const char *name)
-{
-	if (!node)
-		return;
-	xml_open(writer, "item", NULL);
-	xml_attrf(writer, "jid", "%s@%s", node, request->frontend->jid);
-	xml_attr(writer, "name", name);
-	xml_close(writer);
-}
-
-/* The rooms that the user is in, and those that the network listed. */
-static void write_rooms(struct request *request, struct writer *writer)
-{
-	const struct s2_room_listing *rooms;
-	size_t count = room_listing(request->frontend->hub, request->user, &rooms);
-	for (struct room *room = request->user ? room_first(request->user) : NULL; room; room = room_after(room))
-		write_room_item(request, writer, room_node(room), room_name(room));
-	for (size_t i = 0; i < count; i++) {
-		const char *node = address_of_room(request->arena, rooms[i].name);
-		if (node && !(request->user && room_find(request->user, node)))
-			write_room_item(request, writer, node,
-			                text_empty(rooms[i].title) ? rooms[i].name : rooms[i].title);
-	}
-}
-
 void disco_items(struct request *request, const struct element *payload)
 {
 	const char *node = element_get(payload, "node");
-	if (request->target & (TARGET_GATEWAY | TARGET_CONTACT) && text_equal(node, NS_COMMANDS)) {
+	if (request->target & (TARGET_GATEWAY | TARGET_CONTACT) && text_equal(node, NS_COMMANDS))
 		adhoc_items(request);
-		return;
-	}
-	struct writer *writer = iq_result_open(request);
-	xml_open(writer, "query", NS_DISCO_ITEMS);
-	xml_attr(writer, "node", node);
-	if (request->target == TARGET_GATEWAY && !node)
-		write_rooms(request, writer);
-	xml_close(writer);
-	stanza_close(request->frontend);
+	else
+		listing_get(request, payload);
 }

@@ -13,6 +13,7 @@
 #include "spectrum/frontend/dialogue.h"
 #include "spectrum/frontend/inside.h"
 #include "spectrum/frontend/iq.h"
+#include "spectrum/frontend/listing.h"
 #include "spectrum/frontend/local_account.h"
 #include "spectrum/frontend/own.h"
 #include "spectrum/frontend/pep.h"
@@ -230,6 +231,7 @@ void frontend_free(struct frontend **at)
 	card_table_free(&frontend->cards);
 	client_table_free(&frontend->clients);
 	roster_work_free(&frontend->roster);
+	listing_free_all(frontend);
 	iq_table_free(&frontend->iqs);
 	privilege_table_free(&frontend->privileges);
 	carbon_memory_free(&frontend->carbons);

@@ -37,6 +37,7 @@ struct frontend {
 	struct own_work *own;         /* own.h */
 	void (*reload)(void *arg, struct str *answer); /* frontend_on_reload */
 	void *reload_arg;
+	struct map catalogs;      /* listing.c: of rooms of servers */
 	struct list local_checks; /* local_account.h */
 	struct map local_failures;
 	bool ended;            /* the upstream: */

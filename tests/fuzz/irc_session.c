@@ -218,6 +218,8 @@ static struct s2_user person;
 
 #define MOST_MESSAGES 500
 static unsigned results[MOST_MESSAGES], messages;
+#define MOST_ORDERS 500
+static unsigned ordered[MOST_ORDERS], orders;
 
 struct room {
 	char *name, *nickname;
@@ -394,6 +396,40 @@ void s2_card(struct s2_user *user, uint32_t request, const struct s2_card *card)
 	demand_text(card->text);
 }
 
+void s2_room_info(struct s2_user *user, const struct s2_room_info *info)
+{
+	demand(room_of(info->name)->joined);
+	demand_text(info->title);
+}
+
+void s2_room_answer(struct s2_user *user, uint32_t request, const struct s2_room_answer *answer)
+{
+	demand(!person.gone && request < orders);
+	demand_text(answer->text);
+	for (size_t i = 0; i < answer->people_count; i++)
+		demand_text(answer->people[i].name);
+	for (size_t i = 0; i < answer->field_count; i++)
+		demand_text(answer->fields[i].value);
+	for (size_t i = 0; i < answer->room_count; i++) {
+		demand_text(answer->rooms[i].name);
+		demand_text(answer->rooms[i].title);
+	}
+	demand(!ordered[request]);
+	ordered[request] += !answer->more;
+}
+
+void s2_room_done(struct s2_user *user, uint32_t request, enum s2_condition condition, const char *text)
+{
+	s2_room_answer(user, request, &(struct s2_room_answer){.condition = condition, .text = text});
+}
+
+void s2_room_invitation(struct s2_user *user, const struct s2_room_invitation *invitation)
+{
+	demand(!person.gone && invitation->room);
+	demand_text(invitation->room);
+	demand_text(invitation->nickname);
+}
+
 /* ---- What may happen ---- */
 
 static void act_join(const char *text)
@@ -437,6 +473,28 @@ static void say(const char *text, void (*how)(struct s2_user *, const struct s2_
 static void act_say(const char *text)
 {
 	say(text, user_message);
+}
+
+/* "ROOM VERB RANK WHOM": an order; letters stand for the verb and for the affiliation or role wanted. */
+static void act_order(const char *text)
+{
+	char *room = mem_strndup(text, strcspn(text, " ")), *rest = strchr(text, ' ');
+	if (rest && strlen(rest) > 4 && orders < MOST_ORDERS) {
+		unsigned rank = (unsigned char)rest[3] % 10;
+		struct s2_field field = {.name = rest[3] & 1 ? "muc#roomconfig_roomsecret" : "muc#roomconfig_maxusers",
+		                         .value = rest + 4};
+		struct s2_room_order order = {.verb = (unsigned char)rest[1] % S2_ROOM_VERBS,
+		                              .room = room,
+		                              .fields = &field,
+		                              .field_count = 1,
+		                              .person = {.name = rest + 4,
+		                                         .nickname = rest[2] == 'n' ? rest + 4 : NULL,
+		                                         .affiliation = rank > 4 ? rank - 4 : S2_AFFILIATION_UNSET,
+		                                         .role = rank < 5 ? rank : S2_ROLE_UNSET,
+		                                         .reason = "why"}};
+		user_room_order(&person, &order, orders++);
+	}
+	free(room);
 }
 
 static void act_type(const char *text)
@@ -511,9 +569,9 @@ static void act_card(const char *text)
 static const struct {
 	char name;
 	void (*act)(const char *text);
-} acts[] = {{'b', act_add},  {'r', act_remove}, {'c', act_card},
-            {'j', act_join}, {'l', act_leave}, {'m', act_say},  {'s', act_subject}, {'a', act_away},
-            {'o', act_open}, {'f', act_fail},  {'q', act_sent}, {'t', act_time},    {'w', act_type}};
+} acts[] = {{'b', act_add},  {'r', act_remove},  {'c', act_card}, {'j', act_join}, {'l', act_leave},
+            {'m', act_say},  {'s', act_subject}, {'a', act_away}, {'o', act_open}, {'f', act_fail},
+            {'q', act_sent}, {'t', act_time},    {'w', act_type}, {'x', act_order}};
 
 static void act(const char *text)
 {
@@ -536,9 +594,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_set_level(LOG_OFF_);
 	now = 1000;
 	messages = 0;
+	orders = 0;
 	memset(results, 0, sizeof results);
 	memset(card_ends, 0, sizeof card_ends);
 	cards_asked = 0;
+	memset(ordered, 0, sizeof ordered);
 	person = (struct s2_user){0};
 	settings_read();
 	settings.rename_on_conflict = size && data[0] & 1;
@@ -561,6 +621,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		demand(results[i] == 1);
 	for (unsigned i = 0; i < cards_asked; i++)
 		demand(card_ends[i] == 1);
+	for (unsigned i = 0; i < orders; i++)
+		demand(ordered[i] == 1);
 	MAP_EACH (&rooms, struct room, room)
 		forget(room);
 	map_fini(&rooms);

@@ -5,7 +5,7 @@ import pytest
 
 from gateway import SCRIPTED
 from scripted import (CONV_MESSAGE, GW, ME, NONE, ROOM, features, host, joined, logged_in, occupant, say, settled, start)
-from stanzas import DATA, DISCO_INFO, MUC, available, message, presence, unavailable
+from stanzas import DATA, DISCO_INFO, DISCO_ITEMS, MUC, available, message, presence, unavailable
 
 EXTENDED = f"{SCRIPTED} --extended --features=muc"
 ROOM_INFO = 132
@@ -232,3 +232,70 @@ async def test_ten_thousand_joins_at_once_are_limited_and_told(start, host):
     await romeo.sync()
     refused = [s for s in host.inbox.seen if s.to == romeo.full and s.name == "presence" and s.type == "error"]
     assert 9000 < len(refused) < 10000
+
+
+# Lists, in pages (XEP-0059)
+
+RSM = "http://jabber.org/protocol/rsm"
+
+
+def listed(answer):
+    """(addresses, names, first, last, count)"""
+    items = list(answer.xml.iter(f"{{{DISCO_ITEMS}}}item"))
+    found = [answer.xml.findtext(f".//{{{RSM}}}{name}") for name in ("first", "last", "count")]
+    return [i.get("jid") for i in items], [i.get("name") for i in items], *found
+
+
+async def page(user, rsm, to=GW):
+    answer = await user.iq(f"<query xmlns='{DISCO_ITEMS}'><set xmlns='{RSM}'>{rsm}</set></query>", to=to)
+    assert answer.type == "result", answer
+    return listed(answer)
+
+
+async def test_a_users_rooms_and_a_rooms_people_come_in_pages(start):
+    _, romeo = await start(EXTENDED)
+    await joined(romeo, *(f"n{n:02}" for n in range(30)))
+    for n in range(5):
+        await joined(romeo, room=f"#quiet-{n}")
+    say(romeo, info("#quiet-3", _3="The third"))
+    await settled(romeo)
+    everything = listed(await romeo.iq(f"<query xmlns='{DISCO_ITEMS}'/>"))
+    assert len(everything[0]) == 6 and "The third" in everything[1] and everything[2] is None
+    first = await page(romeo, "<max>4</max>")
+    assert first[0] == everything[0][:4] and first[2:] == (everything[0][0], everything[0][3], "6")
+    rest = await page(romeo, f"<max>4</max><after>{first[3]}</after>")
+    assert rest[0] == everything[0][4:]
+    assert (await page(romeo, "<max>2</max><before/>"))[0] == everything[0][4:]
+    assert (await page(romeo, f"<max>2</max><before>{rest[0][0]}</before>"))[0] == everything[0][2:4]
+    assert (await page(romeo, "<max>0</max>"))[0::4] == ([], "6")
+    people = await page(romeo, "<max>10</max>", to=ROOM)
+    assert len(people[0]) == 10 and people[4] == "31" and all(jid.startswith(f"{ROOM}/") for jid in people[0])
+    assert listed(await romeo.iq(f"<query xmlns='{DISCO_ITEMS}'/>", to=f"{GW}"))[0] == everything[0]
+    for wrong, condition in (("<after>nobody@nowhere</after>", "item-not-found"), ("<max>many</max>", "bad-request")):
+        answer = await romeo.iq(f"<query xmlns='{DISCO_ITEMS}'><set xmlns='{RSM}'>{wrong}</set></query>")
+        assert answer.condition == condition and answer.error[2]
+
+
+async def test_the_rooms_of_a_server_come_in_pages(start):
+    _, romeo = await start(f"{EXTENDED} --orders=256")
+    server = f"server.net@{GW}"
+    first = await page(romeo, "<max>20</max>", to=server)
+    assert first[0][:2] == [f"room0@{GW}", f"room1@{GW}"] and len(first[0]) == 20
+    assert first[1][:2] == ["Room 0", "Room 1 (1)"]
+    seen, after = [], ""
+    while True:
+        jids, _, _, last, count = await page(romeo, f"<max>70</max>{after}", to=server)
+        if not jids:
+            break
+        seen += jids
+        after = f"<after>{last}</after>"
+    assert seen == [f"room{n}@{GW}" for n in range(250)] and count == "250"
+    assert (await page(romeo, "<max>3</max><before/>", to=server))[0] == [f"room{n}@{GW}" for n in (247, 248, 249)]
+    # Asked for once.
+    romeo.send_message(f"control@{GW}", "ORDERED")
+    assert (await romeo.expect(message(f"control@{GW}"))).body.count('"verb": 8') == 1
+
+
+async def test_people_have_no_rooms(start):
+    _, romeo = await start(EXTENDED)
+    assert listed(await romeo.iq(f"<query xmlns='{DISCO_ITEMS}'/>", to=f"eve@{GW}"))[0] == []
