@@ -110,6 +110,12 @@ def abroad(request):
 
 
 @pytest.fixture
+def home(request):
+    """The server that is meant where a test names none. See everywhere.py."""
+    return request.getfixturevalue(getattr(request, "param", "prosody"))
+
+
+@pytest.fixture
 def own_prosody(directories):
     """One to stop and restart."""
     yield from serve(Prosody, directories("prosody"))
@@ -130,6 +136,13 @@ def inspircd(directories):
     yield from serve(Inspircd, directories("inspircd"))
 
 
+async def reach(host, jid):
+    """ejabberd accepts a component before it knows the way to it."""
+    probe = await RawUser(host, host.account("probe"), "probe").connect(False)
+    await probe.reach(jid)
+    await probe.close()
+
+
 @pytest_asyncio.fixture
 async def gateways(directories, request):
     """Starts a gateway: `await gateways(host, backend=ECHO, **{"service.key": value})`."""
@@ -139,7 +152,12 @@ async def gateways(directories, request):
         settings = {key.replace("__", "."): value for key, value in settings.items()}
         one = program.Gateway(directories("gw"), jid, backend, component_port(host, jid), settings)
         started.append(one)
-        return await one.up(host) if up else one.start()
+        if not up:
+            return one.start()
+        await one.up(host)
+        if isinstance(host, Ejabberd):
+            await reach(host, jid)
+        return one
 
     yield start
     failed = getattr(request.node, "failed", False)
@@ -162,7 +180,7 @@ async def people(request):
     present = []
 
     async def connect(name="user", host=None, kind=User, account=None, resource="test", initial_presence=True):
-        host = host or request.getfixturevalue("prosody")
+        host = host or request.getfixturevalue("home")
         one = kind(host, account or host.account(name), resource)
         present.append(one)
         return await one.connect(initial_presence)
@@ -225,15 +243,15 @@ async def irc_people():
 
 
 @pytest_asyncio.fixture
-async def echo(gateways, prosody):
+async def echo(gateways, home):
     """A gateway with the echo backend."""
-    return await gateways(prosody)
+    return await gateways(home)
 
 
 @pytest_asyncio.fixture
-async def irc(gateways, prosody):
+async def irc(gateways, home):
     """A gateway to IRC."""
-    return await gateways(prosody, program.IRC, "irc.localhost")
+    return await gateways(home, program.IRC, "irc.localhost")
 
 
 @pytest_asyncio.fixture

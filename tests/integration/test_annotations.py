@@ -346,8 +346,10 @@ async def test_read_markers_go_both_ways(start):
 
 # What the user does in another client of the network
 
-async def test_own_annotations_are_shown_as_the_users(start, privileged_prosody):
-    user = await start(host=privileged_prosody)
+async def test_own_annotations_are_shown_as_the_users(gateways, people, each_privileged_host):
+    await gateways(each_privileged_host, ABLE)
+    user = await people(host=each_privileged_host, kind=RawUser)
+    await user.login(GW)
     user.send("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
     await user.expect(matches("iq", id="carbons"))
     from_network(user, (ANNOTATION, {2: "eve", 3: REACTION, 4: "n1", 7: ["\u2764"], 13: 1}),

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One-to-one chat: texts arrive as they were written, in order, once; what cannot be delivered is an error."""
 
+import json
+
 import pytest
 
+from everywhere import everywhere
 from gateway import SCRIPTED
 from stanzas import RECEIPTS, available, matches, message, presence
 from person import RawUser
@@ -10,11 +13,13 @@ from person import RawUser
 GW = "gw.localhost"
 ECHO = f"echo@{GW}"
 EVE = f"eve@{GW}"
+XHTML_IM, XHTML = "http://jabber.org/protocol/xhtml-im", "http://www.w3.org/1999/xhtml"
 
 
 @pytest.mark.parametrize("text", [
     "hello", "a & b < c > d \" ' ]]>", "two\nlines\n\nand four", "gr\u00fc\u00dfe \u4f60\u597d \U0001f600 e\u0301",
     "\tindented ", "x" * 60000], ids=["plain", "markup", "lines", "unicode", "blanks", "60 KB"])
+@everywhere
 async def test_a_text_comes_back_as_it_was_written(echo, people, text):
     user = await people()
     await user.login(GW)
@@ -39,6 +44,7 @@ async def test_many_messages_keep_their_order_and_number(echo, people):
         assert got == texts
 
 
+@everywhere
 async def test_an_answer_goes_to_the_client_that_wrote_last(echo, people):
     first = await people()
     await first.login(GW)
@@ -51,8 +57,9 @@ async def test_an_answer_goes_to_the_client_that_wrote_last(echo, people):
         await other.sync(GW)
 
 
-async def test_chat_states_pass_both_ways(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
+@everywhere
+async def test_chat_states_pass_both_ways(gateways, home, people):
+    await gateways(home, SCRIPTED)
     user = await people()
     await user.login(GW)
     user.send_presence(EVE, "subscribe")
@@ -61,11 +68,27 @@ async def test_chat_states_pass_both_ways(gateways, prosody, people):
     await user.expect(message(EVE, "E hello"))
     for state in ("composing", "paused", "active"):
         user.send_message(EVE, content=f"<{state} xmlns='http://jabber.org/protocol/chatstates'/>")
-        await user.expect(message(EVE, chat_state=state, body=None))
+        got = await user.expect(message(EVE, chat_state=state, body=None))
+        assert got.child("no-store", "urn:xmpp:hints") is not None
 
 
-async def test_a_receipt_comes_when_the_network_confirms(gateways, prosody, people):
-    await gateways(prosody, f"{SCRIPTED} --features=receipts")
+@everywhere
+async def test_formatting_passes_both_ways(gateways, home, people):
+    await gateways(home, f"{SCRIPTED} --extended", **{"service.enable_xhtml": 1})
+    user = await people()
+    await user.login(GW)
+    bold = "<strong>very</strong> bold"
+    user.send_message(EVE, "SHOW very bold", f"<html xmlns='{XHTML_IM}'><body xmlns='{XHTML}'>{bold}</body></html>")
+    got = await user.expect(message(f"control@{GW}"))
+    assert json.loads(got.body.partition(" ")[2])["5"] == bold
+    user.send_message(EVE, "FRAMES " + json.dumps([[8, {2: "eve", 3: "very bold", 5: f"<p>{bold}</p>"}]]))
+    got = await user.expect(message(EVE, "very bold"))
+    assert got.child("html", XHTML_IM).find(f"{{{XHTML}}}body/{{{XHTML}}}p/{{{XHTML}}}strong").text == "very"
+
+
+@everywhere
+async def test_a_receipt_comes_when_the_network_confirms(gateways, home, people):
+    await gateways(home, f"{SCRIPTED} --features=receipts")
     user = await people()
     await user.login(GW)
     asked = user.send_message(EVE, "ACK", f"<request xmlns='{RECEIPTS}'/>")
@@ -73,16 +96,18 @@ async def test_a_receipt_comes_when_the_network_confirms(gateways, prosody, peop
     assert got.child("received", RECEIPTS).get("id") == asked
 
 
-async def test_attention_reaches_the_network(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
+@everywhere
+async def test_attention_reaches_the_network(gateways, home, people):
+    await gateways(home, SCRIPTED)
     user = await people()
     await user.login(GW)
     user.send_message(EVE, content="<attention xmlns='urn:xmpp:attention:0'/>", type="headline")
     await user.expect(message(EVE, where=lambda s: s.child("attention", "urn:xmpp:attention:0") is not None))
 
 
-async def test_a_message_that_the_network_refuses_is_an_error_with_its_id(gateways, prosody, people):
-    await gateways(prosody, f"{SCRIPTED} --extended")
+@everywhere
+async def test_a_message_that_the_network_refuses_is_an_error_with_its_id(gateways, home, people):
+    await gateways(home, f"{SCRIPTED} --extended")
     user = await people()
     await user.login(GW)
     id = user.send_message(EVE, "R7")

@@ -6,6 +6,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
+from everywhere import everywhere
 from commands import COMMANDS, command, execute, form, info, listed, run, step, submit
 from gateway import SCRIPTED
 from host import Host
@@ -226,6 +227,7 @@ async def test_names_without_an_address_are_asked_again(echo, people):
     assert again.status == "executing" and again.notes[0][0] == "error"
 
 
+@everywhere
 async def test_join_a_room_by_an_invitation(echo, people):
     user = await people()
     await user.login(GW)

@@ -4,6 +4,7 @@
 
 import pytest
 
+from everywhere import everywhere
 from stanzas import DISCO_INFO, DISCO_ITEMS, available, matches, message
 
 GW = "gw.localhost"
@@ -55,6 +56,7 @@ async def test_comes_back_after_the_server_was_restarted(gateways, own_prosody, 
     await again.expect(message(f"echo@{GW}", "still there?"))
 
 
+@everywhere
 async def test_x_2_the_component_says_what_it_is(echo, people):
     user = await people()
     info = await user.iq(GW, f"<query xmlns='{DISCO_INFO}'/>")
@@ -70,6 +72,7 @@ async def test_an_unknown_disco_node_is_not_found(echo, people):
     assert (await user.iq(GW, f"<query xmlns='{DISCO_INFO}' node='no such'/>")).condition == "item-not-found"
 
 
+@everywhere
 async def test_items_version_ping_and_card_are_answered(echo, people):
     user = await people()
     assert (await user.iq(GW, f"<query xmlns='{DISCO_ITEMS}'/>")).type == "result"
@@ -80,6 +83,7 @@ async def test_items_version_ping_and_card_are_answered(echo, people):
 
 
 @pytest.mark.parametrize("type", ["get", "set"])
+@everywhere
 async def test_an_unknown_request_is_refused_once(echo, raw_user, type):
     answer = await raw_user.iq(GW, "<query xmlns='urn:example:unknown'/>", type)
     assert answer.error[:2] == ("cancel", "service-unavailable")
@@ -87,6 +91,7 @@ async def test_an_unknown_request_is_refused_once(echo, raw_user, type):
     assert not raw_user.take(matches("iq", GW, id=answer.id))
 
 
+@everywhere
 async def test_errors_and_results_are_never_answered(echo, raw_user):
     for type in ("error", "result"):
         raw_user.send(f"<iq to='{GW}' type='{type}' id='lost'><query xmlns='urn:example:unknown'/></iq>")
@@ -96,6 +101,7 @@ async def test_errors_and_results_are_never_answered(echo, raw_user):
     assert not [s for s in raw_user.inbox.seen if s.id == "lost"]
 
 
+@everywhere
 async def test_the_address_prompt_makes_addresses(echo, people):
     user = await people()
     prompt = await user.iq(GW, "<query xmlns='jabber:iq:gateway'/>")
@@ -104,6 +110,7 @@ async def test_the_address_prompt_makes_addresses(echo, people):
     assert made.xml.findtext(".//{jabber:iq:gateway}jid") == f"bob\\40gmail.com@{GW}"
 
 
+@everywhere
 async def test_a_contact_says_what_it_is(echo, people):
     user = await people()
     await user.login(GW)

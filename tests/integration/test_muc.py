@@ -8,6 +8,7 @@ import signal
 import pytest
 import pytest_asyncio
 
+from everywhere import everywhere
 from gateway import IRC
 from ircclient import line
 from ircds import transcript
@@ -54,6 +55,7 @@ async def pair(irc, place, people, irc_people):
     return user, bob
 
 
+@everywhere
 async def test_a_join_shows_others_then_oneself_then_the_subject(irc, place, people, irc_people):
     bob = await irc_people(fresh_nick("bob"), place.ircd)
     carol = await irc_people(fresh_nick("carol"), place.ircd)
@@ -77,6 +79,7 @@ async def test_an_empty_subject_ends_the_join_too(irc, place, people):
     assert (await user.join(place.room, fresh_nick("al")))[-1].subject == ""
 
 
+@everywhere
 async def test_words_pass_both_ways_and_come_back_to_their_writer(pair, place):
     user, bob = pair
     id = user.send_message(place.room, "Hello & good day, gr\u00fc\u00dfe!", type="groupchat")
@@ -92,6 +95,7 @@ async def test_words_pass_both_ways_and_come_back_to_their_writer(pair, place):
     assert not [s for s in user.take(message(place.room)) if s.body], "something came twice"
 
 
+@everywhere
 async def test_me_is_an_action_both_ways(pair, place):
     user, bob = pair
     user.send_message(place.room, "/me waves", type="groupchat")
@@ -115,6 +119,7 @@ async def test_lines_and_long_texts_lose_nothing(pair, place):
     assert " ".join(heard).split() == words.split()
 
 
+@everywhere
 async def test_private_messages_pass_both_ways(pair, place):
     user, bob = pair
     user.send_message(f"{place.room}/{bob.nick}", "between us")
@@ -141,6 +146,7 @@ async def test_a_message_to_nobody_is_an_error(pair, place):
     assert (got.bare, got.id, got.condition) == (nobody, id, "item-not-found")
 
 
+@everywhere
 async def test_the_user_sets_the_subject(irc, place, people, irc_people):
     user, nick = await people(), fresh_nick("al")
     await user.join(place.room, nick)
@@ -214,6 +220,7 @@ async def test_a_lost_client_leaves_its_rooms(pair, place):
     await bob.expect(lambda got: got.command in ("PART", "QUIT") and got.nick == user.nick)
 
 
+@everywhere
 async def test_x_27_x_28_w_15_a_kick_is_told_with_who_and_why(pair, place):
     user, bob = pair
     bob.send(f"KICK {place.channel} {user.nick} :enough of this")
@@ -315,6 +322,7 @@ async def test_joining_again_shows_the_whole_room_again(pair, place):
     assert {s.resource for s in others} == {bob.nick} and own.resource == user.nick
 
 
+@everywhere
 async def test_the_self_ping_tells_who_is_in(pair, place, people):
     user, _ = pair
     occupant = f"{place.room}/{user.nick}"
@@ -323,6 +331,7 @@ async def test_the_self_ping_tells_who_is_in(pair, place, people):
     assert (await other.iq(occupant, "<ping xmlns='urn:xmpp:ping'/>")).condition == "not-acceptable"
 
 
+@everywhere
 async def test_rooms_are_found(pair, place):
     user, _ = pair
     gateway = await user.iq(GW, f"<query xmlns='{DISCO_INFO}'/>")

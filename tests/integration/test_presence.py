@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Going online and offline through the gateway, contacts and their presence, subscriptions (XEP-0100, RFC 6121)."""
 
+from everywhere import everywhere
 from gateway import SCRIPTED
 from host import Host
 from stanzas import available, matches, message, presence, unavailable
@@ -9,6 +10,7 @@ GW = "gw.localhost"
 ECHO = f"echo@{GW}"
 
 
+@everywhere
 async def test_login_brings_the_gateway_and_its_contacts(echo, people):
     user = await people()
     await user.login(GW)
@@ -24,6 +26,7 @@ async def test_a_presence_without_registration_starts_nothing(echo, people):
     assert not user.take(available(GW))
 
 
+@everywhere
 async def test_logout_takes_the_contacts_and_the_gateway_along(echo, people):
     user = await people()
     await user.login(GW)
@@ -35,6 +38,7 @@ async def test_logout_takes_the_contacts_and_the_gateway_along(echo, people):
     assert not user.take(unavailable(GW)), "told twice"
 
 
+@everywhere
 async def test_a_lost_client_is_logged_out(echo, people):
     user = await people()
     await user.login(GW)
@@ -52,6 +56,7 @@ async def test_the_network_learns_of_the_users_status(gateways, prosody, people)
     await user.expect(message(f"status@{GW}", "1 lunch"))
 
 
+@everywhere
 async def test_a_second_client_gets_every_contact(echo, people):
     first = await people()
     await first.login(GW)
@@ -65,6 +70,7 @@ async def test_a_second_client_gets_every_contact(echo, people):
     await second.expect(message(ECHO, "still here"))
 
 
+@everywhere
 async def test_new_contacts_ask_for_subscription_once(echo, people):
     user = await people()
     await user.register(GW, "bob")
@@ -106,6 +112,7 @@ async def test_subscribing_to_a_name_makes_a_contact(gateways):
         await host.stop()
 
 
+@everywhere
 async def test_subscription_to_the_gateway_is_granted(echo, people):
     user = await people()
     await user.register(GW, "bob")

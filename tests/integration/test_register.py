@@ -4,6 +4,7 @@
 import pytest
 
 from rosters import pushed, roster
+from everywhere import everywhere
 from stanzas import DATA, REGISTER, available, message, presence
 
 GW = "gw.localhost"
@@ -29,6 +30,7 @@ def refused(answer, *conditions):
     assert answer.error[2], f"no text says why: {answer}"
 
 
+@everywhere
 async def test_the_form_asks_for_what_is_needed(echo, people):
     user = await people()
     answer = await user.iq(GW, GET)
@@ -43,6 +45,7 @@ async def test_the_form_asks_for_what_is_needed(echo, people):
 
 
 @pytest.mark.parametrize("by_form", [False, True])
+@everywhere
 async def test_register_change_and_remove(echo, people, by_form):
     user = await people()
 
@@ -77,6 +80,7 @@ async def test_form_values_win_over_plain_fields(echo, people):
     ("x" * 10240, "pw"), ("bob", "x" * 10240), ("b\u00f6b" * 3000, "pw")],
     ids=["no name", "empty name", "blank name", "no password", "empty password", "nothing", "10 KB name",
          "10 KB password", "20 KB of UTF-8"])
+@everywhere
 async def test_fields_that_cannot_be_are_refused_with_a_reason(echo, people, username, password):
     user = await people()
     refused(await user.register(GW, username, password), "not-acceptable")
@@ -131,12 +135,14 @@ async def test_administrators_are_told(gateways, prosody, people):
     await admin.expect(message(GW, f"unregistered: {user.jid}"))
 
 
+@everywhere
 async def test_registering_asks_to_be_a_contact(echo, people):
     user = await people()
     await user.register(GW, "bob")
     await user.expect(presence(GW, "subscribe"))
 
 
+@everywhere
 async def test_x_10_unregistering_leaves_no_contact_behind(echo, people):
     user = await people()
     await user.login(GW)

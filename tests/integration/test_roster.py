@@ -4,6 +4,7 @@ exchange (XEP-0144), or by questions, some at a time (XEP-0172); and stay there 
 
 import asyncio
 
+from everywhere import everywhere
 from gateway import SCRIPTED
 from host import Host
 from person import RawUser
@@ -173,8 +174,9 @@ async def test_somebody_who_wants_to_see_the_user_asks(gateways, privileged_pros
 
 # Without
 
-async def test_questions_carry_names_and_come_one_by_one(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
+@everywhere
+async def test_questions_carry_names_and_come_one_by_one(gateways, home, people):
+    await gateways(home, SCRIPTED)
     user = await people()
     await user.login(GW)
     await contacts(user, 0, 15)
@@ -229,8 +231,9 @@ def exchange(stanza):
     return stanza.name == "iq" and stanza.child("x", EXCHANGE) is not None
 
 
-async def test_one_exchange_brings_all_new_contacts(gateways, prosody, people):
-    await gateways(prosody, SCRIPTED)
+@everywhere
+async def test_one_exchange_brings_all_new_contacts(gateways, home, people):
+    await gateways(home, SCRIPTED)
     user = await people(kind=client_that_takes_exchanges("result"))
     user.watch()
     await user.login(GW)
