@@ -30,15 +30,16 @@ struct contact {
 
 /* ---- Names ---- */
 
-/* The plugin for SIMPLE says "sip:bob@example.org" where people say bob@example.org. */
-static bool has_scheme(const PurpleAccount *account)
+/* The plugin for SIMPLE says "sip:bob@example.org" where people say bob@example.org; it crashes on all other spellings,
+ * on contacts in more than one group, and on the removal of those that it does not know. */
+static bool is_simple(const PurpleAccount *account)
 {
 	return !strcmp(purple_account_get_protocol_id(account), "prpl-simple");
 }
 
 static const char *without_scheme(const PurpleAccount *account, const char *name)
 {
-	return has_scheme(account) && !strncasecmp(name, "sip:", 4) ? name + 4 : name;
+	return is_simple(account) && !strncasecmp(name, "sip:", 4) ? name + 4 : name;
 }
 
 static const char *keep(char **kept, char *name)
@@ -66,8 +67,7 @@ const char *contacts_name(const PurpleAccount *account, const char *who)
 const char *contacts_purple_name(const PurpleAccount *account, const char *name)
 {
 	static char *kept;
-	bool add = has_scheme(account) && strncasecmp(name, "sip:", 4) != 0;
-	return keep(&kept, mem_printf("%s%s", add ? "sip:" : "", name));
+	return keep(&kept, mem_printf("%s%s", is_simple(account) ? "sip:" : "", without_scheme(account, name)));
 }
 
 static char *key_of(const PurpleAccount *account, const char *name)
@@ -244,6 +244,14 @@ static void add_to_group(struct session *session, const char *name, const char *
 	purple_account_add_buddy(session->account, buddy);
 }
 
+static void remove_from_group(struct session *session, PurpleBuddy *buddy)
+{
+	if (is_simple(session->account))
+		purple_account_add_buddy(session->account, buddy); /* now it knows it */
+	purple_account_remove_buddy(session->account, buddy, purple_buddy_get_group(buddy));
+	purple_blist_remove_buddy(buddy);
+}
+
 /* Into the groups that are wanted, out of all others. */
 static void move(struct session *session, const struct s2_buddy *wanted, GSList *buddies)
 {
@@ -263,10 +271,8 @@ static void move(struct session *session, const struct s2_buddy *wanted, GSList 
 			add_to_group(session, wanted->name, wanted->alias, wanted->groups[i]);
 		}
 	}
-	for (GSList *each = spare; each; each = each->next) {
-		purple_account_remove_buddy(session->account, each->data, purple_buddy_get_group(each->data));
-		purple_blist_remove_buddy(each->data);
-	}
+	for (GSList *each = spare; each; each = each->next)
+		remove_from_group(session, each->data);
 	g_slist_free(spare);
 }
 
@@ -313,6 +319,8 @@ void contacts_add(struct s2_user *s2, const struct s2_buddy *wanted)
 	}
 	struct s2_buddy renamed = *wanted;
 	renamed.name = contacts_purple_name(session->account, wanted->name);
+	if (is_simple(session->account) && renamed.group_count > 1)
+		renamed.group_count = 1;
 	wanted = &renamed;
 	uint64_t before = turn_take(session->number);
 	authorizations_answer(session, wanted->name, true);
@@ -356,10 +364,8 @@ void contacts_remove(struct s2_user *s2, const struct s2_buddy *unwanted)
 	uint64_t before = turn_take(session->number);
 	authorizations_answer(session, name, false);
 	GSList *buddies = purple_find_buddies(session->account, name);
-	for (GSList *each = buddies; each; each = each->next) {
-		purple_account_remove_buddy(session->account, each->data, purple_buddy_get_group(each->data));
-		purple_blist_remove_buddy(each->data);
-	}
+	for (GSList *each = buddies; each; each = each->next)
+		remove_from_group(session, each->data);
 	g_slist_free(buddies);
 	turn_give_back(before);
 }

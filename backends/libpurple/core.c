@@ -11,6 +11,7 @@
 #include "backends/libpurple/eventloop.h"
 #include "backends/libpurple/files.h"
 #include "backends/libpurple/jabber.h"
+#include "backends/libpurple/invitations.h"
 #include "backends/libpurple/listing.h"
 #include "backends/libpurple/names.h"
 #include "backends/libpurple/notices.h"
@@ -18,11 +19,14 @@
 #include "backends/libpurple/rooms.h"
 #include "backends/libpurple/session.h"
 #include "backends/libpurple/settings.h"
+#include "backends/libpurple/simple.h"
 #include "backends/libpurple/sources.h"
+#include "backends/libpurple/speech.h"
 #include "backends/libpurple/store.h"
 #include "backends/libpurple/talk.h"
 #include "kit/kit.h"
 #include "lib/base/log.h"
+#include "lib/base/random.h"
 #include "lib/base/str.h"
 
 #define LOG_AREA "libpurple"
@@ -33,13 +37,15 @@
  * only by who looks for them. */
 static void debug_print(PurpleDebugLevel level, const char *category, const char *text)
 {
+	if (simple_prints(category))
+		simple_printed(text);
 	if (level >= PURPLE_DEBUG_ERROR)
 		log_debug("%s: %s", category ? category : "", log_quote(text));
 }
 
 static gboolean debug_enabled(PurpleDebugLevel level, const char *category)
 {
-	return level >= PURPLE_DEBUG_ERROR && log_level() >= LOG_DEBUG_;
+	return simple_prints(category) || (level >= PURPLE_DEBUG_ERROR && log_level() >= LOG_DEBUG_);
 }
 
 static void glib_log(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
@@ -78,6 +84,10 @@ static void set_preferences(void)
 	purple_prefs_set_string("/purple/away/idle_reporting", "none");
 	purple_prefs_set_string("/purple/away/auto_reply", "never");
 	purple_prefs_set_bool("/purple/conversations/im/send_typing", TRUE);
+	/* A port that is free: plugins would look for one among a hundred, and more users than that would find none. */
+	purple_prefs_set_bool("/purple/network/ports_range_use", TRUE);
+	purple_prefs_set_int("/purple/network/ports_range_start", 0);
+	purple_prefs_set_int("/purple/network/ports_range_end", 0);
 }
 
 /* Keys that documents and older versions have taught: the second one of a pair is used if the first is missing. */
@@ -136,6 +146,16 @@ static void set_environment(void)
 	setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/* Plugins take ids from the C library's numbers, which are the same in each process until somebody seeds them: two of
+ * ours would look like one to a server. */
+static void seed(void)
+{
+	unsigned number;
+	random_bytes(&number, sizeof number);
+	srand(number);
+	srandom(number);
+}
+
 /* libpurple looks for a session to be remote-controlled in, and for a network manager that may tell it to go offline.
  * Plugins that need the system's bus find it later. */
 static bool init(void)
@@ -161,6 +181,7 @@ bool core_start(void)
 	static PurpleDebugUiOps debug = {.print = debug_print, .is_enabled = debug_enabled};
 	static PurpleCoreUiOps core = {.ui_prefs_init = make_preferences, .get_ui_info = about_us};
 	set_environment();
+	seed();
 	g_log_set_default_handler(glib_log, NULL);
 	eventloop_start(kit_loop());
 	sources_start(kit_loop());
@@ -186,6 +207,8 @@ bool core_start(void)
 	contacts_start();
 	files_start();
 	rooms_start();
+	speech_start();
+	invitations_start();
 	jabber_start();
 	listing_start();
 	talk_start(kit_loop());

@@ -7,8 +7,8 @@
 #include <strings.h>
 
 #include "backends/libpurple/form.h"
+#include "backends/libpurple/invitations.h"
 #include "backends/libpurple/protocol.h"
-#include "backends/libpurple/rooms.h"
 #include "backends/libpurple/turn.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -375,7 +375,7 @@ static void *put(struct question *question, const char *title)
 {
 	struct session *session = question->session;
 	const char *protocol = session ? purple_account_get_protocol_id(session->account) : NULL;
-	if (session && question->type == PURPLE_REQUEST_ACTION && rooms_take_invitation(session, question->id))
+	if (session && question->type == PURPLE_REQUEST_ACTION && invitations_take_question(session, question->id))
 		return put_aside(question);
 	for (size_t i = 0; session && i < sizeof rules / sizeof *rules; i++) {
 		if (strcmp(rules[i].protocol, protocol) || !title || strcmp(rules[i].title, title))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of rooms.c and occupants.c only: one room of one user. */
+/* Inside of rooms.c, speech.c and occupants.c only: one room of one user. */
 #ifndef BACKENDS_LIBPURPLE_ROOM_H
 #define BACKENDS_LIBPURPLE_ROOM_H
 

@@ -5,14 +5,13 @@
 #include <string.h>
 
 #include "backends/libpurple/markup.h"
+#include "backends/libpurple/invitations.h"
 #include "backends/libpurple/occupants.h"
 #include "backends/libpurple/outbox.h"
 #include "backends/libpurple/protocol.h"
-#include "backends/libpurple/questions.h"
 #include "backends/libpurple/room.h"
 #include "backends/libpurple/sent.h"
 #include "backends/libpurple/turn.h"
-#include "backends/libpurple/words.h"
 #include "kit/kit.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -22,7 +21,6 @@ enum {
 	AGAIN_MS = 1000,  /* the plugin for XMPP ignores a join while it has not heard that it has left */
 	SELF_MS = 5000,   /* until the user himself is in the list of a chat that he is in */
 	SUBJECT_MS = 500, /* until a room without a word about its subject has none */
-	MOST_INVITATIONS = 100,
 };
 
 /* ---- Rooms ---- */
@@ -43,7 +41,7 @@ struct room *rooms_find(const struct session *session, const char *name)
 	return NULL;
 }
 
-static struct room *room_of(PurpleConversation *conversation)
+struct room *rooms_of(PurpleConversation *conversation)
 {
 	struct session *session = session_of_account(purple_conversation_get_account(conversation));
 	if (!session || session->state != SESSION_ONLINE)
@@ -106,7 +104,7 @@ static void tell_subject(struct room *room, const char *who, const char *topic)
 
 static void subject_changed(PurpleConversation *conversation, const char *who, const char *topic, gpointer data)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	if (!room || room->state != ROOM_JOINED || (!room->subject_told && !topic))
 		return;
 	struct sent *sent = topic ? sent_find(room->session, room->chat, topic) : NULL;
@@ -167,7 +165,7 @@ static void tell_users(struct room *room, GList *users)
 
 void rooms_users_added(PurpleConversation *conversation, GList *users, gboolean new_arrivals)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	if (room)
 		tell_users(room, users);
 }
@@ -175,7 +173,7 @@ void rooms_users_added(PurpleConversation *conversation, GList *users, gboolean 
 void rooms_user_renamed(PurpleConversation *conversation, const char *old_name, const char *new_name,
                         const char *new_alias)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	if (!room)
 		return;
 	bool self = occupant_is_self(room, old_name);
@@ -186,7 +184,7 @@ void rooms_user_renamed(PurpleConversation *conversation, const char *old_name, 
 
 void rooms_users_removed(PurpleConversation *conversation, GList *names)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	for (GList *each = names; room && each; each = each->next)
 		if (!occupant_is_self(room, each->data))
 			occupant_left(room, each->data, room->leaving_words);
@@ -197,7 +195,7 @@ void rooms_users_removed(PurpleConversation *conversation, GList *names)
 /* The operation for it does not say why. */
 static gboolean user_leaves(PurpleConversation *conversation, const char *name, const char *reason, gpointer data)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	if (room)
 		mem_replace(&room->leaving_words, reason);
 	return FALSE;
@@ -205,7 +203,7 @@ static gboolean user_leaves(PurpleConversation *conversation, const char *name, 
 
 void rooms_user_changed(PurpleConversation *conversation, const char *name)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	PurpleConvChatBuddy *user = room ? purple_conv_chat_cb_find(PURPLE_CONV_CHAT(conversation), name) : NULL;
 	if (user)
 		occupant_tell(room, user, occupant_is_self(room, name));
@@ -294,15 +292,11 @@ static void join_once_more(struct room *room)
 	turn_give_back(before);
 }
 
-static struct invitation *invitation_find(const struct session *, const char *name);
-static void invitation_use(struct session *, struct invitation *, bool accept);
-static const char *invitation_password(const struct invitation *);
-
 static void join_new(struct session *session, const struct s2_room *wanted)
 {
 	PurpleConnection *gc = session_connection(session);
-	struct invitation *invitation = invitation_find(session, wanted->name);
-	GHashTable *components = components_of(gc, wanted, invitation_password(invitation));
+	struct invitation *invitation = invitations_find(session, wanted->name);
+	GHashTable *components = components_of(gc, wanted, invitations_password(invitation));
 	char *chat = chat_name(gc, components, wanted->name);
 	if (!chat || !*chat) {
 		s2_room_error(session->s2, wanted->name, wanted->nickname, S2_JID_MALFORMED,
@@ -314,7 +308,7 @@ static void join_new(struct session *session, const struct s2_room *wanted)
 		/* An invitation can't be accepted under another nickname than the protocol's. */
 		bool accept = invitation && !component(gc, handles);
 		if (invitation)
-			invitation_use(session, invitation, accept);
+			invitations_use(session, invitation, accept);
 		if (!accept)
 			serv_join_chat(gc, components);
 	}
@@ -466,7 +460,7 @@ void rooms_leave(struct s2_user *s2, const char *name)
 /* The network has put the user out: he did not ask for it. */
 static void left(PurpleConversation *conversation, gpointer data)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	if (!room)
 		return;
 	if (room->state != ROOM_JOINED)
@@ -480,100 +474,9 @@ static void left(PurpleConversation *conversation, gpointer data)
 
 static void destroyed(PurpleConversation *conversation, gpointer data)
 {
-	struct room *room = room_of(conversation);
+	struct room *room = rooms_of(conversation);
 	if (room)
 		room_free(room);
-}
-
-/* ---- Words ---- */
-
-void rooms_say(struct session *session, struct room *room, const struct s2_message *message)
-{
-	PurpleConvChat *chat = PURPLE_CONV_CHAT(room->conversation);
-	PurpleConnection *gc = session_connection(session);
-	char *html = markup_write(message->body, gc->flags & PURPLE_CONNECTION_HTML ? message->xhtml : NULL);
-	char *error = NULL;
-	int result = 1;
-	sent_new(session, message, room->chat, SENT_ROOM);
-	session->saying = true;
-	if (!protocol_run_command(room->conversation, html, &error))
-		result = serv_chat_send(gc, purple_conv_chat_get_id(chat), html, PURPLE_MESSAGE_SEND);
-	session->saying = false;
-	sent_settle(session, message->id, result, error);
-	free(html);
-	free(error);
-}
-
-/* The room shows what the user said: the answer to his message, or the words of another client of his. */
-static void note_own(struct room *room, struct s2_message *message, const char *text, PurpleMessageFlags flags)
-{
-	struct sent *sent = flags & PURPLE_MESSAGE_DELAYED ? NULL : sent_to_echo(room->session, room->chat, text);
-	message->nickname = room->nickname;
-	if (!sent)
-		return;
-	message->own_id = sent->id;
-	sent->echoed = true;
-}
-
-/* Some protocols show it as soon as they have it, and may have to take it back; others when the network does. */
-static void echo_done(struct room *room, const char *id)
-{
-	if (!room->session->saying)
-		sent_done(room->session, id);
-}
-
-/* A protocol that never shows what the user himself says. */
-static void not_echoed(struct session *session, const struct sent *sent)
-{
-	struct room *room = rooms_find(session, sent->peer);
-	if (!room)
-		return;
-	struct s2_message message = {
-	    .peer = room->name, .nickname = room->nickname, .body = sent->text, .own_id = sent->id};
-	s2_message(session->s2, &message);
-}
-
-static void tell_words(struct room *room, const char *who, const char *html, PurpleMessageFlags flags, time_t when)
-{
-	struct words words;
-	struct s2_message message = {.peer = room->name,
-	                             .nickname = who,
-	                             .time = words_time(when, flags),
-	                             .private_ = flags & PURPLE_MESSAGE_WHISPER};
-	words_read(&words, html, false);
-	if (flags & PURPLE_MESSAGE_SEND)
-		note_own(room, &message, str_text(&words.plain), flags);
-	words_send(room->session, &words, &message);
-	if (message.own_id)
-		echo_done(room, message.own_id);
-	words_fini(&words);
-}
-
-/* An error, or a remark of the protocol ("bob entered the room"). IRC answers with remarks to what cannot be said. */
-static void note_remark(struct room *room, const char *html, PurpleMessageFlags flags)
-{
-	char *plain = markup_plain(html);
-	bool answer = flags & PURPLE_MESSAGE_ERROR ||
-	              (flags & PURPLE_MESSAGE_NO_LOG && !strcmp(protocol_short_name(room->session->account), "irc"));
-	struct sent *sent = answer ? sent_find(room->session, room->chat, NULL) : NULL;
-	if (sent)
-		sent_end(room->session, sent, S2_NOT_ALLOWED, plain);
-	else if (flags & PURPLE_MESSAGE_ERROR)
-		s2_message(room->session->s2, &(struct s2_message){.peer = room->name, .body = plain});
-	mem_replace(&room->last_words, plain);
-	free(plain);
-}
-
-void rooms_write(PurpleConversation *conversation, const char *who, const char *html, PurpleMessageFlags flags,
-                 time_t when)
-{
-	struct room *room = room_of(conversation);
-	if (!room)
-		return;
-	if (flags & (PURPLE_MESSAGE_ERROR | PURPLE_MESSAGE_SYSTEM))
-		note_remark(room, html, flags);
-	else
-		tell_words(room, text_or_null(who), html, flags, when);
 }
 
 /* ---- One occupant alone ---- */
@@ -605,100 +508,17 @@ bool rooms_is_occupant(const struct session *session, const char *who, const cha
 	return true;
 }
 
-/* ---- Invitations ---- */
-
-/* libpurple asks whether to accept one; joining the room says yes. */
-struct invitation {
-	struct list node;
-	char *chat; /* normalized */
-	char *password;
-	guint question; /* see questions.h; 0 = not asked yet */
-};
-
-static void invitation_free(struct session *session, struct invitation *invitation)
-{
-	list_remove(&invitation->node);
-	session->invitation_count--;
-	free(invitation->chat);
-	free(invitation->password);
-	free(invitation);
-}
-
-static struct invitation *invitation_find(const struct session *session, const char *name)
-{
-	const char *normal = purple_normalize(session->account, name);
-	LIST_EACH (&session->invitations, node) {
-		struct invitation *invitation = LIST_ITEM(node, struct invitation, node);
-		if (!strcmp(invitation->chat, normal))
-			return invitation;
-	}
-	return NULL;
-}
-
-static const char *invitation_password(const struct invitation *invitation)
-{
-	return invitation ? invitation->password : NULL;
-}
-
-/* Where nobody is told of a refusal, it frees what libpurple keeps. */
-static void invitation_use(struct session *session, struct invitation *invitation, bool accept)
-{
-	guint question = invitation->question;
-	invitation_free(session, invitation);
-	if (accept)
-		questions_choose(question, 0);
-	else if (!protocol_info(session->account)->reject_chat)
-		questions_choose(question, 1);
-}
-
-/* The user is told by the gateway, as of words in a room that he is not in. */
-static int invited(PurpleAccount *account, const char *who, const char *name, const char *words, GHashTable *components,
-                   gpointer data)
-{
-	struct session *session = session_of_account(account);
-	if (!session || session->state != SESSION_ONLINE)
-		return 0;
-	if (session->invitation_count == MOST_INVITATIONS)
-		invitation_free(session, LIST_ITEM(session->invitations.next, struct invitation, node));
-	struct invitation *invitation = mem_new(sizeof *invitation);
-	invitation->chat = mem_strdup(purple_normalize(account, name));
-	invitation->password = mem_strdup(components ? g_hash_table_lookup(components, "password") : NULL);
-	list_append(&session->invitations, &invitation->node);
-	session->invitation_count++;
-	struct s2_message message = {.peer = name, .nickname = who};
-	char *plain = markup_plain(words ? words : "");
-	message.body = *plain ? plain : "invites you";
-	if (!rooms_find(session, name))
-		s2_message(session->s2, &message);
-	free(plain);
-	return 0;
-}
-
-bool rooms_take_invitation(struct session *session, guint question)
-{
-	if (list_empty(&session->invitations))
-		return false;
-	struct invitation *last = LIST_ITEM(session->invitations.prev, struct invitation, node);
-	if (last->question)
-		return false;
-	last->question = question;
-	return true;
-}
-
 /* ---- Sessions ---- */
 
 void rooms_init(struct session *session)
 {
 	list_init(&session->rooms);
-	list_init(&session->invitations);
 }
 
 void rooms_forget(struct session *session)
 {
 	while (!list_empty(&session->rooms))
 		room_free(LIST_ITEM(session->rooms.next, struct room, node));
-	while (!list_empty(&session->invitations))
-		invitation_free(session, LIST_ITEM(session->invitations.next, struct invitation, node));
 }
 
 void rooms_start(void)
@@ -713,11 +533,9 @@ void rooms_start(void)
 	    {"chat-left", PURPLE_CALLBACK(left)},
 	    {"chat-topic-changed", PURPLE_CALLBACK(subject_changed)},
 	    {"chat-buddy-leaving", PURPLE_CALLBACK(user_leaves)},
-	    {"chat-invited", PURPLE_CALLBACK(invited)},
 	    {"deleting-conversation", PURPLE_CALLBACK(destroyed)},
 	};
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		purple_signal_connect(purple_conversations_get_handle(), signals[i].name, &handle, signals[i].call,
 		                      NULL);
-	sent_not_echoed = not_echoed;
 }

@@ -12,6 +12,7 @@
 enum {
 	WAIT_MS = 1500,     /* for an error */
 	SUBJECT_MS = 10000, /* for the subject that the room then has */
+	ANSWER_MS = 10000,  /* for the answer of a network that gives one */
 	MOST = 256,         /* that wait; above that the oldest counts as done */
 };
 
@@ -42,6 +43,8 @@ static void pass(struct session *session, struct sent *sent)
 	if (sent->to == SENT_SUBJECT)
 		sent_end(session, sent, S2_NOT_ALLOWED,
 		         "The room did not take the subject. You may not be allowed to change it.");
+	else if (sent->number)
+		sent_end(session, sent, S2_REMOTE_SERVER_TIMEOUT, "The network did not answer. Please try again.");
 	else
 		sent_end(session, sent, S2_DONE, NULL);
 }
@@ -106,6 +109,27 @@ void sent_done(struct session *session, const char *id)
 	struct sent *sent = with_id(session, id);
 	if (sent)
 		sent_end(session, sent, S2_DONE, NULL);
+}
+
+void sent_await(struct session *session, uint32_t number)
+{
+	/* It may be sent again, with the password or because no answer came: all but the newest have their number. */
+	struct sent *newest = session->sent_count ? LIST_ITEM(session->sent.prev, struct sent, node) : NULL;
+	if (!newest || newest->number || newest->to != SENT_PERSON)
+		return;
+	newest->number = number;
+	newest->until_ms = loop_now(kit_loop()) + ANSWER_MS;
+}
+
+void sent_answered(struct session *session, uint32_t number, enum s2_condition condition, const char *text)
+{
+	LIST_EACH (&session->sent, node) {
+		struct sent *sent = LIST_ITEM(node, struct sent, node);
+		if (number && sent->number == number) {
+			sent_end(session, sent, condition, text);
+			return;
+		}
+	}
 }
 
 static const char *why_not(int result, enum s2_condition *condition)

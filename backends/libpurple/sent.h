@@ -13,6 +13,7 @@ struct sent {
 	char *who;       /* whom errors are about: normalized */
 	char *text;      /* plain, by which an echo is known */
 	uint64_t until_ms;
+	uint32_t number; /* that the answer of the network will bear, 0 = none is known to come */
 	enum sent_to to;
 	bool echoed; /* the room has shown it */
 };
@@ -29,6 +30,9 @@ void sent_done(struct session *, const char *id);
 /* The protocol has answered the call by which this one was sent: negative `result` as of its send functions, or an
  * error in words. Nothing happens if it was ended inside of the call. */
 void sent_settle(struct session *, const char *id, int result, const char *error);
+/* The one that is being sent is not done before sent_answered with the same number; without an answer it fails. */
+void sent_await(struct session *, uint32_t number);
+void sent_answered(struct session *, uint32_t number, enum s2_condition, const char *text);
 /* The oldest one to `who`, NULL if there is none; with `text` given, the oldest one of that text. */
 struct sent *sent_find(const struct session *, const char *who, const char *text);
 /* The one that a room shows now: the oldest of this text, else the oldest; NULL if all were shown. */

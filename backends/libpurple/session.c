@@ -10,6 +10,7 @@
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/core.h"
 #include "backends/libpurple/files.h"
+#include "backends/libpurple/invitations.h"
 #include "backends/libpurple/listing.h"
 #include "backends/libpurple/markup.h"
 #include "backends/libpurple/outbox.h"
@@ -17,6 +18,7 @@
 #include "backends/libpurple/questions.h"
 #include "backends/libpurple/rooms.h"
 #include "backends/libpurple/sent.h"
+#include "backends/libpurple/simple.h"
 #include "backends/libpurple/store.h"
 #include "backends/libpurple/turn.h"
 #include "kit/kit.h"
@@ -45,15 +47,43 @@ struct session *session_of_account(const PurpleAccount *account)
 	return session && session->state != SESSION_OVER ? session : NULL;
 }
 
-struct session *session_with_turn(void)
+/* Also one that is over. */
+static struct session *with_number(uint64_t number)
 {
-	uint64_t number = turn_owner();
 	LIST_EACH (&here.sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);
-		if (number && session->number == number)
-			return session->state != SESSION_OVER ? session : NULL;
+		if (session->number == number)
+			return session;
 	}
 	return NULL;
+}
+
+struct session *session_with_turn(void)
+{
+	struct session *session = with_number(turn_owner());
+	return session && session->state != SESSION_OVER ? session : NULL;
+}
+
+void session_note_unsaved(void)
+{
+	struct session *one = with_number(turn_owner());
+	LIST_EACH (&here.sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (!one || session == one)
+			session->unsaved = true;
+	}
+}
+
+GList *session_take_unsaved(void)
+{
+	GList *accounts = NULL;
+	LIST_EACH (&here.sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (session->unsaved)
+			accounts = g_list_prepend(accounts, session->account);
+		session->unsaved = false;
+	}
+	return accounts;
 }
 
 bool session_is_online(const struct session *session)
@@ -84,7 +114,8 @@ static void session_free(struct session *session)
 	PurpleAccount *account = session->account;
 	session->state = SESSION_OVER;
 	uint64_t before = turn_take(session->number);
-	store_save();
+	if (session->unsaved)
+		store_save();
 	remove_conversations(account);
 	purple_account_set_enabled(account, CORE_UI, FALSE);
 	if (!purple_account_is_disconnected(account))
@@ -98,7 +129,9 @@ static void session_free(struct session *session)
 	cards_forget(session);
 	authorizations_forget(session);
 	rooms_forget(session);
+	invitations_forget(session);
 	listing_forget(session);
+	simple_forget(session);
 	store_forget(account);
 	account->ui_data = NULL;
 	purple_accounts_remove(account);
@@ -243,6 +276,7 @@ static void login_with(struct s2_user *s2, PurplePlugin *plugin, const char *use
 	cards_init(session);
 	authorizations_init(session);
 	rooms_init(session);
+	invitations_init(session);
 	listing_init(session);
 	purple_accounts_add(account);
 	begin(session, plugin, login);

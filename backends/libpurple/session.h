@@ -43,11 +43,13 @@ struct session {
 	unsigned authorization_count;
 	struct list rooms; /* rooms.c */
 	unsigned room_count;
-	struct list invitations; /* rooms.c: not accepted yet, oldest first */
+	struct list invitations; /* invitations.c: not accepted yet, oldest first */
 	unsigned invitation_count;
 	struct listing *listing; /* listing.c */
+	struct timer *nudge;     /* simple.c */
 	bool saying;             /* inside of the protocol's function that sends to a room */
 	bool admitted;           /* s2_connected was called */
+	bool unsaved;            /* something in the account has changed */
 };
 
 /* After purple_core_init, and before purple_core_quit. */
@@ -67,6 +69,10 @@ struct session *session_with_turn(void);
 void session_fail(struct session *, enum s2_connection_error, const char *text);
 /* Lets the user be logged in to the gateway, so that he can be spoken to, though the network has not let him in yet. */
 void session_admit(struct session *);
+/* Something has changed in the account whose turn it is; in any, if it is nobody's. */
+void session_note_unsaved(void);
+/* Those accounts; from now on they are as if saved. The list is the caller's. */
+GList *session_take_unsaved(void);
 /* Connected, so that libpurple's calls to the server may be used. */
 bool session_is_online(const struct session *);
 PurpleConnection *session_connection(const struct session *);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/libpurple/core.h"
+#include "backends/libpurple/session.h"
 #include "backends/libpurple/settings.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -162,11 +163,13 @@ void store_claim(PurpleAccount *account, const char *owner)
 
 /* ---- Saving ---- */
 
-/* libpurple tells when something has changed, but not what the settings of an account are: it only writes them all to
- * accounts.xml in its directory, from a timer. So we let it begin that timer, catch it, and point it to a directory of
- * our own. */
-static void let_purple_save(PurpleAccount *any, const char *directory)
+/* libpurple tells when something has changed, but not what the settings of an account are: it only writes those of all
+ * accounts to accounts.xml in its directory, from a timer. So we let it begin that timer, catch it, point it to a
+ * directory of our own, and meanwhile to a list of those accounts alone that have changed. */
+static void let_purple_save(GList *changed, const char *directory)
 {
+	GList *head = purple_accounts_get_all(), all = *head;
+	PurpleAccount *any = changed->data;
 	PurpleAccountPrefsUiOps *ops = purple_account_prefs_get_ui_ops();
 	purple_account_prefs_set_ui_ops(NULL);
 	here.catching = true;
@@ -174,9 +177,12 @@ static void let_purple_save(PurpleAccount *any, const char *directory)
 	purple_account_set_remember_password(any, purple_account_get_remember_password(any));
 	here.catching = false;
 	if (here.saver) {
+		head->data = changed->data;
+		head->next = changed->next;
 		purple_util_set_user_dir(directory);
 		here.saver(here.saver_data);
 		purple_util_set_user_dir(settings.working_dir);
+		*head = all;
 	}
 	purple_account_prefs_set_ui_ops(ops);
 }
@@ -225,34 +231,44 @@ static void write_account(PurpleAccount *account, xmlnode *node)
 	xmlnode_free(root);
 }
 
-void store_save(void)
+/* In the order in which libpurple wrote them. */
+static void write_accounts(GList *changed, xmlnode *root)
 {
-	GList *accounts = purple_accounts_get_all();
-	if (!here.changed || !accounts)
-		return;
-	here.changed = false;
-	timer_stop(here.timer);
+	xmlnode *node = xmlnode_get_child(root, "account");
+	for (GList *each = changed; each && node; each = each->next, node = xmlnode_get_next_twin(node))
+		write_account(each->data, node);
+}
+
+static void save(GList *changed)
+{
 	char *below = mem_printf("%s/accounts", settings.working_dir);
 	char *directory = mem_printf("%s/.saving-XXXXXX", below);
 	if ((mkdir(below, 0700) && errno != EEXIST) || !mkdtemp(directory)) {
 		log_error("cannot make directories in %s: %s", log_quote(below), strerror(errno));
 	} else {
-		let_purple_save(accounts->data, directory);
+		let_purple_save(changed, directory);
 		char *path = mem_printf("%s/accounts.xml", directory);
 		xmlnode *root = read_file(path, OLD_FILE_BYTES);
-		for (GList *each = accounts; root && each; each = each->next) {
-			xmlnode *node = find_account(root, each->data);
-			if (node)
-				write_account(each->data, node);
-		}
-		if (root)
+		if (root) {
+			write_accounts(changed, root);
 			xmlnode_free(root);
+		}
 		unlink(path);
 		rmdir(directory);
 		free(path);
 	}
 	free(below);
 	free(directory);
+}
+
+void store_save(void)
+{
+	GList *changed = session_take_unsaved();
+	here.changed = false;
+	timer_stop(here.timer);
+	if (changed)
+		save(changed);
+	g_list_free(changed);
 }
 
 void store_forget(const PurpleAccount *account)
@@ -270,6 +286,7 @@ static void load_nothing(void)
 
 static void note_change(void)
 {
+	session_note_unsaved();
 	if (!here.changed && here.timer)
 		timer_start(here.timer, SAVE_AFTER_MS, 0);
 	here.changed = true;

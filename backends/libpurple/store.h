@@ -25,7 +25,7 @@ enum store_answer {
 enum store_answer store_load(PurpleAccount *, const char *owner);
 /* From now on the account belongs to `owner`. */
 void store_claim(PurpleAccount *, const char *owner);
-/* Stores what has changed in any account that libpurple has. */
+/* Stores all accounts in which something has changed. */
 void store_save(void);
 /* The account is about to be freed. */
 void store_forget(const PurpleAccount *);

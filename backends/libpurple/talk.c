@@ -11,6 +11,7 @@
 #include "backends/libpurple/questions.h"
 #include "backends/libpurple/rooms.h"
 #include "backends/libpurple/sent.h"
+#include "backends/libpurple/speech.h"
 #include "backends/libpurple/turn.h"
 #include "backends/libpurple/words.h"
 #include "lib/base/mem.h"
@@ -90,7 +91,7 @@ static void deliver(struct session *session, const struct s2_message *message)
 {
 	struct room *room = message->private_ ? NULL : rooms_find(session, message->peer);
 	if (room)
-		rooms_say(session, room, message);
+		speech_say(session, room, message);
 	else if (!say_privately(session, message))
 		say_to(session, contacts_purple_name(session->account, message->peer), message);
 }
@@ -222,7 +223,7 @@ static void write_conversation(PurpleConversation *conversation, const char *who
 	if (purple_conversation_get_type(conversation) == PURPLE_CONV_TYPE_IM)
 		write_im(conversation, who, html, flags, when);
 	else if (purple_conversation_get_type(conversation) == PURPLE_CONV_TYPE_CHAT)
-		rooms_write(conversation, who, html, flags, when);
+		speech_write(conversation, who, html, flags, when);
 }
 
 static void tell_typing(PurpleAccount *account, const char *who, gpointer typing)
@@ -254,7 +255,7 @@ void talk_start(struct loop *loop)
 {
 	static int handle;
 	static PurpleConversationUiOps ops = {.write_im = write_im,
-	                                      .write_chat = rooms_write,
+	                                      .write_chat = speech_write,
 	                                      .write_conv = write_conversation,
 	                                      .chat_add_users = rooms_users_added,
 	                                      .chat_rename_user = rooms_user_renamed,

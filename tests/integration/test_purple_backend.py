@@ -1097,6 +1097,22 @@ async def test_what_a_protocol_remembers_is_there_again(backends, monkeypatch):
         await user.expect(said("puppet", f"token {token}"))
 
 
+async def test_what_is_remembered_of_many_is_not_mixed_up(backends, monkeypatch):
+    monkeypatch.setenv("PUPPET_NO_PASSWORD", "1")
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    users = [await User(backend, None, fresh("user")).login() for _ in range(20)]
+    for user in users[::2]:
+        user.say("puppet", f"token of {user.name}")
+        await user.expect(said("puppet", f"token of {user.name}"))
+    users[0].logout()
+    await backend.close()
+    await backend.start()
+    for user in users:
+        await user.login()
+        user.say("puppet", "token")
+        await user.expect(said("puppet", f"token of {user.name}" if user in users[::2] else "token none"))
+
+
 async def test_234_what_is_remembered_is_not_anothers(backends, monkeypatch):
     monkeypatch.setenv("PUPPET_NO_PASSWORD", "1")
     backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
@@ -1140,6 +1156,14 @@ async def test_accounts_of_older_installations(backends, directories, text, toke
         assert (backend.directory / "work/accounts.xml").read_text() == text
     finally:
         await backend.close()
+
+
+async def test_words_into_a_room_that_is_still_being_entered(irc, inspircd):
+    user = await irc_user(irc)
+    room = "#" + fresh("early")
+    user.enter(room, user.name.partition("@")[0])
+    id = user.say(room, "am I in?")
+    assert "again" in (await user.expect(result(id, "not-acceptable")))["text"]
 
 
 async def test_a_plugin_that_crashes_takes_its_process_only(backends):

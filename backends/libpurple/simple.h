@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the server of a SIP network says of messages. The plugin for SIMPLE does not pass it on; all that it can be
+ * known from is what it prints for debugging. */
+#ifndef BACKENDS_LIBPURPLE_SIMPLE_H
+#define BACKENDS_LIBPURPLE_SIMPLE_H
+
+#include <stdbool.h>
+
+#include "backends/libpurple/session.h"
+
+/* Whether `category` of libpurple's debugging output is of this plugin. */
+bool simple_prints(const char *category);
+void simple_printed(const char *text);
+void simple_forget(struct session *);
+
+#endif
