@@ -8,7 +8,6 @@ import signal
 import pytest
 import pytest_asyncio
 
-from everywhere import everywhere
 from gateway import IRC
 from ircclient import line
 from ircds import transcript
@@ -38,9 +37,23 @@ class Place:
         return f"{nick}%{self.server}@{GW}"
 
 
-@pytest.fixture(params=["ngircd", "inspircd"])
-def place(request):
-    return Place(request.getfixturevalue(request.param))
+# Every test runs on both XMPP servers, and with both IRC servers.
+WORLDS = [("prosody", "ngircd"), ("ejabberd", "inspircd")]
+
+
+@pytest.fixture(params=WORLDS, ids="-".join)
+def world(request):
+    return request.param
+
+
+@pytest.fixture
+def home(request, world):
+    return request.getfixturevalue(world[0])
+
+
+@pytest.fixture
+def place(request, world):
+    return Place(request.getfixturevalue(world[1]))
 
 
 @pytest_asyncio.fixture
@@ -55,7 +68,6 @@ async def pair(irc, place, people, irc_people):
     return user, bob
 
 
-@everywhere
 async def test_a_join_shows_others_then_oneself_then_the_subject(irc, place, people, irc_people):
     bob = await irc_people(fresh_nick("bob"), place.ircd)
     carol = await irc_people(fresh_nick("carol"), place.ircd)
@@ -79,7 +91,6 @@ async def test_an_empty_subject_ends_the_join_too(irc, place, people):
     assert (await user.join(place.room, fresh_nick("al")))[-1].subject == ""
 
 
-@everywhere
 async def test_words_pass_both_ways_and_come_back_to_their_writer(pair, place):
     user, bob = pair
     id = user.send_message(place.room, "Hello & good day, gr\u00fc\u00dfe!", type="groupchat")
@@ -95,7 +106,6 @@ async def test_words_pass_both_ways_and_come_back_to_their_writer(pair, place):
     assert not [s for s in user.take(message(place.room)) if s.body], "something came twice"
 
 
-@everywhere
 async def test_me_is_an_action_both_ways(pair, place):
     user, bob = pair
     user.send_message(place.room, "/me waves", type="groupchat")
@@ -119,7 +129,6 @@ async def test_lines_and_long_texts_lose_nothing(pair, place):
     assert " ".join(heard).split() == words.split()
 
 
-@everywhere
 async def test_private_messages_pass_both_ways(pair, place):
     user, bob = pair
     user.send_message(f"{place.room}/{bob.nick}", "between us")
@@ -146,7 +155,6 @@ async def test_a_message_to_nobody_is_an_error(pair, place):
     assert (got.bare, got.id, got.condition) == (nobody, id, "item-not-found")
 
 
-@everywhere
 async def test_the_user_sets_the_subject(irc, place, people, irc_people):
     user, nick = await people(), fresh_nick("al")
     await user.join(place.room, nick)
@@ -220,7 +228,6 @@ async def test_a_lost_client_leaves_its_rooms(pair, place):
     await bob.expect(lambda got: got.command in ("PART", "QUIT") and got.nick == user.nick)
 
 
-@everywhere
 async def test_x_27_x_28_w_15_a_kick_is_told_with_who_and_why(pair, place):
     user, bob = pair
     bob.send(f"KICK {place.channel} {user.nick} :enough of this")
@@ -322,7 +329,6 @@ async def test_joining_again_shows_the_whole_room_again(pair, place):
     assert {s.resource for s in others} == {bob.nick} and own.resource == user.nick
 
 
-@everywhere
 async def test_the_self_ping_tells_who_is_in(pair, place, people):
     user, _ = pair
     occupant = f"{place.room}/{user.nick}"
@@ -331,7 +337,6 @@ async def test_the_self_ping_tells_who_is_in(pair, place, people):
     assert (await other.iq(occupant, "<ping xmlns='urn:xmpp:ping'/>")).condition == "not-acceptable"
 
 
-@everywhere
 async def test_rooms_are_found(pair, place):
     user, _ = pair
     gateway = await user.iq(GW, f"<query xmlns='{DISCO_INFO}'/>")
@@ -388,14 +393,14 @@ async def test_c_14_tls_with_a_certificate_that_nobody_trusts_is_refused(irc, pe
     assert got.type == "error" and "certificate" in got.error[2].lower(), got
 
 
-async def test_tls_works_where_the_administrator_allows_any_certificate(gateways, prosody, people, inspircd):
-    await gateways(prosody, IRC, GW, **{"service.verify_certs": 0})
+async def test_tls_works_where_the_administrator_allows_any_certificate(gateways, home, people, inspircd):
+    await gateways(home, IRC, GW, **{"service.verify_certs": 0})
     user = await people()
     await user.join(f"#secure%127.0.0.1\\3a+{inspircd.tls_port}@{GW}", fresh_nick("al"))
 
 
-async def test_one_server_from_the_configuration(gateways, prosody, people, irc_people, ngircd):
-    await gateways(prosody, IRC, GW, **{"service.irc_server": f"127.0.0.1:{ngircd.port}"})
+async def test_one_server_from_the_configuration(gateways, home, people, irc_people, ngircd):
+    await gateways(home, IRC, GW, **{"service.irc_server": f"127.0.0.1:{ngircd.port}"})
     bob = await irc_people(fresh_nick("bob"), ngircd)
     channel = next(channels)
     await bob.join(channel)
@@ -405,8 +410,8 @@ async def test_one_server_from_the_configuration(gateways, prosody, people, irc_
     await bob.heard(channel, "short address", nick)
 
 
-async def test_the_servers_end_is_told(gateways, prosody, people, own_ngircd):
-    await gateways(prosody, IRC, GW)
+async def test_the_servers_end_is_told(gateways, home, people, own_ngircd):
+    await gateways(home, IRC, GW)
     place = Place(own_ngircd)
     user, nick = await people(), fresh_nick("al")
     await user.join(place.room, nick)
@@ -508,12 +513,12 @@ async def test_an_account_of_the_network(irc, people, inspircd):
         assert f" 330 looker {got.resource} {name} ".encode() in said, said
 
 
-async def test_rooms_come_back_after_a_kill(irc, pair, place, irc_people, prosody):
+async def test_rooms_come_back_after_a_kill(irc, pair, place, irc_people, home):
     """kill -9 of the main process: the client never left, so it is put back into its rooms without doing anything."""
     user, bob = pair
     irc.kill()
     await bob.expect(line("QUIT", nick=user.nick))
-    await irc.up(prosody)
+    await irc.up(home)
     await bob.expect(line("JOIN", place.channel, nick=user.nick))
     await user.expect(available(f"{place.room}/{user.nick}"))
     bob.send(f"PRIVMSG {place.channel} :You are back")
@@ -522,13 +527,13 @@ async def test_rooms_come_back_after_a_kill(irc, pair, place, irc_people, prosod
     await bob.expect(line("PRIVMSG", place.channel, "So I am", nick=user.nick))
 
 
-async def test_a_client_that_left_is_not_put_back(irc, pair, place, prosody):
+async def test_a_client_that_left_is_not_put_back(irc, pair, place, home):
     user, bob = pair
     user.send_presence(f"{place.room}/{user.nick}", "unavailable")
     await user.expect(unavailable(f"{place.room}/{user.nick}"))
     await bob.expect(line("QUIT", nick=user.nick))
     irc.kill()
-    await irc.up(prosody)
+    await irc.up(home)
     await user.sync(GW)
     bob.send(f"NAMES {place.channel}")
     names = await bob.expect(line("353", None, None, place.channel))
