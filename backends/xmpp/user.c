@@ -371,9 +371,11 @@ static const struct s2_session_events session_events = {
 
 /* ---- Time ---- */
 
-/* Input of any kind is no sign that the server still handles what it is sent: a stanza may never end. */
+/* Input of any kind is no sign that the server still handles what it is sent: a stanza may never end. A server that
+ * answered before it had handled all is asked again. */
 static void check_asking(struct user *user, uint64_t now)
 {
+	client_flush(user->client);
 	if (!client_is_asking(user->client))
 		user->asked_ms = 0;
 	else if (!user->asked_ms)

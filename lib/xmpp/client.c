@@ -393,6 +393,8 @@ static void handled(struct client *client, uint32_t count)
 		mem_replace(&client->resume, NULL);
 		client_fail_with(client, CLIENT_RETRY, S2_ERROR_NETWORK, "",
 		                 "%s says that it got more than it was sent.");
+	} else if (client->added != client->asked) {
+		client_flush(client); /* for what was sent behind the question */
 	}
 }
 

@@ -89,7 +89,7 @@ struct writer *client_stanza(struct client *, const char *name);
 /* Closes it and sends it. False if it was not sent: there is no session now, or too much waits to be acknowledged. Then
  * nothing is told about the token. */
 bool client_send(struct client *, void *token);
-/* At the end of a turn: asks for acknowledgement of what was sent, unless a question is under way. */
+/* At the end of a turn: asks for acknowledgement of what was sent. While a question is under way its answer does so. */
 void client_flush(struct client *);
 /* Asks in any case: a sign of life. */
 void client_ask(struct client *);

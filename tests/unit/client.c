@@ -675,6 +675,31 @@ static void stanzas_are_acknowledged(void **state)
 	expect_trace("failed ");
 }
 
+/* What is said while a question is under way must not wait for the next word or the keep-alive. */
+static void what_was_sent_behind_a_question_is_asked_for(void **state)
+{
+	make((struct client_options){0});
+	log_in(BIND SM);
+	say(ENABLED);
+	send_message("m1", "one");
+	client_flush(bench.client);
+	send_message("m2", "two");
+	client_flush(bench.client);
+	str_clear(&bench.out, 0);
+	say("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+	expect_trace("bound +one ");
+	assert_string_equal(str_text(&bench.out), "<r xmlns='urn:xmpp:sm:3'/>");
+	str_clear(&bench.out, 0);
+	/* A server that is behind is not asked on and on. */
+	say("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+	expect_nothing_out();
+	client_flush(bench.client);
+	expect_out("<r ");
+	say("<a xmlns='urn:xmpp:sm:3' h='2'/>");
+	expect_trace("+two ");
+	expect_nothing_out();
+}
+
 static void a_session_is_resumed(void **state)
 {
 	make((struct client_options){0});
@@ -767,8 +792,6 @@ static void pings_stand_in_for_acknowledgements(void **state)
 	expect_trace("bound iq:s2-ask-1 ");
 	say("<iq type='error' id='s2-ask-1'/>");
 	expect_trace("+one +three ");
-	str_clear(&bench.out, 0);
-	client_flush(bench.client);
 	expect_out("s2-ask-2");
 	say("<iq type='result' id='s2-ask-2'/>");
 	expect_trace("+four ");
@@ -836,6 +859,7 @@ int main(void)
 	    TEST(binding_may_be_refused),
 	    TEST(too_much_before_the_log_in),
 	    TEST(stanzas_are_acknowledged),
+	    TEST(what_was_sent_behind_a_question_is_asked_for),
 	    TEST(a_session_is_resumed),
 	    TEST(a_session_that_is_gone_begins_anew),
 	    TEST(without_resumption_all_is_in_doubt),
