@@ -84,13 +84,10 @@ static void the_oldest_are_forgotten_when_there_are_too_many(void **state)
 	attempts_free(&attempts);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(an_account_waits_longer_each_time),
-	    cmocka_unit_test(an_address_that_tries_many_accounts_waits),
-	    cmocka_unit_test(who_was_there_before_is_not_kept_away_by_others),
-	    cmocka_unit_test(the_oldest_are_forgotten_when_there_are_too_many),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(an_account_waits_longer_each_time),
+    cmocka_unit_test(an_address_that_tries_many_accounts_waits),
+    cmocka_unit_test(who_was_there_before_is_not_kept_away_by_others),
+    cmocka_unit_test(the_oldest_are_forgotten_when_there_are_too_many),
+};
+RUN_TESTS(tests)

@@ -232,5 +232,6 @@ int main(void)
 	    cmocka_unit_test(hats_are_kept_with_their_owner), cmocka_unit_test(lines_are_known_again),
 	    cmocka_unit_test(what_was_not_heard_is_missed),   cmocka_unit_test(joins_have_a_pace),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, make_hub, free_hub);
 }

@@ -208,16 +208,13 @@ static void a_line_that_comes_again_changes_nothing(void **state)
 	assert_string_equal(SEARCH(.nickname = "ann"), "7 of 1");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-	    OPENED(nobody_reads_what_was_said_when_he_was_not_there),
-	    OPENED(pages_go_both_ways),
-	    OPENED(times_bound_the_result),
-	    OPENED(x30_lines_and_stays_survive_a_restart),
-	    OPENED(who_is_removed_reads_nothing),
-	    OPENED(old_lines_and_too_many_are_forgotten),
-	    OPENED(a_line_that_comes_again_changes_nothing),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    OPENED(nobody_reads_what_was_said_when_he_was_not_there),
+    OPENED(pages_go_both_ways),
+    OPENED(times_bound_the_result),
+    OPENED(x30_lines_and_stays_survive_a_restart),
+    OPENED(who_is_removed_reads_nothing),
+    OPENED(old_lines_and_too_many_are_forgotten),
+    OPENED(a_line_that_comes_again_changes_nothing),
+};
+RUN_TESTS(tests)
