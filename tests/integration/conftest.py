@@ -77,6 +77,11 @@ def privileged_ejabberd(directories):
     yield from serve(Ejabberd, directories("ejabberd"), privileged=True)
 
 
+@pytest.fixture(scope="session")
+def upload_ejabberd(directories):
+    yield from serve(Ejabberd, directories("ejabberd"), upload=True)
+
+
 @pytest.fixture(params=["prosody", "ejabberd"])
 def each_host(request):
     """The test is run on every server, without privileges."""

@@ -163,7 +163,7 @@ listen:
   - port: {http_port}
     ip: "127.0.0.1"
     module: ejabberd_http
-    request_handlers: {{ /api: mod_http_api, /ws: ejabberd_http_ws }}
+    request_handlers: {{ /api: mod_http_api, /ws: ejabberd_http_ws{upload} }}
 {components}
 auth_method: [ internal ]
 acl:
@@ -209,12 +209,26 @@ EJABBERD_PRIVILEGES = """\
 """
 
 
-class Ejabberd(Process):
-    """Its Erlang machine in the foreground, without a node name, so that nothing but its ports is opened."""
+# Its default lets nobody but its own users put files there.
+EJABBERD_UPLOAD = """\
+  mod_http_upload:
+    access: all
+    docroot: "{dir}/files"
+    put_url: "http://127.0.0.1:{http_port}/upload"
+    get_url: "http://127.0.0.1:{http_port}/upload"
+    max_size: 100000
+    thumbnail: false
+"""
 
-    def __init__(self, directory, privileged=False):
+
+class Ejabberd(Process):
+    """Its Erlang machine in the foreground, without a node name, so that nothing but its ports is opened. `privileged`,
+    `upload`: as Prosody's."""
+
+    def __init__(self, directory, privileged=False, upload=False):
         super().__init__(directory, "ejabberd")
         self.privileged = privileged
+        self.upload = upload
         self.port = self.component_port = self.http_port = None
         self.component_ports = {}
         self._numbers = itertools.count(1)
@@ -224,7 +238,10 @@ class Ejabberd(Process):
                              for jid, port in self.component_ports.items())
         privileges = EJABBERD_PRIVILEGES.format() if self.privileged else ""
         path = self.directory / "ejabberd.yml"
+        if self.upload:
+            privileges += EJABBERD_UPLOAD.format(dir=self.directory, http_port=self.http_port)
         path.write_text(EJABBERD.format(port=self.port, http_port=self.http_port, components=components,
+                                        upload=", /upload: mod_http_upload" if self.upload else "",
                                         privileges=privileges, jid=COMPONENTS[0]))
         (self.directory / "inetrc").touch()
         return path

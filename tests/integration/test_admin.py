@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from everywhere import everywhere
 from commands import ADMIN, execute, listed, run, submit
 from control import connect, port, query, socket_path
 from gateway import SCRIPTED
@@ -358,8 +359,9 @@ async def test_statistics_and_reload_as_commands(gateways, prosody, people):
 
 # Monitoring
 
-async def test_x_37_statistics_are_for_administrators(gateways, prosody, people):
-    gateway, admin = await start(gateways, prosody, people)
+@everywhere
+async def test_x_37_statistics_are_for_administrators(gateways, home, people):
+    gateway, admin = await start(gateways, home, people)
     user = await people()
     await user.login(GW, "bob")
     await user.expect(available(f"echo@{GW}"))
@@ -394,8 +396,9 @@ async def test_crashed_backends_are_counted_by_their_process(gateways, prosody, 
 
 # Contact addresses and bookmarks
 
-async def test_contact_addresses_are_shown(gateways, prosody, people):
-    await gateways(prosody, **{"contact.admin": ["xmpp:root@example.org", "mailto:root@example.org"],
+@everywhere
+async def test_contact_addresses_are_shown(gateways, home, people):
+    await gateways(home, **{"contact.admin": ["xmpp:root@example.org", "mailto:root@example.org"],
                                "contact.abuse": "mailto:abuse@example.org"})
     user = await people()
     answer = await user.iq(GW, f"<query xmlns='{DISCO_INFO}'/>")
@@ -405,8 +408,9 @@ async def test_contact_addresses_are_shown(gateways, prosody, people):
                       "admin-addresses": ["xmpp:root@example.org", "mailto:root@example.org"]}
 
 
-async def test_x_35_rb_2_bookmarks_that_were_set_before_they_were_read(gateways, prosody, people):
-    gateway = await gateways(prosody)
+@everywhere
+async def test_x_35_rb_2_bookmarks_that_were_set_before_they_were_read(gateways, home, people):
+    gateway = await gateways(home)
     user = await people()
     storage = "<storage xmlns='storage:bookmarks'>%s</storage>"
     many = "".join(f"<conference jid='#room{i}%irc.example@{GW}' name='Room &amp; {i}' autojoin='1'><nick>me</nick></conference>"
@@ -427,7 +431,7 @@ async def test_x_35_rb_2_bookmarks_that_were_set_before_they_were_read(gateways,
     assert (await put(storage % many)).type == "result"
     assert await get() == [(f"#room{i}%irc.example@{GW}", f"Room & {i}", "me") for i in range(400)]
     gateway.stop()
-    await gateway.up(prosody)
+    await gateway.up(home)
     assert len(await get()) == 400
     await user.online(GW)
     assert (await put(storage % "<url url='x:y'/>")).type == "result"

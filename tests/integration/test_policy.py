@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from everywhere import everywhere
 from commands import COMMANDS, execute, listed, run, step, submit
 from conftest import serve
 from control import query
@@ -51,8 +52,9 @@ def refused(answer, *conditions):
 
 # A local account
 
-async def test_x_7_a_local_account_is_proved(gateways, prosody, people, local_server, with_local):
-    await gateways(prosody, **with_local)
+@everywhere
+async def test_x_7_a_local_account_is_proved(gateways, home, people, local_server, with_local):
+    await gateways(home, **with_local)
     user, local = await people(), local_server.account("local")
     form = fields(await user.iq(GW, GET))
     assert form["local_username"] == "text-single" and form["local_password"] == "text-private"
@@ -177,8 +179,9 @@ async def test_the_same_by_chat(gateways, prosody, people, local_server, with_lo
 
 # Servers and names
 
-async def test_x_6_who_may_not_register_is_told_before_he_tells_anything(gateways, prosody, people):
-    await gateways(prosody, **{"registration.enable_public_registration": 0, "service.allowed_servers": "example.org"})
+@everywhere
+async def test_x_6_who_may_not_register_is_told_before_he_tells_anything(gateways, home, people):
+    await gateways(home, **{"registration.enable_public_registration": 0, "service.allowed_servers": "example.org"})
     user = await people()
     assert "Users of your server" in refused(await user.iq(GW, GET), "not-allowed")
     assert "Users of your server" in refused(await user.register(GW), "not-allowed")

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from everywhere import everywhere
 from gateway import SCRIPTED
 from pictures import PICTURES, hash_of, png
 from profiles import (EVE, GW, PUBSUB, VCARD, asked, buddy, card, client_with, frames, item, own_card, told, vcard)
@@ -135,8 +136,9 @@ async def test_nicknames_as_node_and_news(gateways, each_host, people):
 # The user's own
 
 @pytest.mark.parametrize("form", ["vcard-temp", "vcard4"])
-async def test_the_users_own_profile_is_set(gateways, prosody, people, form):
-    await gateways(prosody, SCRIPTED + " --extended")
+@everywhere
+async def test_the_users_own_profile_is_set(gateways, home, people, form):
+    await gateways(home, SCRIPTED + " --extended")
     user = await people()
     await user.login(GW)
     picture = base64.b64encode(png(50)).decode()

@@ -98,8 +98,9 @@ async def test_removing_without_registration_is_an_error_or_nothing(echo, people
     assert answer.type == "result" or answer.condition in ("registration-required", "item-not-found"), answer
 
 
-async def test_names_must_match_the_pattern(gateways, prosody, people):
-    await gateways(prosody, **{"registration.allowed_usernames": "[0-9]+@sms[.]example", "registration.username_mask":
+@everywhere
+async def test_names_must_match_the_pattern(gateways, home, people):
+    await gateways(home, **{"registration.allowed_usernames": "[0-9]+@sms[.]example", "registration.username_mask":
                                "$username@sms.example"})
     user = await people()
     refused(await user.register(GW, "bob"), "not-acceptable")
@@ -107,19 +108,22 @@ async def test_names_must_match_the_pattern(gateways, prosody, people):
     assert field(await user.iq(GW, GET), "username") == "12345@sms.example"
 
 
-async def test_x_6_only_allowed_domains_register_when_it_is_not_public(gateways, prosody, people):
-    await gateways(prosody, **{"registration.enable_public_registration": 0, "service.allowed_servers": "example.org"})
+@everywhere
+async def test_x_6_only_allowed_domains_register_when_it_is_not_public(gateways, home, people):
+    await gateways(home, **{"registration.enable_public_registration": 0, "service.allowed_servers": "example.org"})
     user = await people()
     refused(await user.register(GW, "bob"), "not-allowed", "forbidden")
 
 
-async def test_an_allowed_domain_registers(gateways, prosody, people):
-    await gateways(prosody, **{"registration.enable_public_registration": 0, "service.allowed_servers": "localhost"})
+@everywhere
+async def test_an_allowed_domain_registers(gateways, home, people):
+    await gateways(home, **{"registration.enable_public_registration": 0, "service.allowed_servers": "localhost"})
     assert (await (await people()).register(GW, "bob")).type == "result"
 
 
-async def test_x_6_without_database_the_error_says_so(gateways, prosody, people):
-    await gateways(prosody, **{"database.type": "none"})
+@everywhere
+async def test_x_6_without_database_the_error_says_so(gateways, home, people):
+    await gateways(home, **{"database.type": "none"})
     user = await people()
     refused(await user.iq(GW, GET), "service-unavailable")
     refused(await user.register(GW, "bob"), "service-unavailable")

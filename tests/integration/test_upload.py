@@ -16,6 +16,12 @@ OOB = "jabber:x:oob"
 FILE = "urn:xmpp:file:metadata:0"
 
 
+@pytest.fixture(params=["upload_prosody", "upload_ejabberd"])
+def service(request):
+    """A server with an upload service that takes 100000 bytes."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
 def start(gateways, people):
     async def begin(host, **settings):
@@ -33,8 +39,8 @@ async def link(user):
     return got, url
 
 
-async def test_a_file_lies_on_the_users_server(start, upload_prosody):
-    user = await start(upload_prosody)
+async def test_a_file_lies_on_the_users_server(start, service):
+    user = await start(service)
     for bytes in (70000, 1):
         user.send_message(PHOTOS, f"FILE cat.png image/png {bytes}")
         got, url = await link(user)
@@ -44,8 +50,8 @@ async def test_a_file_lies_on_the_users_server(start, upload_prosody):
         assert file.findtext(f"{{{FILE}}}name") == "cat.png" and file.findtext(f"{{{FILE}}}size") == str(bytes)
 
 
-async def test_a_file_that_is_too_large_for_the_service(start, upload_prosody):
-    user = await start(upload_prosody)
+async def test_a_file_that_is_too_large_for_the_service(start, service):
+    user = await start(service)
     user.send_message(PHOTOS, "FILE film.mp4 video/mp4 100001")
     got = await user.expect(message(PHOTOS))
     assert got.body.startswith("no file: ") and "100000 bytes" in got.body
