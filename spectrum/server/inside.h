@@ -391,6 +391,8 @@ const struct str *server_write_take(struct server *);
 struct arena *server_arena(struct server *);
 /* The session of a full JID; NULL if there is none. */
 struct session *server_session(const struct server *, const char *full);
+/* What goes there does not leave this machine. */
+bool server_is_loopback(const char *address);
 /* Something waits for its time. */
 void server_tick_start(struct server *);
 

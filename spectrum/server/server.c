@@ -147,7 +147,7 @@ static struct listener *listen_on(struct server *server, const char *key, void (
 	return listener;
 }
 
-static bool is_loopback(const char *address)
+bool server_is_loopback(const char *address)
 {
 	return !strncmp(address, "127.", 4) || !strcmp(address, "::1");
 }
@@ -348,8 +348,8 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();
 	server->tls_required =
-	    config_bool(config, "service.require_tls") &&
-	    (!text_empty(config_text(config, "service.cert")) || !is_loopback(config_text(config, "service.server")));
+	    config_bool(config, "service.require_tls") && (!text_empty(config_text(config, "service.cert")) ||
+	                                                   !server_is_loopback(config_text(config, "service.server")));
 	raise_limit();
 	server->tls = load_certificate(server, &tls_error);
 	if (!server->tls)

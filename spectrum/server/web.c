@@ -38,9 +38,15 @@ struct answer {
 	struct arrival *file; /* that is being uploaded */
 };
 
+static const char *address_of(const struct server *server)
+{
+	const char *address = config_text(server->config, "service.websocket_address");
+	return text_empty(address) ? config_text(server->config, "service.server") : address;
+}
+
 bool web_is_secure(const struct web *web)
 {
-	return web->secure;
+	return web->secure || server_is_loopback(address_of(web->server));
 }
 
 struct server *web_server(const struct web *web)
@@ -309,12 +315,12 @@ static void to_log(int level, const char *line)
 static bool make_vhost(struct web *web, char **error)
 {
 	const struct config *config = web->server->config;
-	const char *address = config_text(config, "service.websocket_address");
+	const char *address = address_of(web->server);
 	struct str certificate = {0}, key = {0};
 	struct lws_context_creation_info info = {
 	    .vhost_name = web->server->jid,
 	    .port = (int)config_number(config, "service.websocket_port"),
-	    .iface = text_empty(address) ? config_text(config, "service.server") : address,
+	    .iface = address,
 	    .protocols = protocols,
 	    .timeout_secs = CONNECT_SECONDS,
 	    .keepalive_timeout = CONNECT_SECONDS,
@@ -348,12 +354,7 @@ static bool make_vhost(struct web *web, char **error)
 static bool wants_tls(const struct server *server)
 {
 	const char *choice = config_text(server->config, "service.websocket_tls");
-	const char *address = config_text(server->config, "service.websocket_address");
-	if (text_empty(address))
-		address = config_text(server->config, "service.server");
-	if (strcmp(choice, "auto") != 0)
-		return !strcmp(choice, "on");
-	return strncmp(address, "127.", 4) != 0 && strcmp(address, "::1") != 0;
+	return strcmp(choice, "auto") != 0 ? !strcmp(choice, "on") : !server_is_loopback(address_of(server));
 }
 
 /* The library loads its libuv plug-in by itself, and unloads it while handles of its are still being closed: it has to

@@ -121,6 +121,22 @@ async def test_tls_and_a_new_certificate(servers, sockets, directories):
         await sockets(port, tls=context)
 
 
+async def test_where_a_password_may_go_without_tls(servers, sockets, directories):
+    """Over a loopback address, behind a reverse proxy which has TLS; nowhere else, unless the administrator insists."""
+    certificate = make_certificate(directories("cert"))
+    port = free_port()
+    server = await servers(service__websocket_port=port, service__cert=certificate)
+    await (await sockets(port)).log_in(server.account())
+    port = free_port()
+    await servers(service__websocket_port=port, service__cert=certificate, service__websocket_address="0.0.0.0",
+                  service__websocket_tls="off")
+    web = await sockets(port)
+    await web.open()
+    assert (await web.get("features")).xml.find(f".//{{{SASL}}}mechanism") is None
+    await web.send(f"<auth xmlns='{SASL}' mechanism='PLAIN'>AHgAeA==</auth>")
+    assert (await web.get("failure")).xml[0].tag == f"{{{SASL}}}encryption-required"
+
+
 def ssl_name(der):
     import subprocess
     done = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject"], input=der, capture_output=True, check=True)
