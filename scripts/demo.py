@@ -17,7 +17,8 @@ from ircclient import IrcClient, line
 from ircds import Inspircd, Ngircd
 from stanzas import message
 from person import RawUser
-from server import Server
+from processes import free_port
+from server import Server, make_certificate
 
 CHANNEL = "#demo"
 # What the network without servers can do: all that there is.
@@ -91,7 +92,7 @@ The values for a shell:
 """, flush=True)
 
 
-async def start_clients(directory, running, kind=Prosody):
+async def start_clients(directory, running, ircd, kind=Prosody):
     """All that a client can be tried against."""
     more = {"tls": True, "upload": True, "web": True} if kind is Prosody else {}
     host = kind(directory / "host", privileged=True, **more)
@@ -103,14 +104,14 @@ async def start_clients(directory, running, kind=Prosody):
         running.append(gateway)
         await gateway.up(host)
         show("spectrum2", f"{jid}, log in {gateway.log_path}")
-    return host
+    return host, lambda: invite_clients(host, ircd)
 
 
-async def start_clients_ejabberd(directory, running):
-    return await start_clients(directory, running, Ejabberd)
+async def start_clients_ejabberd(directory, running, ircd):
+    return await start_clients(directory, running, ircd, Ejabberd)
 
 
-async def start_gateway(directory, running):
+async def start_gateway(directory, running, _ircd):
     """Prosody, and spectrum2 as a component of it."""
     host = Prosody(directory / "prosody", tls=True)
     running.append(host)
@@ -120,21 +121,62 @@ async def start_gateway(directory, running):
     running.append(gateway)
     await gateway.up(host)
     show("spectrum2", f"irc.localhost, log in {gateway.log_path}")
-    return host
+    return host, None
 
 
-async def start_server(directory, running):
+async def start_server(directory, running, _ircd):
     """spectrum2 as the XMPP server."""
     server = Server(directory / "spectrum2", "irc.localhost", IRC)
     running.append(server)
     await server.up()
     show("spectrum2, the XMPP server", f"127.0.0.1 port {server.port}, log in {server.log_path}")
-    return server
+    return server, None
 
 
-# By the words of the command line: how to start, and the IRC server.
+def invite_server_clients(servers, ircd):
+    """What there is to try clients against, when spectrum2 is their server."""
+    values = [f"IPORT={ircd.port}"]
+    print("\nMore servers, each with STARTTLS, TLS from the first byte on, WebSocket and uploads:")
+    for prefix, jid, accounts, what in (
+            ("A", "irc.localhost", "any name and password", "IRC, rooms of any server"),
+            ("N", "net.localhost", "romeo with the password romeopass, or any other name", "the IRC server alone, with its services"),
+            ("G", "gw.localhost", "any name; password any but wrong, unknown, down, silent", "a network in its backend only")):
+        server = servers[jid]
+        port, tls, web = server.port, server.settings["service.direct_tls_port"], server.settings["service.websocket_port"]
+        print(f"""  {jid:<14} {what}: {accounts}
+  {"":<14} port {port}, with TLS {tls}, ws://localhost:{web}/xmpp-websocket
+  {"":<14} certificate {server.directory}/cert.crt""")
+        values.append(f"{prefix}PORT={port} {prefix}TLS={tls} {prefix}WEB={web}")
+    print(f"""
+Whoever logs in at gw.localhost can add others by their names, and the contact `control` does what
+tests/peers/backend.py has for the body of a message. The values for a shell:
+  {" ".join(values)}
+""", flush=True)
+
+
+async def start_server_clients(directory, running, ircd):
+    """spectrum2 as the XMPP server, in front of IRC, of one IRC network, and of a network that can do everything."""
+    servers = {}
+    ircd.account("romeo", "romeopass")
+    network = f"127.0.0.1:{ircd.port}"
+    for jid, backend, more in (("net.localhost", IRC, {"service.irc_server": network}),
+                               ("gw.localhost", f"{VILLAGE} --features={ABILITIES}", {}),
+                               ("irc.localhost", IRC, {"service.require_tls": 0})):
+        place = directory / jid
+        place.mkdir()
+        server = Server(place, jid, backend, {
+            "service.cert": make_certificate(place, jid), "service.more_resources": 1,
+            "service.direct_tls_port": free_port(), "service.websocket_port": free_port(), **more})
+        running.append(server)
+        await server.up()
+        servers[jid] = server
+        show("spectrum2, an XMPP server", f"{jid}, log in {server.log_path}")
+    return server, lambda: invite_server_clients(servers, ircd)
+
+
+# By the words of the command line: how to start (returns the host and what else there is to say), and the IRC server.
 WAYS = {(): (start_server, Ngircd), ("gateway",): (start_gateway, Ngircd), ("clients",): (start_clients, Inspircd),
-        ("clients", "ejabberd"): (start_clients_ejabberd, Inspircd)}
+        ("clients", "ejabberd"): (start_clients_ejabberd, Inspircd), ("clients", "server"): (start_server_clients, Inspircd)}
 
 
 async def run(once, start, irc_server):
@@ -149,13 +191,13 @@ async def run(once, start, irc_server):
         running.append(ircd)
         ircd.start()
         show(f"{irc_server.__name__}, the IRC server", f"127.0.0.1 port {ircd.port}")
-        host = await start(directory, running)
+        host, more = await start(directory, running, ircd)
         alice, bob, room = await exchange(host, ircd)
         status = 0
         if not once:
             invite(host, ircd, room)
-            if hasattr(host, "http_port"):
-                invite_clients(host, ircd)
+            if more:
+                more()
             await asyncio.Event().wait()
         await alice.close()
         await bob.close()
@@ -179,5 +221,5 @@ async def run(once, start, irc_server):
 if __name__ == "__main__":
     words = tuple(word for word in sys.argv[1:] if word != "--once")
     if words not in WAYS:
-        sys.exit("usage: scripts/demo [gateway | clients [ejabberd]] [--once]")
+        sys.exit("usage: scripts/demo [gateway | clients [ejabberd | server]] [--once]")
     sys.exit(asyncio.run(run("--once" in sys.argv[1:], *WAYS[words])))

@@ -18,7 +18,7 @@ def scratch_directories():
     return set(pathlib.Path("/tmp").glob("spectrum2-demo-*"))
 
 
-@pytest.mark.parametrize("words", [[], ["gateway"], ["clients"], ["clients", "ejabberd"]], ids=" ".join)
+@pytest.mark.parametrize("words", [[], ["gateway"], ["clients"], ["clients", "ejabberd"], ["clients", "server"]], ids=" ".join)
 def test_once_shows_both_sides_and_ends(directories, words):
     demo = Process(directories("demo"), "demo")
     demo.launch(sys.executable, "-B", DEMO, *words, "--once")
