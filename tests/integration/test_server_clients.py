@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Server mode as two client libraries see it that others wrote: @xmpp/client and strophe.js, in Node. What terminal and
+graphical clients show is in docs/clients.md."""
+
+import pytest
+import pytest_asyncio
+
+import gateway
+from foreign import Proxy
+from nodeclient import StropheJs, XmppJs
+from person import RawUser
+from processes import free_port
+from server import make_certificate
+from stanzas import CHATSTATES, available, matches, message
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.node]
+DOMAIN = "localhost"  # a name that Node finds everywhere
+ROSTER = "jabber:iq:roster"
+CARBONS = "urn:xmpp:carbons:2"
+
+# What connects, to which URL.
+WAYS = {"@xmpp by STARTTLS": (XmppJs, "xmpp://localhost:{port}"), "@xmpp by TLS": (XmppJs, "xmpps://localhost:{direct}"),
+        "@xmpp by WebSocket": (XmppJs, "wss://localhost:{web}/xmpp-websocket"),
+        "strophe by WebSocket": (StropheJs, "wss://localhost:{web}/xmpp-websocket")}
+
+
+@pytest.fixture
+def secured(servers, directories):
+    """A server with a certificate on all ports, as it is meant to be run."""
+    async def start(backend=gateway.ECHO, **settings):
+        ports = {"direct": free_port(), "web": free_port()}
+        certificate = make_certificate(directories("cert"), DOMAIN)
+        server = await servers(backend, DOMAIN, service__cert=certificate, service__direct_tls_port=ports["direct"],
+                               service__websocket_port=ports["web"], service__websocket_tls="on",
+                               service__more_resources=1, **settings)
+        server.tls = True
+        server.ports = {"port": server.port, **ports}
+        return server
+    return start
+
+
+@pytest_asyncio.fixture
+async def clients():
+    """`clients(server, way, name, ...)`: one that is not started yet."""
+    present = []
+
+    def make(server, way, name, service=None, **more):
+        kind, url = WAYS[way]
+        one = kind(server, name, service=service or url.format(**server.ports),
+                   certificate=server.settings["service.cert"], **more)
+        present.append(one)
+        return one
+
+    yield make
+    for one in present:
+        await one.close()
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    return request.param
+
+
+async def test_log_in_contacts_chat_and_a_room(secured, clients, way):
+    server = await secured()
+    user = await clients(server, way, server.account()).connect()
+    assert user.full == f"{user.jid}/test"
+    await user.expect(available(f"echo@{DOMAIN}"))
+    roster = await user.iq(None, f"<query xmlns='{ROSTER}'/>")
+    item = roster.xml.find(f".//{{{ROSTER}}}item")
+    assert (item.get("jid"), item.get("name"), item.get("subscription")) == (f"echo@{DOMAIN}", "Echo", "both")
+    user.send_message(f"echo@{DOMAIN}", "H\u00e9llo & <good-bye>", f"<active xmlns='{CHATSTATES}'/>")
+    got = await user.expect(message(f"echo@{DOMAIN}", type="chat", where=lambda s: s.body))
+    assert (got.body, got.to) == ("H\u00e9llo & <good-bye>", user.full)
+    await user.join(f"#room@{DOMAIN}", "me")
+    user.send_message(f"#room@{DOMAIN}", "Hi all", type="groupchat")
+    await user.expect(message(f"#room@{DOMAIN}", "Hi all", resource="me"))
+    await user.log_out()
+    await server.logged("unbound user=")
+
+
+async def test_a_wrong_password_is_told_in_the_networks_words(secured, clients, way):
+    server = await secured(gateway.VILLAGE)
+    user = clients(server, way, "romeo", password="wrong")
+    await user.launch()
+    told = await user.told("error")
+    assert (told.fields["condition"], told.fields["text"]) == ("not-authorized", "The password is not right.")
+
+
+async def test_a_broken_connection_costs_nothing(secured, clients, people):
+    """Stream management: the library comes back by itself and gets what it has missed."""
+    server = await secured(gateway.VILLAGE, service__require_tls=0)
+    proxy = await Proxy(server.port).start()
+    romeo = await clients(server, "@xmpp by STARTTLS", "romeo", f"xmpp://localhost:{proxy.port}").connect()
+    juliet = await people(host=server, kind=RawUser, account="juliet")
+    await proxy.close_port()
+    proxy.cut()
+    await server.logged("asleep user=romeo@")
+    juliet.send_message(f"romeo@{DOMAIN}", "Are you there?")
+    await proxy.open_port()
+    await romeo.told("resumed")
+    await romeo.expect(message(f"juliet@{DOMAIN}", "Are you there?"))
+    romeo.send_message(f"juliet@{DOMAIN}", "I am")
+    await juliet.expect(message(f"romeo@{DOMAIN}", "I am"))
+    await proxy.stop()
+
+
+async def test_two_clients_of_one_user(secured, clients, people):
+    """Carbons between the two libraries; typing."""
+    server = await secured(gateway.VILLAGE, service__require_tls=0)
+    desk = await clients(server, "@xmpp by STARTTLS", "romeo", resource="desk").connect()
+    web = await clients(server, "strophe by WebSocket", "romeo", resource="web").connect()
+    juliet = await people(host=server, kind=RawUser, account="juliet")
+    for one in (desk, web):
+        assert (await one.iq(None, f"<enable xmlns='{CARBONS}'/>", "set")).type == "result"
+    await desk.iq(None, f"<query xmlns='{ROSTER}'><item jid='juliet@{DOMAIN}'/></query>", "set")
+    for one in (desk, web):
+        await one.expect(available(f"juliet@{DOMAIN}"))
+    desk.send_message(f"juliet@{DOMAIN}", "from the desk", f"<active xmlns='{CHATSTATES}'/>")
+    await juliet.expect(message(f"romeo@{DOMAIN}", "from the desk"))
+    copied = matches("message", f"romeo@{DOMAIN}", where=lambda s: s.child("sent", CARBONS) is not None)
+    assert "from the desk" in repr(await web.expect(copied))
+    juliet.send_message(f"romeo@{DOMAIN}", None, f"<composing xmlns='{CHATSTATES}'/>")
+    await desk.expect(message(f"juliet@{DOMAIN}", chat_state="composing"))
+    juliet.send_message(f"romeo@{DOMAIN}", "an answer")
+    for one in (desk, web):
+        await one.expect(matches("message", where=lambda s: "an answer" in repr(s)))
