@@ -15,6 +15,7 @@
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/base/utf8.h"
 
 enum {
 	TELL_AFTER_MS = 100,
@@ -100,6 +101,13 @@ static enum s2_status status_of(PurpleBuddy *buddy)
 static char *status_text_of(PurpleBuddy *buddy)
 {
 	PurplePluginProtocolInfo *info = protocol_info(purple_buddy_get_account(buddy));
+	if (protocol_status_is_plain(purple_buddy_get_account(buddy))) {
+		PurpleStatus *status = purple_presence_get_active_status(purple_buddy_get_presence(buddy));
+		const char *text = status ? purple_status_get_attr_string(status, "message") : NULL;
+		struct str clean = {0};
+		utf8_clean(&clean, text ? text : "", text ? strlen(text) : 0);
+		return str_take(&clean);
+	}
 	char *html = info->status_text ? info->status_text(buddy) : NULL;
 	char *plain = html ? markup_plain(html) : NULL;
 	g_free(html);

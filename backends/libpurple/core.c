@@ -10,6 +10,7 @@
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/eventloop.h"
 #include "backends/libpurple/files.h"
+#include "backends/libpurple/gadu.h"
 #include "backends/libpurple/jabber.h"
 #include "backends/libpurple/invitations.h"
 #include "backends/libpurple/listing.h"
@@ -33,19 +34,34 @@
 
 /* ---- Log ---- */
 
+/* Of plugins that tell what we have to know in no other way. */
+static const struct {
+	const char *category;
+	void (*printed)(const char *text);
+} overheard[] = {{"gg", gadu_printed}, {"simple", simple_printed}};
+
+static void (*listener(const char *category))(const char *)
+{
+	for (size_t i = 0; i < sizeof overheard / sizeof *overheard; i++)
+		if (text_equal(overheard[i].category, category))
+			return overheard[i].printed;
+	return NULL;
+}
+
 /* What libpurple prints for debugging holds stanzas, texts and now and then a password, so only faults are wanted, and
  * only by who looks for them. */
 static void debug_print(PurpleDebugLevel level, const char *category, const char *text)
 {
-	if (simple_prints(category))
-		simple_printed(text);
+	void (*printed)(const char *) = listener(category);
+	if (printed)
+		printed(text);
 	if (level >= PURPLE_DEBUG_ERROR)
 		log_debug("%s: %s", category ? category : "", log_quote(text));
 }
 
 static gboolean debug_enabled(PurpleDebugLevel level, const char *category)
 {
-	return simple_prints(category) || (level >= PURPLE_DEBUG_ERROR && log_level() >= LOG_DEBUG_);
+	return listener(category) || (level >= PURPLE_DEBUG_ERROR && log_level() >= LOG_DEBUG_);
 }
 
 static void glib_log(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)

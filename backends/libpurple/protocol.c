@@ -57,9 +57,15 @@ bool protocol_sends_plain(const PurpleAccount *account, const char *text)
 	       strncasecmp(text, "<!doctype", 9) != 0;
 }
 
+bool protocol_status_is_plain(const PurpleAccount *account)
+{
+	return !strcmp(purple_account_get_protocol_id(account), "prpl-gg");
+}
+
 bool protocol_keeps_no_list(const char *id)
 {
-	static const char *const ids[] = {"prpl-irc", "prpl-simple", "prpl-zephyr"};
+	static const char *const ids[] = {"prpl-gg",     "prpl-irc",  "prpl-mm-sms",
+	                                  "prpl-simple", "prpl-snpp", "prpl-zephyr"};
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
 		if (!strcmp(id, ids[i]))
 			return true;

@@ -20,6 +20,8 @@ const char *protocol_name(const PurpleAccount *);
 const char *protocol_short_name(const PurpleAccount *);
 /* The plugin for SIMPLE hands over plain text as it came, where HTML is expected. */
 bool protocol_sends_plain(const PurpleAccount *, const char *text);
+/* The one for Gadu-Gadu shows what contacts say of their status without what looks like markup to it. */
+bool protocol_status_is_plain(const PurpleAccount *);
 /* Contacts are only where the program is: the gateway keeps them. */
 bool protocol_keeps_no_list(const char *id);
 bool protocol_needs_password(PurplePlugin *);

@@ -202,6 +202,10 @@ static void failed(PurpleConnection *gc, PurpleConnectionError reason, const cha
 		session_fail(session, error, better);
 		return;
 	}
+	if (session->password_refused) {
+		session_fail(session, S2_ERROR_AUTHENTICATION_FAILED, "The network does not take this password.");
+		return;
+	}
 	char *plain = markup_plain(text);
 	session_fail(session, error, plain);
 	free(plain);

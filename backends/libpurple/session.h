@@ -47,6 +47,7 @@ struct session {
 	unsigned invitation_count;
 	struct listing *listing; /* listing.c */
 	struct timer *nudge;     /* simple.c */
+	bool password_refused;   /* gadu.c */
 	bool saying;             /* inside of the protocol's function that sends to a room */
 	bool admitted;           /* s2_connected was called */
 	bool unsaved;            /* something in the account has changed */

@@ -41,11 +41,6 @@ void simple_forget(struct session *session)
 	timer_free(&session->nudge);
 }
 
-bool simple_prints(const char *category)
-{
-	return text_equal(category, "simple");
-}
-
 void simple_printed(const char *text)
 {
 	struct sip_print print;

@@ -4,12 +4,9 @@
 #ifndef BACKENDS_LIBPURPLE_SIMPLE_H
 #define BACKENDS_LIBPURPLE_SIMPLE_H
 
-#include <stdbool.h>
-
 #include "backends/libpurple/session.h"
 
-/* Whether `category` of libpurple's debugging output is of this plugin. */
-bool simple_prints(const char *category);
+/* What the plugin has printed while it is somebody's turn. */
 void simple_printed(const char *text);
 void simple_forget(struct session *);
 
