@@ -12,6 +12,7 @@ import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
 from hosts import Ejabberd, Prosody
+from listener import Listener
 from processes import LIMIT, Process, answers, free_port, wait_for
 
 
@@ -185,10 +186,10 @@ class Proxy:
         self.connections = 0
         self.held = False       # nothing goes through, but nothing breaks
         self._pairs = set()
-        self._server = None
+        self._listener = Listener(self._accept, self.port)
 
     async def start(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        await self._listener.start()
         return self
 
     async def _accept(self, reader, writer):
@@ -196,7 +197,6 @@ class Proxy:
         try:
             there = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
-            writer.close()
             return
         pair = (reader, writer, *there)
         self._pairs.add(pair)
@@ -222,14 +222,14 @@ class Proxy:
 
     async def close_port(self):
         """Nobody gets in any more; what is open stays."""
-        self._server.close()
+        self._listener.close()
 
     async def open_port(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        await self._listener.start()
 
     async def stop(self):
         self.cut()
-        self._server.close()
+        await self._listener.stop()
 
 
 class Jabberd(Process):

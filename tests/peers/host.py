@@ -9,6 +9,7 @@ import itertools
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
+from listener import Listener
 from processes import LIMIT, free_port
 from stanzas import STANZAS, Inbox, Stanza, matches, xml_element
 
@@ -109,22 +110,14 @@ class Host:
         self.confirms = True  # sends back what the component writes to itself, as every server
         self.refuses_rosters = True  # of its users, when the component asks for them, as a server without XEP-0356
         self._login = asyncio.Event()
-        self._server = None
-        self._tasks = set()
+        self._listener = Listener(self._accept, self.component_port, 1 << 24)
 
     async def start(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.component_port, limit=1 << 24)
+        await self._listener.start()
         return self
 
     async def _accept(self, reader, writer):
-        link = Link(self, reader, writer)
-        task = asyncio.current_task()
-        self._tasks.add(task)
-        try:
-            await link.serve()
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        await Link(self, reader, writer).serve()
 
     def connected(self, link):
         self.link = link
@@ -145,14 +138,10 @@ class Host:
         self.link.write(data)
 
     async def stop_listening(self):
-        self._server.close()
-        await self._server.wait_closed()
+        self._listener.close()
 
     async def stop(self):
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.stop()
 
     def user(self, name="romeo", resource="home"):
         return HostUser(self, name, resource)

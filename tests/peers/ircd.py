@@ -12,6 +12,8 @@ import asyncio
 import base64
 import re
 
+from listener import Listener
+
 LINE = re.compile(rb"(?:@([^ ]*) +)?(?::([^ ]*) +)?([^ ]+)((?: +(?!:)[^ ]+)*)(?: +:(.*))? *$", re.S)
 
 
@@ -199,12 +201,13 @@ class Ircd:
         self.got = []
         self.raw_lines = []
         self.links = []
-        self.port = None
+        self.port = self.listener = None
         self._event = asyncio.Event()
 
     async def start(self):
-        self.listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port or 0)
-        self.port = self.listener.sockets[0].getsockname()[1]
+        self.listener = self.listener or Listener(self._accept, self.port or 0)
+        await self.listener.start()
+        self.port = self.listener.port
         return self
 
     async def _accept(self, reader, writer):
@@ -245,5 +248,4 @@ class Ircd:
     async def stop(self):
         for link in self.links:
             link.close()
-        self.listener.close()
-        await self.listener.wait_closed()
+        await self.listener.stop()

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import xml.etree.ElementTree as ET
 
+from listener import Listener
 from processes import free_port
 from stanzas import Inbox, Stanza
 
@@ -114,9 +115,10 @@ class Xmppd:
         self.streams = []
         self.seen = []
         self._arrived = asyncio.Event()
+        self._listener = Listener(self._accept, self.port)
 
     async def start(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        await self._listener.start()
         return self
 
     async def _accept(self, reader, writer):
@@ -147,4 +149,4 @@ class Xmppd:
     async def stop(self):
         for stream in self.streams:
             stream.writer.transport.abort()
-        self._server.close()
+        await self._listener.stop()
