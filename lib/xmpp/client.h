@@ -58,8 +58,8 @@ struct client_events {
 struct client_options {
 	const char *node, *domain; /* prepared (jid.h) */
 	const char *resource;      /* NULL: the server makes one */
-	const char *agent;         /* a UUID of this client: then, where the server can, all is done in one step (XEP-0386), and
-	                              the resource is made of it. NULL: `resource` counts */
+	const char *agent; /* a UUID of this client: then, where the server can, all is done in one step (XEP-0386), and
+	                      the resource is made of it. NULL: `resource` counts */
 	const char *password;
 	bool require_tls;      /* without TLS no log-in at all; a password is never shown without it in any case */
 	bool no_resumption;    /* the stream is for a moment only */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of a client's stream, for its parts: client.c has the session and its stanzas, client_login.c the way
- * there. */
+/* The inside of a client's stream, for its parts: client.c has the stream and what may come when, client_login.c the
+ * log-in, client_session.c the way from there to a session, client_stanza.c its stanzas. */
 #ifndef LIB_XMPP_CLIENT_STATE_H
 #define LIB_XMPP_CLIENT_STATE_H
 
@@ -36,7 +36,7 @@ struct client {
 	const char *mechanism;
 	struct sasl_key key; /* of the last log-in with SCRAM */
 	unsigned rounds, redirects;
-	bool sasl2;                   /* the log-in is by XEP-0388, with these in the same step: */
+	bool sasl2;                    /* the log-in is by XEP-0388, with these in the same step: */
 	bool inline_resume, inline_sm; /* resuming a session; stream management for a new one */
 	bool bound;                    /* the server has made one already */
 	bool authenticated, wants_session, has_sm;
@@ -54,8 +54,14 @@ struct client {
 
 /* What may come in a stage. */
 typedef void client_handler(struct client *, struct arena *, const struct element *);
+/* client_login.c */
 client_handler client_proceed, client_tls_failure, client_first_features, client_challenge, client_success,
     client_sasl_failure;
+/* client_session.c */
+client_handler client_bound_features, client_late_features, client_bind_answer, client_session_answer, client_enabled,
+    client_not_enabled, client_resumed, client_not_resumed;
+/* client_stanza.c */
+client_handler client_take_stanza, client_ack, client_ack_request;
 
 void client_output(struct client *, const char *text);
 /* Ends the stream. */
@@ -72,5 +78,12 @@ void client_send_header(struct client *);
 void client_bound_inline(struct client *, struct arena *, const struct element *success);
 /* <resume/> inside of an open element or stream. */
 void client_write_resume(const struct client *, struct writer *);
+
+/* The server has taken what was sent up to number `handled`; or nobody knows what has become of all that waits. The
+ * former is false, with nothing changed, if it was never sent so much. */
+bool client_take_sent(struct client *, uint32_t handled);
+void client_drop_sent(struct client *);
+/* The number of stanzas that stream management's elements tell; false if there is none. */
+bool client_read_count(const struct element *, uint32_t *count);
 
 #endif
