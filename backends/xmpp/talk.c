@@ -133,12 +133,12 @@ static void take_error(struct user *user, struct arena *arena, const struct elem
 	enum s2_condition condition = stanza_error(arena, stanza, &words);
 	if (text_empty(id) || !strncmp(id, OWN_ID, strlen(OWN_ID)))
 		return;
-	if (outbox_end(user, id, from->bare, condition, words) || !outbox_was_sent(user, id))
-		return;
 	bool private_ = room_find(user, from->bare) && *from->resource;
 	const char *text =
 	    arena_printf(arena, "Your message was not delivered to %s (%s)%s%s", private_ ? from->resource : from->bare,
 	                 condition_name(condition), words ? ": " : ".", words ? words : "");
+	if (outbox_end(user, id, from->bare, condition, words ? words : text) || !outbox_was_sent(user, id))
+		return;
 	s2_message(user->s2, &(struct s2_message){.peer = from->bare,
 	                                          .nickname = private_ ? from->resource : NULL,
 	                                          .private_ = private_,

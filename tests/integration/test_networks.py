@@ -97,7 +97,7 @@ def as_client_of(server):
             "purple__auth_plain_in_clear": 1, "purple__connection_security": "opportunistic_tls"}
 
 
-@pytest_asyncio.fixture(params=["irc", "irc-libpurple", "xmpp-libpurple"])
+@pytest_asyncio.fixture(params=["irc", "irc-libpurple", "xmpp", "xmpp-libpurple"])
 async def network(request, gateways, prosody, people, irc_people, inspircd, abroad):
     """One gateway, and `user` on Prosody logged in to it: (network, user, the user's name on the network)."""
     kind = request.param
@@ -116,7 +116,10 @@ async def network(request, gateways, prosody, people, irc_people, inspircd, abro
         return it, user, user.user
     account = abroad.account("montague")
     it = OnXmpp(abroad, people)
-    it.gateway = await gateways(prosody, program.PURPLE, GW, **as_client_of(abroad))
+    if kind == "xmpp":
+        it.gateway = await gateways(prosody, program.XMPP, GW, xmpp__server=f"127.0.0.1:{abroad.port}", xmpp__require_tls=0)
+    else:
+        it.gateway = await gateways(prosody, program.PURPLE, GW, **as_client_of(abroad))
     answer = await user.register(GW, f"{account}@localhost", f"pass-{account}")
     assert answer.type == "result", answer
     await user.online(GW, 20)
