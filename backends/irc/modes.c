@@ -86,7 +86,7 @@ struct change {
 static void add(struct change *change, char sign, char mode, const char *argument)
 {
 	str_addf(&change->signs, "%c%c", sign, mode);
-	if (!text_empty(argument))
+	if (argument && *argument)
 		str_addf(&change->arguments, " %s", argument);
 }
 
