@@ -86,6 +86,32 @@ struct element *element_new(struct arena *arena, const char *name, const char *n
 	return element;
 }
 
+static void copy_attributes(struct arena *arena, struct element *copy, const struct element *element)
+{
+	struct attribute **tail = &copy->attributes;
+	for (const struct attribute *one = element->attributes; one; one = one->next) {
+		*tail = arena_alloc(arena, sizeof **tail);
+		(*tail)->name = arena_strdup(arena, one->name);
+		(*tail)->ns = arena_strdup(arena, one->ns);
+		(*tail)->value = arena_strdup(arena, one->value);
+		tail = &(*tail)->next;
+	}
+}
+
+struct element *element_copy(struct arena *arena, const struct element *element)
+{
+	struct element *copy = arena_alloc(arena, sizeof *copy), **tail = &copy->children;
+	copy->name = arena_strdup(arena, element->name);
+	copy->ns = arena_strdup(arena, element->ns);
+	copy->text = arena_strdup(arena, element->text);
+	copy_attributes(arena, copy, element);
+	for (const struct element *child = element->children; child; child = child->next) {
+		*tail = element_copy(arena, child);
+		tail = &(*tail)->next;
+	}
+	return copy;
+}
+
 void element_set(struct arena *arena, struct element *element, const char *name, const char *value)
 {
 	struct attribute **at = &element->attributes;

@@ -18,7 +18,7 @@ struct attribute {
 
 struct element {
 	const char *name; /* NULL: this node is a text */
-	const char *ns; /* "" if a parsed one is in no namespace; NULL in built ones: that of its parent */
+	const char *ns;   /* "" if a parsed one is in no namespace; NULL in built ones: that of its parent */
 	const char *text; /* of a text node */
 	struct attribute *attributes;
 	struct element *children; /* first child node */
@@ -42,6 +42,8 @@ unsigned element_count(const struct element *);
 
 /* Builders, for the parser and for tests. */
 struct element *element_new(struct arena *, const char *name, const char *ns);
+/* All of it, on that arena; without its siblings. */
+struct element *element_copy(struct arena *, const struct element *);
 void element_set(struct arena *, struct element *, const char *name, const char *value);
 
 #endif

@@ -13,6 +13,7 @@
 #define NS_SASL_2 "urn:xmpp:sasl:2"                             /* XEP-0388 */
 #define NS_BIND_2 "urn:xmpp:bind:0"                             /* XEP-0386 */
 #define NS_SASL_BINDING "urn:xmpp:sasl-cb:0"                    /* XEP-0440 */
+#define NS_FAST "urn:xmpp:fast:0"                               /* XEP-0484 */
 #define NS_SM "urn:xmpp:sm:3"                                   /* XEP-0198 */
 #define NS_COMPONENT "jabber:component:accept" /* XEP-0114 */
 #define NS_CLIENT "jabber:client"

@@ -241,6 +241,9 @@ struct proof *proof_new(struct hub *, const char *jid, const char *name, const c
                         proof_answer *, void *arg);
 /* Also cancels. */
 void proof_free(struct proof **);
+/* The number of this session of his on the network, which no other one has; 0 while the network has not said whether
+ * his password is right. */
+uint64_t user_session(const struct user *);
 /* The user stays logged in while somebody holds him, even without a client that has sent presence. */
 void user_hold(struct user *);
 /* May log him out, and free him. */

@@ -28,6 +28,7 @@ struct hub {
 	struct map venues; /* by folded name */
 	unsigned char occupant_key[32];
 	uint64_t last_number; /* of a line in a room */
+	uint64_t last_session; /* of a user */
 	struct pace joins;    /* of rooms, per user */
 	struct archive *archive; /* NULL: nothing of rooms is kept */
 	struct list orders;   /* of rooms, without an answer yet, oldest first */

@@ -151,6 +151,11 @@ void proof_due(struct hub *hub, uint64_t now)
 		proof_end(proof, S2_REMOTE_SERVER_TIMEOUT, "The network has not answered in time.");
 }
 
+uint64_t user_session(const struct user *user)
+{
+	return user->proving ? 0 : user->session;
+}
+
 /* ---- Holding ---- */
 
 void user_hold(struct user *user)

@@ -228,6 +228,7 @@ static struct user *user_new(struct hub *hub, const char *jid)
 	struct user *user = mem_new(sizeof *user);
 	user->hub = hub;
 	user->jid = mem_strdup(jid);
+	user->session = ++hub->last_session;
 	user->seat.user = user->jid;
 	user->sent_status = UINT8_MAX;
 	user->waiting_end = &user->waiting;

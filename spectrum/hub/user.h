@@ -35,6 +35,7 @@ struct user {
 	struct seat seat; /* seat.user is his bare JID */
 	char *jid, *name, *password;
 	int64_t id;                     /* in the database; 0 = not there */
+	uint64_t session;               /* no other user has had this number */
 	struct store_setting *settings; /* one block of memory */
 	unsigned setting_count;
 	struct resource *resources;

@@ -50,6 +50,8 @@ void account_settle(struct account *account)
 	loop_defer_cancel(&account->expelling);
 	if (user)
 		user_release(user);
+	if (!hub_user(server->hub, account->jid))
+		fast_forget(server->fast, account->jid);
 	blocklist_free(account);
 	free(account->photo);
 	free(account->expel_text);

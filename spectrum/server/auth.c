@@ -1,59 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log-in (RFC 6120 section 6). Only the network knows whether a password is right, so a client that brings one (PLAIN,
- * inside of TLS) gets its answer when the network has given its own. Who fails too often waits. */
+ * inside of TLS) gets its answer when the network has given its own. A token that stands for a session which is there
+ * (XEP-0484) needs no network. Who fails too often waits. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
 #include "lib/base/log.h"
 #include "spectrum/server/inside.h"
 
 #define LOG_AREA "auth"
-#define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
-#define FAILURES_MOST 5 /* of one stream */
 #define PASSWORD_BYTES 4096
+#define TOKEN_BYTES 4096 /* of a message with one */
 
 bool auth_is_offered(const struct stream *stream)
 {
 	return channel_is_secure(stream->channel) || !stream->server->tls_required;
 }
 
-void auth_write_features(struct stream *stream, struct writer *writer)
+bool auth_mechanism_is_offered(const struct stream *stream, enum sasl_mechanism mechanism)
 {
-	if (!auth_is_offered(stream))
-		return;
-	xml_open(writer, "mechanisms", NS_SASL);
-	xml_leaf(writer, "mechanism", NULL, sasl_server_mechanism_name(SASL_PLAIN));
-	xml_close(writer);
+	return mechanism == SASL_PLAIN;
+}
+
+bool auth_token_is_offered(const struct stream *stream, enum fast_mechanism mechanism)
+{
+	unsigned char binding[32];
+	return mechanism == FAST_NONE || channel_export(stream->channel, binding);
 }
 
 void auth_end(struct stream *stream)
 {
 	sasl_server_free(&stream->sasl);
 	proof_free(&stream->proof);
-}
-
-/* ---- Answers ---- */
-
-static void fail(struct stream *stream, const char *condition, const char *text)
-{
-	struct writer *writer = stream_open(stream, "failure", NS_SASL);
-	xml_empty(writer, condition, NULL);
-	if (text) {
-		xml_open(writer, "text", NULL);
-		xml_attr(writer, "xml:lang", "en");
-		xml_text(writer, text);
-		xml_close(writer);
-	}
-	stream_close(stream);
-	log_info("log-in refused peer=%s user=%s condition=%s text=%s", channel_peer(stream->channel),
-	         stream->jid ? stream->jid : "", condition, log_quote(text));
-	auth_end(stream);
-	mem_replace(&stream->jid, NULL);
-	stream_move(stream, STREAM_OPEN);
-	stream_set_due(stream);
-	if (++stream->failures >= FAILURES_MOST)
-		stream_end(stream, "policy-violation", "Too many failed log-ins.");
+	wish_free(&stream->wish);
 }
 
 /* Of an address: without the port; of IPv6 the half that a network has. */
@@ -73,17 +55,16 @@ static const char *address_of(struct stream *stream)
 	return address;
 }
 
-static void succeed(struct stream *stream)
+/* `base64`: what the mechanism has to say with it, NULL for nothing. */
+static void succeed(struct stream *stream, const char *base64)
 {
 	struct server *server = stream->server;
 	attempts_succeeded(server->attempts, address_of(stream), stream->jid, loop_now(server->loop));
 	stream->account = account_take(server, stream->jid, stream->admin);
 	log_info("logged in peer=%s user=%s tls=%d", channel_peer(stream->channel), stream->jid,
 	         channel_is_secure(stream->channel));
-	stream_open(stream, "success", NS_SASL);
-	stream_close(stream);
 	sasl_server_free(&stream->sasl);
-	stream_logged_in(stream);
+	sasl_succeed(stream, base64);
 }
 
 /* ---- The network's answer ---- */
@@ -95,19 +76,54 @@ static void refused(struct stream *stream, enum s2_condition condition, const ch
 	if (wrong)
 		attempts_failed(stream->server->attempts, address_of(stream), stream->jid,
 		                loop_now(stream->server->loop));
-	fail(stream, wrong ? "not-authorized" : "temporary-auth-failure", text);
+	sasl_fail(stream, wrong ? "not-authorized" : "temporary-auth-failure", text);
 }
 
 static void answered(void *arg, enum s2_condition condition, const char *text)
 {
 	struct stream *stream = arg;
 	if (condition == S2_DONE)
-		succeed(stream);
+		succeed(stream, NULL);
 	else
 		refused(stream, condition, text);
 }
 
-/* ---- What is asked for ---- */
+/* ---- Who it is ---- */
+
+/* The prepared node of who calls himself so; stream->jid is his address then. NULL: the log-in has failed. */
+static const char *identify(struct stream *stream, const char *name)
+{
+	struct server *server = stream->server;
+	struct arena *arena = server_arena(server);
+	/* Some clients give the whole address as their name. */
+	size_t len = strlen(name), domain = strlen(server->jid);
+	if (len > domain && name[len - domain - 1] == '@' && !strcasecmp(name + len - domain, server->jid))
+		name = arena_strndup(arena, name, len - domain - 1);
+	const char *node = jid_prepare_node(arena, name);
+	if (!node || !*node) {
+		sasl_fail(stream, "not-authorized",
+		          "Give your name on the network, with % in place of @, and its password.");
+		return NULL;
+	}
+	stream->jid = mem_printf("%s@%s", node, server->jid);
+	return node;
+}
+
+/* Who has failed too often. */
+static bool has_to_wait(struct stream *stream)
+{
+	struct server *server = stream->server;
+	uint64_t wait = attempts_wait(server->attempts, address_of(stream), stream->jid, loop_now(server->loop));
+	char text[100];
+	if (!wait)
+		return false;
+	snprintf(text, sizeof text, "Too many failed log-ins. Try again in %llu seconds.",
+	         (unsigned long long)(wait + 999) / 1000);
+	sasl_fail(stream, "temporary-auth-failure", text);
+	return true;
+}
+
+/* ---- With a password ---- */
 
 /* C-7: without a password in the configuration nobody logs in as admin. */
 static bool is_admin_password(const struct server *server, const char *password)
@@ -120,19 +136,12 @@ static bool is_admin_password(const struct server *server, const char *password)
 static void ask(struct stream *stream, const char *node, const char *password)
 {
 	struct server *server = stream->server;
-	uint64_t now = loop_now(server->loop);
-	uint64_t wait = attempts_wait(server->attempts, address_of(stream), stream->jid, now);
-	if (wait) {
-		char text[100];
-		snprintf(text, sizeof text, "Too many failed log-ins. Try again in %llu seconds.",
-		         (unsigned long long)(wait + 999) / 1000);
-		fail(stream, "temporary-auth-failure", text);
+	if (has_to_wait(stream))
 		return;
-	}
 	stream->admin = account_is_admin(server->hub, stream->jid);
 	if (stream->admin) {
 		if (is_admin_password(server, password))
-			succeed(stream);
+			succeed(stream, NULL);
 		else
 			refused(stream, S2_NOT_AUTHORIZED, NULL);
 		return;
@@ -147,87 +156,143 @@ static void ask(struct stream *stream, const char *node, const char *password)
 /* Name and password are there: whose are they? */
 static void proved(struct stream *stream)
 {
-	struct server *server = stream->server;
-	struct arena *arena = server_arena(server);
-	const char *name = sasl_server_name(stream->sasl), *as = sasl_server_authorization(stream->sasl);
-	const char *password = sasl_server_password(stream->sasl);
-	/* Some clients give the whole address as their name. */
-	size_t len = strlen(name), domain = strlen(server->jid);
-	if (len > domain && name[len - domain - 1] == '@' && !strcasecmp(name + len - domain, server->jid))
-		name = arena_strndup(arena, name, len - domain - 1);
-	const char *node = jid_prepare_node(arena, name);
-	if (!node || !*node || !*password || strlen(password) > PASSWORD_BYTES) {
-		fail(stream, "not-authorized",
-		     "Give your name on the network, with % in place of @, and its password.");
-		return;
-	}
-	stream->jid = mem_printf("%s@%s", node, server->jid);
+	const char *as = sasl_server_authorization(stream->sasl), *password = sasl_server_password(stream->sasl);
+	const char *node = *password && strlen(password) <= PASSWORD_BYTES ? sasl_server_name(stream->sasl) : "";
 	struct jid wanted;
-	if (*as && (!jid_parse(arena, as, &wanted) || strcmp(wanted.bare, stream->jid) != 0)) {
-		fail(stream, "invalid-authzid", "You can log in as yourself only.");
+	node = identify(stream, node);
+	if (!node)
+		return;
+	if (*as && (!jid_parse(server_arena(stream->server), as, &wanted) || strcmp(wanted.bare, stream->jid) != 0)) {
+		sasl_fail(stream, "invalid-authzid", "You can log in as yourself only.");
 		return;
 	}
 	ask(stream, node, password);
 }
 
-static void step(struct stream *stream, const char *base64)
+void auth_step(struct stream *stream, const char *base64)
 {
 	struct str out = {0};
 	enum sasl_outcome outcome = sasl_server_step(stream->sasl, base64, &out);
 	switch (outcome) {
 	case SASL_MORE:
-		stream_open(stream, "challenge", NS_SASL);
-		xml_text(&stream->server->own_writer, str_text(&out));
-		stream_close(stream);
 		stream_move(stream, STREAM_SASL);
+		sasl_challenge(stream, str_text(&out));
 		break;
 	case SASL_PROVED:
 		proved(stream);
 		break;
 	case SASL_BAD_ENCODING:
-		fail(stream, "incorrect-encoding", NULL);
+		sasl_fail(stream, "incorrect-encoding", NULL);
 		break;
 	case SASL_WRONG:
-		fail(stream, "not-authorized", NULL);
+		sasl_fail(stream, "not-authorized", NULL);
 		break;
 	case SASL_MALFORMED:
-		fail(stream, "malformed-request", NULL);
+		sasl_fail(stream, "malformed-request", NULL);
 		break;
 	}
 	str_fini(&out);
 }
 
-static void begin(struct stream *stream, const char *mechanism_name, const char *base64)
+/* ---- With a token (XEP-0484) ---- */
+
+static struct fast_client client_of(const struct stream *stream, const struct element *authenticate)
 {
-	enum sasl_mechanism mechanism = sasl_server_mechanism(mechanism_name);
+	const struct user *user = hub_user(stream->server->hub, stream->jid);
+	const char *agent = element_get(element_child(authenticate, "user-agent", NULL), "id");
+	return (struct fast_client){stream->jid, agent ? agent : "", user ? user_session(user) : 0};
+}
+
+/* `message`: his name, a NUL, the token's proof. */
+static void check_token(struct stream *stream, enum fast_mechanism mechanism, const struct str *message)
+{
+	struct server *server = stream->server;
+	unsigned char binding[32];
+	struct str proof = {0}, out = {0}, base64 = {0};
+	size_t name = strnlen(message->data, message->len);
+	if (!identify(stream, str_text(message)) || has_to_wait(stream))
+		return;
+	struct fast_client client = client_of(stream, stream->wish->element);
+	bool bound = mechanism == FAST_EXPORTER;
+	str_add(&proof, message->data + name + 1, message->len - name - 1);
+	enum fast_outcome outcome = FAST_UNKNOWN;
+	if (client.session && (!bound || channel_export(stream->channel, binding)))
+		outcome = fast_check(server->fast, &client, mechanism, bound ? binding : NULL, &proof, clock_wall_ms(),
+		                     &out, &stream->wish->renew);
+	if (outcome == FAST_RIGHT) {
+		base64_encode(&base64, out.data, out.len);
+		stream->wish->token = true;
+		stream->wish->mechanism = mechanism;
+		succeed(stream, base64.data);
+	} else if (outcome == FAST_WRONG) {
+		refused(stream, S2_NOT_AUTHORIZED, NULL);
+	} else {
+		sasl_fail(stream, "credentials-expired", "Log in with your password.");
+	}
+	str_fini(&proof);
+	str_fini(&out);
+	str_fini(&base64);
+}
+
+static void begin_token(struct stream *stream, enum fast_mechanism mechanism, const char *base64)
+{
+	struct str message = {0};
+	if (!auth_token_is_offered(stream, mechanism))
+		sasl_fail(stream, "invalid-mechanism", NULL);
+	else if (!base64 || strlen(base64) > TOKEN_BYTES || !element_child(stream->wish->element, "fast", NS_FAST))
+		sasl_fail(stream, "malformed-request", NULL);
+	else if (!base64_decode(&message, base64, strlen(base64)))
+		sasl_fail(stream, "incorrect-encoding", NULL);
+	else if (!message.len || strnlen(message.data, message.len) == message.len)
+		sasl_fail(stream, "malformed-request", NULL);
+	else
+		check_token(stream, mechanism, &message);
+	str_fini(&message);
+}
+
+static bool is_true(const char *text)
+{
+	return text_equal(text, "true") || text_equal(text, "1");
+}
+
+void auth_token(struct stream *stream, const struct wish *wish, struct fast_token *token)
+{
+	const struct element *asked = element_child(wish->element, "request-token", NS_FAST),
+	                     *used = element_child(wish->element, "fast", NS_FAST);
+	enum fast_mechanism mechanism = asked ? fast_mechanism(element_get(asked, "mechanism")) : FAST_MECHANISMS;
+	struct fast_client client = client_of(stream, wish->element);
+	bool revoked = wish->token && is_true(element_get(used, "invalidate"));
+	memset(token, 0, sizeof *token);
+	if (revoked)
+		fast_revoke(stream->server->fast, &client);
+	if (wish->renew && !revoked && !asked)
+		mechanism = wish->mechanism;
+	/* The administrator has no session on the network that it could stand for. */
+	if (client.session && !stream->admin && *client.agent && mechanism != FAST_MECHANISMS)
+		fast_grant(stream->server->fast, &client, mechanism, clock_wall_ms(), token);
+}
+
+/* ---- The beginning ---- */
+
+void auth_begin(struct stream *stream, const char *name, const char *base64)
+{
+	enum sasl_mechanism mechanism = sasl_server_mechanism(name);
+	enum fast_mechanism token = stream->wish ? fast_mechanism(name) : FAST_MECHANISMS;
 	if (!auth_is_offered(stream)) {
-		fail(stream, "encryption-required", "Start TLS first.");
+		sasl_fail(stream, "encryption-required", "Start TLS first.");
 		return;
 	}
-	if (mechanism != SASL_PLAIN) {
-		fail(stream, "invalid-mechanism", NULL);
+	if (token != FAST_MECHANISMS) {
+		begin_token(stream, token, base64);
+		return;
+	}
+	if (mechanism == SASL_MECHANISMS || !auth_mechanism_is_offered(stream, mechanism)) {
+		sasl_fail(stream, "invalid-mechanism", NULL);
 		return;
 	}
 	stream->sasl = sasl_server_new(mechanism, NULL, NULL, NULL);
 	if (stream->sasl)
-		step(stream, text_or_null(base64));
+		auth_step(stream, base64);
 	else
-		fail(stream, "temporary-auth-failure", NULL);
-}
-
-bool auth_received(struct stream *stream, struct arena *arena, const struct element *element)
-{
-	if (stream->state == STREAM_OPEN && element_is(element, "auth", NS_SASL)) {
-		begin(stream, element_get(element, "mechanism"), element_text(arena, element));
-		return true;
-	}
-	if (stream->state == STREAM_SASL && element_is(element, "response", NS_SASL)) {
-		step(stream, element_text(arena, element));
-		return true;
-	}
-	if ((stream->state == STREAM_SASL || stream->state == STREAM_LOGIN) && element_is(element, "abort", NS_SASL)) {
-		fail(stream, "aborted", NULL);
-		return true;
-	}
-	return false;
+		sasl_fail(stream, "temporary-auth-failure", NULL);
 }

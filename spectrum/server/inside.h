@@ -19,6 +19,7 @@
 #include "lib/xmpp/stanza.h"
 #include "spectrum/server/attempts.h"
 #include "spectrum/server/channel.h"
+#include "spectrum/server/fast.h"
 #include "spectrum/server/server.h"
 
 struct server {
@@ -44,6 +45,7 @@ struct server {
 	unsigned awake_count;
 	struct timer *tick; /* runs while there are strangers */
 	struct attempts *attempts;
+	struct fast *fast;
 	bool started, stopping;
 	void (*stopped)(void *arg);
 	struct deferred stop_later;
@@ -89,6 +91,7 @@ struct stream {
 	struct account *account; /* once logged in */
 	struct sasl_server *sasl;
 	struct proof *proof;
+	struct wish *wish; /* NULL: a log-in of the old form, or none */
 	struct deferred ending;
 	uint64_t due; /* ms: of a stranger */
 	uint8_t state;
@@ -118,16 +121,54 @@ void stream_send(struct stream *, const char *bytes, size_t len);
 void stream_move(struct stream *, enum stream_state);
 /* From now on the client has this time until it has to be logged in. */
 void stream_set_due(struct stream *);
-/* The account is known now: the next stream header, or bind. */
+/* The account is known now: the next stream header. */
 void stream_logged_in(struct stream *);
+/* Or all that was asked for along with it is done, and the stream goes on as it is. */
+struct bound;
+void stream_logged_in_at_once(struct stream *, const struct bound *);
 void stream_bound(struct stream *, struct session *);
 
-/* ---- auth.c: SASL ---- */
+/* ---- sasl.c: how a log-in is written ---- */
+/* What the client wants along with it (XEP-0388). */
+struct wish {
+	struct arena arena;
+	const struct element *element; /* <authenticate/> */
+	bool token;                    /* it has come with a token of this mechanism */
+	bool renew;                    /* that is due for another */
+	enum fast_mechanism mechanism;
+};
+void wish_free(struct wish **);
+void sasl_write_features(const struct stream *, struct writer *);
+/* What may come in the stream's state; false if it is none of it. */
+bool sasl_received(struct stream *, struct arena *, const struct element *);
+void sasl_challenge(struct stream *, const char *base64);
+void sasl_fail(struct stream *, const char *condition, const char *text);
+/* `base64` (may be NULL) is the mechanism's last word. May end the stream. */
+void sasl_succeed(struct stream *, const char *base64);
+
+/* ---- auth.c: who may log in ---- */
 bool auth_is_offered(const struct stream *);
-void auth_write_features(struct stream *, struct writer *);
-/* <auth/>, <response/>, <abort/> in the states that allow them; false if it is none of them. */
-bool auth_received(struct stream *, struct arena *, const struct element *);
+bool auth_mechanism_is_offered(const struct stream *, enum sasl_mechanism);
+bool auth_token_is_offered(const struct stream *, enum fast_mechanism);
+/* `base64` is NULL without an initial response. */
+void auth_begin(struct stream *, const char *mechanism, const char *base64);
+void auth_step(struct stream *, const char *base64);
+/* The token that goes with a success; its text is "" if none does. */
+void auth_token(struct stream *, const struct wish *, struct fast_token *);
 void auth_end(struct stream *);
+
+/* ---- bind.c ---- */
+struct bound {
+	const struct element *wish; /* <bind/>; NULL: not asked for */
+	struct session *session;    /* NULL: none yet */
+	bool resumed;
+	const char *failed; /* why it was not resumed */
+};
+/* <iq/> with a resource or <resume/>, after the log-in. */
+void bind_received(struct stream *, struct arena *, const struct element *);
+/* What <authenticate/> asks for; false if that has ended the stream. bind_write tells the client. */
+bool bind_at_once(struct stream *, const struct element *authenticate, struct bound *);
+void bind_write(const struct bound *, struct writer *);
 
 /* ---- session.c ---- */
 /* Stream management of a session (sm.c). */
@@ -290,9 +331,12 @@ void sm_keep(struct session *, const char *bytes, size_t len, void *token);
 void sm_received(struct session *, const struct element *);
 /* Switches it on; the attributes of <enabled/>. */
 void sm_write_enabled(struct session *, struct writer *, const struct element *enable);
-/* <resume/>: the session that goes on over this stream, or NULL after <failed/>. Follow with sm_write_resumed into an
- * element, then session_resumed. */
-struct session *sm_resume(struct stream *, const struct element *resume);
+/* <resume/>: the session that goes on over this stream; follow with sm_write_resumed into an element, then
+ * session_resumed. NULL with why not, or with NULL if the stream has ended. */
+struct session *sm_resume(struct stream *, const struct element *resume, const char **condition);
+/* <failed/>. */
+void sm_fail(struct stream *, const char *condition);
+void sm_write_failed(struct writer *, const char *condition);
 void sm_write_resumed(struct session *, struct writer *);
 void sm_send_again(struct session *);
 /* The connection is gone: false if the session can't wait for another one. */

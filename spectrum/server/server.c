@@ -279,6 +279,7 @@ static void server_free(struct upstream *upstream)
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
 	attempts_free(&server->attempts);
+	fast_free(&server->fast);
 	outbound_fini(server);
 	tls_free(&server->tls);
 	free(server->certificate);
@@ -347,6 +348,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	list_init(&server->sleeping);
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();
+	server->fast = fast_new();
 	server->tls_required =
 	    config_bool(config, "service.require_tls") && (!text_empty(config_text(config, "service.cert")) ||
 	                                                   !server_is_loopback(config_text(config, "service.server")));

@@ -66,7 +66,14 @@ void sm_keep(struct session *session, const char *bytes, size_t len, void *token
 
 /* ---- Elements of the client ---- */
 
-static void fail(struct stream *stream, const char *condition)
+void sm_write_failed(struct writer *writer, const char *condition)
+{
+	xml_open(writer, "failed", NS_SM);
+	xml_empty(writer, condition, NS_STANZA_ERRORS);
+	xml_close(writer);
+}
+
+void sm_fail(struct stream *stream, const char *condition)
 {
 	struct writer *writer = stream_open(stream, "failed", NS_SM);
 	xml_empty(writer, condition, NS_STANZA_ERRORS);
@@ -101,7 +108,7 @@ void sm_write_enabled(struct session *session, struct writer *writer, const stru
 static void enable(struct session *session, const struct element *element)
 {
 	if (session->sm.on) {
-		fail(session->stream, "unexpected-request");
+		sm_fail(session->stream, "unexpected-request");
 		return;
 	}
 	struct writer *writer = stream_open(session->stream, "enabled", NS_SM);
@@ -163,7 +170,7 @@ void sm_received(struct session *session, const struct element *element)
 	} else if (element_is(element, "a", NS_SM) && session->sm.on) {
 		acknowledged(session, element);
 	} else {
-		fail(session->stream, "unexpected-request");
+		sm_fail(session->stream, "unexpected-request");
 	}
 }
 
@@ -176,12 +183,13 @@ static struct session *find(const struct stream *stream, const struct element *r
 	return session && !strcmp(session->account->jid, stream->jid) ? session : NULL;
 }
 
-struct session *sm_resume(struct stream *stream, const struct element *resume)
+struct session *sm_resume(struct stream *stream, const struct element *resume, const char **condition)
 {
 	struct session *session = find(stream, resume);
 	uint32_t h;
+	*condition = NULL;
 	if (!session || !read_count(resume, &h)) {
-		fail(stream, session ? "bad-request" : "item-not-found");
+		*condition = session ? "bad-request" : "item-not-found";
 		return NULL;
 	}
 	if (h - session->sm.acks.acknowledged > session->sm.acks.count) {

@@ -14,8 +14,6 @@
 #define AWAKE_MOST 256         /* parsers that are kept in memory */
 #define UNSENT_MOST (8u << 20) /* of one who does not read */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
-#define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"
-#define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"
 #define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing" /* RFC 7395 */
 #define NS_ROSTER_VER "urn:xmpp:features:rosterver"
 
@@ -217,6 +215,8 @@ static void send_features(struct stream *stream)
 		xml_open(writer, "session", NS_SESSION);
 		xml_empty(writer, "optional", NULL);
 		xml_close(writer);
+	}
+	if (stream->account || stream->session) {
 		xml_empty(writer, "sm", NS_SM);
 		xml_empty(writer, "csi", NS_CSI);
 		xml_empty(writer, "ver", NS_ROSTER_VER);
@@ -227,11 +227,12 @@ static void send_features(struct stream *stream)
 				xml_empty(writer, "required", NULL);
 			xml_close(writer);
 		}
-		auth_write_features(stream, writer);
+		sasl_write_features(stream, writer);
 	}
 	write_limits(writer);
 	stream_close(stream);
-	stream_move(stream, stream->account ? STREAM_READY : STREAM_OPEN);
+	if (!stream->session)
+		stream_move(stream, stream->account ? STREAM_READY : STREAM_OPEN);
 }
 
 /* ---- The header ---- */
@@ -319,7 +320,7 @@ static void stranger_received(struct stream *stream, struct arena *arena, const 
 {
 	if (stream->state == STREAM_OPEN && element_is(element, "starttls", NS_TLS))
 		start_tls(stream);
-	else if (!auth_received(stream, arena, element))
+	else if (!sasl_received(stream, arena, element))
 		stream_end(stream, "not-authorized", "Log in first.");
 }
 
@@ -330,7 +331,15 @@ void stream_logged_in(struct stream *stream)
 	stream_set_due(stream);
 }
 
-/* ---- Binding ---- */
+void stream_logged_in_at_once(struct stream *stream, const struct bound *bound)
+{
+	parser_set_limits(stream->parser, NULL);
+	stream_set_due(stream);
+	if (bound->resumed)
+		session_resumed(bound->session, stream);
+	else
+		send_features(stream);
+}
 
 void stream_bound(struct stream *stream, struct session *session)
 {
@@ -341,81 +350,6 @@ void stream_bound(struct stream *stream, struct session *session)
 	list_remove(&stream->node);
 	list_append(&stream->server->bound, &stream->node);
 	stream_move(stream, STREAM_BOUND);
-}
-
-static void refuse_bind(struct stream *stream, const struct element *iq, enum s2_condition condition, const char *text)
-{
-	struct writer *writer = stream_open(stream, "iq", NS_CLIENT);
-	xml_attr(writer, "type", "error");
-	xml_attr(writer, "id", element_get(iq, "id"));
-	xml_error(writer, condition, text);
-	stream_close(stream);
-}
-
-static void bind_resource(struct stream *stream, struct arena *arena, const struct element *iq,
-                          const struct element *payload)
-{
-	const char *wanted = text_or_null(element_child_text(arena, payload, "resource", NULL));
-	const char *resource = wanted ? jid_prepare_resource(arena, wanted) : NULL;
-	char made[17];
-	if (wanted && !resource) {
-		refuse_bind(stream, iq, S2_BAD_REQUEST, "This is no resource.");
-		return;
-	}
-	if (!wanted) {
-		random_id(made, sizeof made - 1);
-		resource = made;
-	}
-	struct session *session = session_new(stream->account, stream, resource);
-	if (!session) {
-		refuse_bind(stream, iq, S2_RESOURCE_CONSTRAINT, "Too many clients of yours are connected.");
-		return;
-	}
-	account_leave(stream->account);
-	stream->account = NULL;
-	stream_bound(stream, session);
-	struct writer *writer = stream_open(stream, "iq", NS_CLIENT);
-	xml_attr(writer, "type", "result");
-	xml_attr(writer, "id", element_get(iq, "id"));
-	xml_open(writer, "bind", NS_BIND);
-	xml_leaf(writer, "jid", NULL, session->full);
-	xml_close(writer);
-	stream_close(stream);
-}
-
-static void resume(struct stream *stream, const struct element *element)
-{
-	struct session *session = sm_resume(stream, element);
-	if (!session)
-		return;
-	account_leave(stream->account);
-	stream->account = NULL;
-	stream_bound(stream, session);
-	struct writer *writer = stream_open(stream, "resumed", NS_SM);
-	sm_write_resumed(session, writer);
-	stream_close(stream);
-	session_resumed(session, stream);
-}
-
-/* Before there is a session. */
-static void refuse_enable(struct stream *stream)
-{
-	struct writer *writer = stream_open(stream, "failed", NS_SM);
-	xml_empty(writer, "unexpected-request", NS_STANZA_ERRORS);
-	stream_close(stream);
-}
-
-static void ready_received(struct stream *stream, struct arena *arena, const struct element *element)
-{
-	const struct element *payload = element_child(element, "bind", NS_BIND);
-	if (element_is(element, "iq", NS_CLIENT) && payload && text_equal(element_get(element, "type"), "set"))
-		bind_resource(stream, arena, element, payload);
-	else if (element_is(element, "resume", NS_SM))
-		resume(stream, element);
-	else if (element_is(element, "enable", NS_SM))
-		refuse_enable(stream);
-	else
-		stream_end(stream, "not-authorized", "Bind a resource first.");
 }
 
 /* ---- Input ---- */
@@ -456,7 +390,7 @@ static void on_stanza(void *arg, struct arena *arena, const struct element *elem
 	else if (stream->state == STREAM_BOUND)
 		stream_end(stream, "unsupported-stanza-type", "This element has no place here.");
 	else if (stream->state == STREAM_READY)
-		ready_received(stream, arena, element);
+		bind_received(stream, arena, element);
 	else
 		stranger_received(stream, arena, element);
 }

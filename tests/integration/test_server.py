@@ -269,12 +269,10 @@ async def test_sec_8_attempts_are_independent(servers, wires):
     """A wrong attempt neither ends nor changes one that is under way, or a session that stands."""
     server = await servers(gateway.VILLAGE, service__login_timeout=2, service__more_resources=1)
     first, second, third = [await wires(server) for _ in range(3)]
-    for wire in (first, second, third):
+    for wire, password in ((first, "silent"), (second, "secret"), (third, "wrong")):
         wire.open()
-        await wire.features()
-    first.plain("ann%net", "silent")
-    second.plain("ann%net", "secret")
-    third.plain("ann%net", "wrong")
+        await wire.features()  # by then the one before has been read
+        wire.plain("ann%net", password)
     assert (await refused(first))[0] == "temporary-auth-failure"
     await second.expect(lambda s: s.name == "success", 2 * LIMIT)
     assert (await refused(third, 2 * LIMIT))[0] == "not-authorized"
