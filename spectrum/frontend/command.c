@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table of commands, and those that users give: registration, log-in and log-out, settings, contacts, rooms. */
+/* The table of commands, and those that users give: registration, log-in and log-out, settings, contacts. */
 #include "spectrum/frontend/command.h"
 
 #include <string.h>
@@ -316,39 +316,6 @@ static void finish_contacts(struct dialogue *dialogue)
 		dialogue_done(dialogue, NOTE_INFO, "You have %u contact%s.", count, count == 1 ? "" : "s");
 }
 
-/* ---- Rooms ---- */
-
-static void ask_room(struct dialogue *dialogue)
-{
-	dialogue_text(dialogue, "You get an invitation, and join with your client.");
-	dialogue_field(dialogue,
-	               &(struct s2_field){.name = "room", .label = "Room, as the network calls it", .required = true});
-}
-
-static void finish_room(struct dialogue *dialogue)
-{
-	struct arena arena = {0};
-	struct frontend *frontend = dialogue->frontend;
-	const char *said = dialogue_value(dialogue, "room");
-	struct jid jid;
-	const char *node = jid_parse(&arena, said, &jid) && *jid.node && !strcmp(jid.domain, frontend->jid)
-	                       ? jid.node
-	                       : address_of_room(&arena, said);
-	if (!node) {
-		dialogue_again(dialogue, "No address can be made of this name.");
-	} else {
-		const char *room = arena_printf(&arena, "%s@%s", node, frontend->jid);
-		const char *to =
-		    dialogue->client ? arena_printf(&arena, "%s/%s", dialogue->jid, dialogue->client) : dialogue->jid;
-		muc_invite(frontend, to, room);
-		dialogue_field(dialogue, &(struct s2_field){
-		                             .name = "jid", .label = "Address", .type = S2_FIELD_JID, .value = room});
-		dialogue_done(dialogue, NOTE_INFO, "The room is %s. Join it with your client: xmpp:%s?join", room,
-		              room);
-	}
-	arena_fini(&arena);
-}
-
 /* ---- Status and help ---- */
 
 static void finish_status(struct dialogue *dialogue)
@@ -404,8 +371,6 @@ static const struct command commands[] = {
      FOR_LOGGED_IN, NULL, FORM("contacts"), {0}, finish_contacts},
     {"add-contact", "add", "Add a contact", "add a contact by its name on the network",
      FOR_LOGGED_IN, NULL, FORM("add-contact"), {ask_contact}, finish_contact},
-    {"join-room", "join|room", "Join a room", "be invited to a room of the network",
-     FOR_REGISTERED, "features.muc", FORM("join-room"), {ask_room}, finish_room},
     {"settings", "settings|set", "Transport settings", "what this gateway does for you",
      FOR_REGISTERED, NULL, FORM("settings"), {ask_settings}, finish_settings},
     {"unregister", "unregister", "Unregister", "remove your registration and its contacts",
@@ -415,15 +380,24 @@ static const struct command commands[] = {
 };
 /* clang-format on */
 
+static const struct command *own_command_at(size_t at)
+{
+	return at < sizeof commands / sizeof *commands ? &commands[at] : NULL;
+}
+
 const struct command *command_at(size_t at)
 {
-	size_t count = sizeof commands / sizeof *commands, of_contacts = 0;
-	if (at < count)
-		return &commands[at];
-	while (command_contact_at(of_contacts))
-		of_contacts++;
-	at -= count;
-	return at < of_contacts ? command_contact_at(at) : command_admin_at(at - of_contacts);
+	static const struct command *(*const tables[])(size_t) = {own_command_at, command_room_at, command_contact_at,
+	                                                          command_admin_at};
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		size_t count = 0;
+		for (const struct command *command; (command = tables[i](count)) != NULL; count++) {
+			if (count == at)
+				return command;
+		}
+		at -= count;
+	}
+	return NULL;
 }
 
 const struct command *command_find(const char *node)

@@ -33,6 +33,8 @@ struct command {
 const struct command *command_admin_at(size_t at);
 /* All of them, in the order in which they are shown; NULL at the end. */
 const struct command *command_at(size_t at);
+/* Those about rooms (command_room.c). */
+const struct command *command_room_at(size_t at);
 /* Those about one contact, which its own address takes, too (command_contact.c). */
 const struct command *command_contact_at(size_t at);
 bool command_is_of_contacts(const struct command *);

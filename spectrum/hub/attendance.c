@@ -53,9 +53,10 @@ static void occupant_left(struct room *room, const struct s2_participant *in, bo
 		value.real_name = occupant_text(occupant, OCCUPANT_REAL_NAME);
 	if (self || (occupant && room->state != ROOM_JOINING))
 		room_tell_occupant(room, &value, occupant ? occupant_text(occupant, OCCUPANT_ID) : NULL, codes);
-	if (self)
+	if (self) {
+		absence_lost(room, in->status_text);
 		room_over(room);
-	else if (occupant)
+	} else if (occupant)
 		occupant_remove(room, occupant);
 }
 

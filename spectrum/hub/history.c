@@ -188,9 +188,13 @@ void history_enter(struct room *room, struct resource *resource, const struct ro
 	room->reading |= entry->bit;
 }
 
-static unsigned history_size(const struct hub *hub, const struct room_history *limits)
+/* Who says nothing gets what came while no client was there. */
+static unsigned history_size(const struct room *room, const struct room_history *limits)
 {
-	unsigned most = limits->since ? HISTORY_MOST : (unsigned)config_number(hub->config, "archive.history");
+	unsigned most =
+	    limits->since ? HISTORY_MOST : (unsigned)config_number(room->user->hub->config, "archive.history");
+	if (!limits->since && most && room->missed > most)
+		most = room->missed;
 	if (limits->stanzas >= 0)
 		most = (unsigned)limits->stanzas;
 	return limits->chars == 0 ? 0 : most > HISTORY_MOST ? HISTORY_MOST : most;
@@ -203,12 +207,13 @@ void history_replay(struct room *room, struct resource *resource)
 	if (!entry || entry->state != ENTRY_WAITING)
 		return;
 	struct store_search search = {
-	    .start = entry->limits.since, .most = history_size(hub, &entry->limits), .backwards = true};
+	    .start = entry->limits.since, .most = history_size(room, &entry->limits), .backwards = true};
 	if (!hub->archive || !search.most) {
 		entry_ready(entry);
 		return;
 	}
 	archive_search_room(room, &search);
+	room->missed = 0;
 	entry->state = ENTRY_READING;
 	store_search_lines(hub->store, &search, history_read, entry);
 }

@@ -54,6 +54,7 @@ static void tick(void *arg)
 	user_retry_due(hub, now);
 	contact_save_due(hub, now);
 	room_subject_due(hub, now);
+	absence_due(hub, now);
 	order_due(hub, now);
 	conversation_waiting_due(hub, now);
 	profile_due(hub, now);
@@ -62,7 +63,7 @@ static void tick(void *arg)
 	question_due(hub, now);
 	pace_clean(&hub->joins, now);
 	if (pace_empty(&hub->joins) && list_empty(&hub->orders) && list_empty(&hub->retrying) && list_empty(&hub->unsaved) &&
-	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->profiles) &&
+	    list_empty(&hub->waiting) && list_empty(&hub->joining) && list_empty(&hub->parting) && list_empty(&hub->profiles) &&
 	    list_empty(&hub->blocks) && list_empty(&hub->proofs) && list_empty(&hub->questions))
 		timer_stop(hub->tick);
 }
@@ -143,6 +144,7 @@ struct hub *hub_new(struct loop *loop, struct config *config, int argc, char **a
 	list_init(&hub->unsaved);
 	list_init(&hub->waiting);
 	list_init(&hub->joining);
+	list_init(&hub->parting);
 	list_init(&hub->orders);
 	list_init(&hub->profiles);
 	list_init(&hub->questions);
@@ -211,8 +213,12 @@ void hub_free(struct hub **at)
 static void was_online(void *arg, const char *jid)
 {
 	struct hub *hub = arg;
-	if (jid && !hub_user(hub, jid))
-		hub_tell(hub, probe, jid);
+	if (!jid || hub_user(hub, jid))
+		return;
+	hub_tell(hub, probe, jid);
+	struct user *user = user_return(hub, jid);
+	if (user)
+		user_load(user);
 }
 
 /* The client may be gone: its server says so by an error, and it leaves again. */
@@ -223,7 +229,10 @@ static void was_in_room(void *arg, const struct store_occupancy *was)
 	if (!slash)
 		return;
 	char *jid = mem_strndup(was->client, (size_t)(slash - was->client));
-	room_join(hub, jid, slash + 1, &(struct room_entry){was->node, was->nickname, NULL, {0, -1, 0}});
+	if (!slash[1])
+		absence_return(hub, jid, was->node, was->nickname);
+	else
+		room_join(hub, jid, slash + 1, &(struct room_entry){was->node, was->nickname, NULL, {0, -1, 0}});
 	free(jid);
 }
 

@@ -376,6 +376,9 @@ struct room_entry {
 	}
 void room_join(struct hub *, const char *jid, const char *resource, const struct room_entry *);
 void room_leave(struct user *, const char *resource, const char *node);
+/* All of his clients leave, and so does he if none is there. False if he is in no such room. */
+bool room_quit(struct user *, const char *node);
+bool room_has_clients(const struct room *);
 void room_send(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,
                struct ticket *);
 void room_set_subject(struct hub *, const char *jid, const char *resource, const char *node, const struct s2_message *,

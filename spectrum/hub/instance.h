@@ -37,6 +37,7 @@ struct hub {
 	struct list unsaved;  /* users with contacts that are to be stored */
 	struct list waiting;  /* users with messages that wait for their log-in */
 	struct list joining;  /* rooms whose join waits for its subject */
+	struct list parting;  /* rooms whose last client has left */
 	struct list proofs;   /* attempts that wait for the network */
 	struct list questions; /* of the network to users, oldest first */
 	unsigned question_count;
@@ -104,6 +105,7 @@ void user_retry_due(struct hub *, uint64_t now);
 void contact_save_due(struct hub *, uint64_t now);
 void order_due(struct hub *, uint64_t now);
 void room_subject_due(struct hub *, uint64_t now);
+void absence_due(struct hub *, uint64_t now);
 void conversation_waiting_due(struct hub *, uint64_t now);
 void profile_due(struct hub *, uint64_t now);
 void block_due(struct hub *, uint64_t now);

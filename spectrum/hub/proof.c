@@ -187,6 +187,6 @@ void user_settle(struct user *user)
 	if (!config_bool(user->hub->config, "service.server_mode") || user->hub->stopping || user->ending ||
 	    user->holds || user->resources || is_awaited(user))
 		return;
-	if (user->proving || !user_setting_true(user, "stay_connected"))
+	if (user->proving || !user_stays_connected(user))
 		user_logout(user, NULL);
 }

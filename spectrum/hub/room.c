@@ -76,6 +76,11 @@ bool room_joined_by(const struct room *room, const struct user *user, const char
 	return resource && room->attendees & room_bit(resource);
 }
 
+bool room_has_clients(const struct room *room)
+{
+	return room->attendees;
+}
+
 bool room_has_resource(const struct user *user, const struct resource *resource)
 {
 	for (struct room *room = user->rooms; room; room = room->next) {
@@ -124,6 +129,7 @@ static void room_free(struct room *room)
 		}
 	}
 	list_remove(&room->joining_node);
+	absence_forget(room);
 	history_end(room);
 	archive_close(room);
 	occupant_remove_all(room);
@@ -197,7 +203,7 @@ void room_replay(struct room *room, const char *resource, const char *requested)
 
 /* ---- Joining ---- */
 
-static struct room *room_new(struct user *user, const struct room_entry *entry)
+struct room *room_new(struct user *user, const struct room_entry *entry)
 {
 	struct arena arena = {0};
 	struct room *room = mem_new(sizeof *room);
@@ -209,6 +215,7 @@ static struct room *room_new(struct user *user, const struct room_entry *entry)
 	room->nickname = mem_strdup(entry->nickname);
 	room->password = mem_strdup(entry->password);
 	list_init(&room->joining_node);
+	list_init(&room->parting_node);
 	list_init(&room->entries);
 	list_init(&room->held);
 	room->next = user->rooms;
@@ -271,6 +278,7 @@ void room_join(struct hub *hub, const char *jid, const char *client, const struc
 	}
 	if (room) {
 		room->attendees |= room_bit(resource);
+		absence_end(room);
 		history_enter(room, resource, &entry->history);
 		if (room->state != ROOM_JOINING)
 			room_replay(room, client, entry->nickname); /* while the network is away: as it was */
@@ -312,6 +320,13 @@ static void tell_left(struct room *room, const struct resource *resource, unsign
 	hub_tell(room->user->hub, occupant, room->user, resource->name, room, &presence);
 }
 
+void room_part(struct room *room)
+{
+	if (room->user->state == USER_ONLINE)
+		link_leave_room(&room->user->seat, room->name);
+	room_free(room);
+}
+
 static void leave(struct room *room, struct resource *resource)
 {
 	if (!(room->attendees & room_bit(resource)))
@@ -319,11 +334,8 @@ static void leave(struct room *room, struct resource *resource)
 	tell_left(room, resource, 0, NULL);
 	history_leave(room, resource);
 	room->attendees &= ~room_bit(resource);
-	if (room->attendees)
-		return;
-	if (room->user->state == USER_ONLINE)
-		link_leave_room(&room->user->seat, room->name);
-	room_free(room);
+	if (!room->attendees && !absence_begin(room, resource))
+		room_part(room);
 }
 
 void room_leave(struct user *user, const char *name, const char *node)
@@ -335,6 +347,31 @@ void room_leave(struct user *user, const char *name, const char *node)
 	leave(room, resource);
 	if (!resource->present && !room_has_resource(user, resource))
 		user_resource_drop(user, resource);
+}
+
+/* Clients that were here for their rooms only are gone with the last one. May free the user. */
+static void drop_idle_resources(struct user *user)
+{
+	for (struct resource *resource = user->resources, *next; resource; resource = next) {
+		next = resource->next;
+		bool last = !next && user->resources == resource;
+		if (!resource->present && !room_has_resource(user, resource))
+			user_resource_drop(user, resource);
+		if (last)
+			return;
+	}
+}
+
+bool room_quit(struct user *user, const char *node)
+{
+	struct room *room = room_find(user, node);
+	if (!room)
+		return false;
+	EACH_ATTENDEE(room, resource)
+	tell_left(room, resource, 0, NULL);
+	room_part(room);
+	drop_idle_resources(user);
+	return true;
 }
 
 void room_leave_all(struct user *user, struct resource *resource)
@@ -350,6 +387,8 @@ void room_end_all(struct user *user, unsigned codes, const char *text)
 	while (user->rooms) {
 		EACH_ATTENDEE(user->rooms, resource)
 		tell_left(user->rooms, resource, codes, text);
+		if (user->hub->stopping)
+			absence_note(user->rooms);
 		room_free(user->rooms);
 	}
 }
@@ -359,19 +398,6 @@ static void fail(struct room *room, const char *nickname, enum s2_condition cond
 	struct user *user = room->user;
 	EACH_ATTENDEE(room, resource)
 	hub_tell(user->hub, room_error, user, resource->name, room, nickname, condition, text);
-}
-
-/* Clients that were here for their rooms only are gone with the last one. May free the user. */
-static void drop_idle_resources(struct user *user)
-{
-	for (struct resource *resource = user->resources, *next; resource; resource = next) {
-		next = resource->next;
-		bool last = !next && user->resources == resource;
-		if (!resource->present && !room_has_resource(user, resource))
-			user_resource_drop(user, resource);
-		if (last)
-			return;
-	}
 }
 
 void room_refuse_all(struct user *user, enum s2_condition condition, const char *text)
@@ -415,5 +441,6 @@ void room_failed(void *arg, struct seat *seat, const char *name, const char *nic
 	fail(room, text_empty(nickname) ? room->nickname : nickname, condition, text);
 	if (rename)
 		return;
+	absence_lost(room, text);
 	room_over(room);
 }

@@ -36,6 +36,11 @@ struct room {
 	int64_t subject_time;
 	bool has_subject;
 	bool created; /* by this join */
+	bool stays;   /* in the database: the user comes back to it after a start, without a client. absence.c: */
+	uint8_t parted_by; /* the client whose leave may be the user's: 0 = none */
+	unsigned missed;   /* lines that came while no client was there */
+	uint64_t parting_due;
+	struct list parting_node;
 	uint8_t state;
 	struct s2_room_info info; /* roominfo.c; its texts are the room's */
 	struct list joining_node; /* while its subject is awaited */
@@ -58,6 +63,10 @@ void room_tell_occupant(struct room *, const struct s2_participant *, const char
 void room_replay(struct room *, const char *resource, const char *requested);
 /* The network has let the user go: nobody is in it any more. May free the user. */
 void room_over(struct room *);
+/* The user leaves it on the network, too. */
+void room_part(struct room *);
+/* One that he is in from now on; without clients yet. */
+struct room *room_new(struct user *, const struct room_entry *);
 
 /* Runs the body for those of them that get what happens live. */
 #define EACH_LISTENER(room, resource) \
@@ -92,6 +101,22 @@ void archive_heard(struct room *);
 /* Reads the last lines that he has heard. */
 struct store_search;
 void archive_search_room(struct room *, struct store_search *);
+
+/* ---- absence.c: rooms without a client, of users who stay connected ---- */
+/* The last client has left. False if the user leaves with it; else he stays, at least for now. */
+bool absence_begin(struct room *, const struct resource *);
+/* A client is there again. */
+void absence_end(struct room *);
+/* A client is gone from the gateway: it has not left its rooms but everything. */
+void absence_client_gone(struct user *, unsigned number);
+/* The room is forgotten. */
+void absence_forget(struct room *);
+/* The gateway ends: it is to be joined at the next start. */
+void absence_note(struct room *);
+/* The network has put the user out of a room where he has no client: he is told. */
+void absence_lost(const struct room *, const char *text);
+/* A room of before the start. */
+void absence_return(struct hub *, const char *jid, const char *node, const char *nickname);
 
 /* ---- roominfo.c ---- */
 void room_forget_info(struct s2_room_info *);

@@ -90,8 +90,8 @@ static void apply(struct user *user, const struct s2_setting *changes, size_t co
 	}
 	user_set_settings(user, all, total);
 	free(all);
-	if (off)
-		user_logout(user, "You have switched this gateway off.");
+	if (off || (!user->resources && !user->holds && !user_stays_connected(user)))
+		user_logout(user, off ? "You have switched this gateway off." : NULL);
 }
 
 /* A change on its way through the database. */

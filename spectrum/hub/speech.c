@@ -42,6 +42,7 @@ static void keep_line(struct room *room, const struct room_line *line, struct sa
 			history_hold(room, &record);
 	}
 	said->kept |= keep;
+	room->missed += !room->attendees;
 	archive_heard(room);
 }
 

@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/random.h"
 #include "spectrum/hub/idmap.h"
+#include "spectrum/hub/room.h"
 
 #define LOG_AREA "user"
 #define RETRY_BASE_MS 1000
@@ -175,22 +176,29 @@ bool user_wants_headlines(const struct user *user)
 	return user_setting_true(user, "send_headlines");
 }
 
-/* Tells the network what the user's presence is now, if that is news. */
+bool user_stays_connected(const struct user *user)
+{
+	return user_setting_true(user, "stay_connected");
+}
+
+/* Tells the network what the user's presence is now, if that is news. Who stays connected without a client is away. */
 static void push_status(struct user *user)
 {
 	const struct resource *best = best_resource(user);
-	if (!best || (user->state != USER_ONLINE && user->state != USER_CONNECTING))
+	uint8_t status = best ? best->status : S2_STATUS_XA;
+	const char *text = best ? best->text : NULL;
+	if ((!best && user->resources) || (user->state != USER_ONLINE && user->state != USER_CONNECTING))
 		return;
-	if (user->sent_status == best->status && text_equal(user->sent_text, best->text))
+	if (user->sent_status == status && text_equal(user->sent_text, text))
 		return;
 	if (link_unsent(&user->seat) >= HUB_UNSENT_MOST)
 		return; /* a backend that does not read: it gets the state when it does, or its successor at the log-in
 		         */
-	user->sent_status = best->status;
-	mem_replace(&user->sent_text, best->text);
-	link_status(&user->seat, best->status, best->text);
-	if (user->state == USER_ONLINE)
-		hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, best->text);
+	user->sent_status = status;
+	mem_replace(&user->sent_text, text);
+	link_status(&user->seat, status, text);
+	if (user->state == USER_ONLINE && best)
+		hub_tell(user->hub, account, user, NULL, ACCOUNT_ONLINE, text);
 }
 
 static void unlink_resource(struct user *user, struct resource *resource)
@@ -206,6 +214,7 @@ static void unlink_resource(struct user *user, struct resource *resource)
 		if (user->roster.items[i]->talk == resource->number)
 			user->roster.items[i]->talk = 0;
 	}
+	absence_client_gone(user, resource->number);
 	resource_free(resource);
 }
 
@@ -213,7 +222,7 @@ void user_resource_drop(struct user *user, struct resource *resource)
 {
 	room_leave_all(user, resource);
 	bool last = !resource->next && user->resources == resource;
-	if (last && !user->holds && !user_setting_true(user, "stay_connected")) {
+	if (last && !user->holds && !user_stays_connected(user)) {
 		user_logout(user, NULL);
 		return;
 	}
@@ -469,10 +478,15 @@ static void user_loaded(void *arg, const struct store_user *row, const char *err
 		}
 		user_set_settings(user, row->settings, row->setting_count);
 		contact_load(user, row->buddies, row->buddy_count);
-		store_set_online(hub->store, user->id, true);
 	} else if (!user->registered && !user_decide_unknown(user)) {
 		return;
 	}
+	if (user->returned && !user->resources && !user->holds && !user_stays_connected(user)) {
+		user_forget(user, S2_RECIPIENT_UNAVAILABLE, NULL);
+		return;
+	}
+	if (row)
+		store_set_online(hub->store, user->id, true);
 	user_wait_for_seat(user, NULL);
 }
 
@@ -483,6 +497,15 @@ struct user *user_start(struct hub *hub, const char *jid, const char *nickname)
 		return user;
 	user = user_new(hub, jid);
 	user->name = mem_strdup(nickname);
+	return user;
+}
+
+struct user *user_return(struct hub *hub, const char *jid)
+{
+	bool known = hub_user(hub, jid);
+	struct user *user = user_start(hub, jid, NULL);
+	if (user && !known)
+		user->returned = true;
 	return user;
 }
 

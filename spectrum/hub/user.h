@@ -57,6 +57,7 @@ struct user {
 	uint8_t attempts;
 	bool registered;
 	bool asked;   /* the database, for him */
+	bool returned; /* after a start, without a client; only who stays connected is let in then */
 	bool proving; /* the network has not said yet whether his password is right (proof.c) */
 	bool ending;
 	const enum s2_connection_error *cause; /* of its end; valid while it ends */
@@ -78,6 +79,9 @@ void user_resource_drop(struct user *, struct resource *);
 /* Makes the user known if he is not; NULL while the gateway stops. `nickname` is used where an account needs a name and
  * there is none. Follow with user_load when it is noted what he came for. */
 struct user *user_start(struct hub *, const char *jid, const char *nickname);
+/* After a start: he was online before it. Whoever does not stay connected has to come by himself. */
+struct user *user_return(struct hub *, const char *jid);
+bool user_stays_connected(const struct user *);
 /* Starts his log-in if it has not begun. May refuse and free him. */
 void user_load(struct user *);
 bool user_setting_true(const struct user *, const char *key);

@@ -37,12 +37,9 @@ class Place:
         return f"{nick}%{self.server}@{GW}"
 
 
-# Every test runs on both XMPP servers, and with both IRC servers.
-WORLDS = [("prosody", "ngircd"), ("ejabberd", "inspircd")]
-
-
-@pytest.fixture(params=WORLDS, ids="-".join)
+@pytest.fixture(params=[("prosody", "ngircd"), ("ejabberd", "inspircd")], ids="-".join)
 def world(request):
+    """Every test runs on both XMPP servers, and with both IRC servers."""
     return request.param
 
 

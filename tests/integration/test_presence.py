@@ -2,9 +2,9 @@
 """Going online and offline through the gateway, contacts and their presence, subscriptions (XEP-0100, RFC 6121)."""
 
 from everywhere import everywhere
-from gateway import SCRIPTED
+from gateway import SCRIPTED, VILLAGE
 from host import Host
-from stanzas import available, matches, message, presence, unavailable
+from stanzas import DELAY, available, matches, message, presence, unavailable
 
 GW = "gw.localhost"
 ECHO = f"echo@{GW}"
@@ -148,3 +148,28 @@ async def test_probes_are_answered_with_what_is_known(gateways):
         await nobody.expect(unavailable(GW))
     finally:
         await host.stop()
+
+
+@everywhere
+async def test_who_stays_connected_is_seen_and_written_to_without_a_client(gateways, home, people):
+    gateway = await gateways(home, VILLAGE, **{"settings.stay_connected": 1})
+    romeo, juliet = await people("romeo"), await people("juliet")
+    await romeo.login(GW, "romeo")
+    await juliet.login(GW, "juliet")
+    juliet.send_presence(f"romeo@{GW}", "subscribe")
+    await juliet.expect(available(f"romeo@{GW}"))
+    await romeo.close()
+    await juliet.expect(available(f"romeo@{GW}", show="xa"))
+    gateway.stop()
+    await juliet.expect(unavailable(GW))
+    await gateway.up(home)
+    await gateway.logged(f"online user={romeo.jid}")
+    await juliet.online(GW)
+    juliet.send_message(f"romeo@{GW}", "Good night")
+    await juliet.sync(GW)
+    again = await people(account=romeo.user, resource="again")
+    got = await again.expect(message(f"juliet@{GW}", "Good night"))
+    assert got.child("delay", DELAY) is not None, "the server has kept it"
+    await again.online(GW)
+    again.send_message(f"juliet@{GW}", "Parting is such sweet sorrow")
+    await juliet.expect(message(f"romeo@{GW}", "Parting is such sweet sorrow"))

@@ -75,7 +75,7 @@ def homes(folder, file, test):
         replaced = replaced or any(decorator for function in level for decorator in function.decorator_list
                                    if "home" in constants(module, decorator))
         found = {SERVERS[word] for word in said if word in SERVERS}
-        if "home" in said and not replaced:
+        if "home" in said and not replaced and "home" not in module.functions:
             found.add("Prosody")
         if found:
             return found
