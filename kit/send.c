@@ -47,7 +47,7 @@ static void add_extensions(struct str *config)
 	    {S2_FEATURE_CORRECTIONS, "corrections"}, {S2_FEATURE_RETRACTIONS, "retractions"},
 	    {S2_FEATURE_MODERATION, "moderation"},   {S2_FEATURE_REACTIONS, "reactions"},
 	    {S2_FEATURE_REPLIES, "replies"},         {S2_FEATURE_MARKERS, "markers"},
-	    {S2_FEATURE_ATTACHMENTS, "attachments"},
+	    {S2_FEATURE_ATTACHMENTS, "attachments"}, {S2_FEATURE_FORMATTING, "formatting"},
 	};
 	const struct s2_backend *backend = kit.backend;
 	unsigned features = backend->features | (backend->typing ? S2_FEATURE_TYPING : 0) |
@@ -325,8 +325,8 @@ void s2_room_invitation(struct s2_user *user, const struct s2_room_invitation *i
 	    .body = text_empty(invitation->reason) ? "invites you to this room" : invitation->reason,
 	};
 	if (kit.extended)
-		kit_line_write(&(struct wire_frame){
-		    .type = WIRE_ROOM_INVITATION, .user = user->jid, .invitation = *invitation});
+		kit_line_write(
+		    &(struct wire_frame){.type = WIRE_ROOM_INVITATION, .user = user->jid, .invitation = *invitation});
 	else
 		s2_message(user, &message);
 }

@@ -37,7 +37,7 @@ static void echo_join(struct s2_user *user, const struct s2_room *in)
 }
 int main(int argc, char **argv)
 {
-	enum { ABLE = S2_FEATURE_MUC | S2_FEATURE_RECEIPTS | S2_FEATURES_OF_MESSAGES };
+	enum { ABLE = S2_FEATURE_MUC | S2_FEATURE_RECEIPTS | S2_FEATURE_FORMATTING | S2_FEATURES_OF_MESSAGES };
 	static const struct s2_backend echo = {"spectrum2_echo_backend",      ABLE,
 	                                       .login = echo_login,           .logout = echo_logout,
 	                                       .message = echo_message,       .typing = s2_typing,

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "lib/base/utf8.h"
+#include "lib/xmpp/xhtml.h"
 
 #define CODES "\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"
 #define NO_COLOUR UINT32_MAX
 
-enum { BOLD = 1, ITALIC = 2, UNDERLINE = 4, STRIKE = 8, MONOSPACE = 16, REVERSE = 32 };
+/* VERBATIM has no code: the line ends of an XHTML text count. */
+enum { BOLD = 1, ITALIC = 2, UNDERLINE = 4, STRIKE = 8, MONOSPACE = 16, REVERSE = 32, VERBATIM = 64 };
 
 struct look {
 	unsigned flags;
@@ -85,20 +87,21 @@ static const char *read_colours(const char *at, bool hex, struct look *look)
 	return at;
 }
 
+static const struct {
+	char code;
+	unsigned flag;
+} flags[] = {{0x02, BOLD}, {0x1d, ITALIC}, {0x1f, UNDERLINE}, {0x1e, STRIKE}, {0x11, MONOSPACE}, {0x16, REVERSE}};
+#define FLAGS (sizeof flags / sizeof *flags)
+
 /* `at` stands on a code; returns what is behind it and its arguments. */
 static const char *read_code(const char *at, struct look *look)
 {
-	static const struct {
-		char code;
-		unsigned flag;
-	} flags[] = {{0x02, BOLD},   {0x1d, ITALIC},    {0x1f, UNDERLINE},
-	             {0x1e, STRIKE}, {0x11, MONOSPACE}, {0x16, REVERSE}};
 	char code = *at++;
 	if (code == 0x03 || code == 0x04)
 		return read_colours(at, code == 0x04, look);
 	if (code == 0x0f)
 		*look = plain_look;
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+	for (size_t i = 0; i < FLAGS; i++)
 		if (flags[i].code == code)
 			look->flags ^= flags[i].flag;
 	return at;
@@ -187,4 +190,97 @@ bool format_xhtml(struct str *out, const char *text)
 			at = read_code(at, &look);
 	}
 	return true;
+}
+
+/* ---- XHTML to codes ---- */
+
+/* Codes that lead from one look to another. */
+static void add_codes(struct str *out, unsigned from, unsigned to)
+{
+	for (size_t i = 0; i < FLAGS; i++)
+		if ((from ^ to) & flags[i].flag)
+			str_addc(out, flags[i].code);
+}
+
+/* Each line of a text begins and ends without a look: it becomes a message of its own. */
+static void add_lines(struct str *out, const char *text, unsigned look)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		if (len) {
+			add_codes(out, 0, look);
+			str_add(out, text, len);
+			add_codes(out, look, 0);
+		}
+		text += len;
+		if (*text == '\n')
+			str_addc(out, look & VERBATIM ? *text : ' ');
+		text += *text == '\n';
+	}
+}
+
+static unsigned look_of(const struct element *element)
+{
+	static const struct {
+		const char *name, *word; /* of an element, or in the style of any */
+		unsigned flag;
+	} looks[] = {{"strong", "bold", BOLD},         {"em", "italic", ITALIC},      {"cite", "oblique", ITALIC},
+	             {"code", "monospace", MONOSPACE}, {"pre", "courier", MONOSPACE}, {"pre", "pre-wrap", VERBATIM},
+	             {"", "underline", UNDERLINE},     {"", "line-through", STRIKE}};
+	const char *style = element_get(element, "style");
+	unsigned look = 0;
+	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+		if (!strcmp(element->name, looks[i].name) || (style && strstr(style, looks[i].word)))
+			look |= looks[i].flag;
+	return look;
+}
+
+static bool is_paragraph(const char *name)
+{
+	static const char *const names[] = {"p", "blockquote", "ul", "ol", "li", "pre"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static void add_line_end(struct str *out, size_t begin)
+{
+	if (out->len > begin && out->data[out->len - 1] != '\n')
+		str_addc(out, '\n');
+}
+
+static void add_nodes(struct str *out, size_t begin, const struct element *node, unsigned look)
+{
+	for (; node; node = node->next) {
+		if (!node->name) {
+			add_lines(out, node->text, look);
+			continue;
+		}
+		bool paragraph = is_paragraph(node->name);
+		const char *link = element_get(node, "href"), *picture = element_get(node, "src");
+		size_t from = out->len;
+		if (paragraph)
+			add_line_end(out, begin);
+		if (!strcmp(node->name, "br"))
+			str_addc(out, '\n');
+		if (picture)
+			add_lines(out, picture, 0);
+		add_nodes(out, begin, node->children, look | look_of(node));
+		if (link && (!out->data || !strstr(out->data + from, link)))
+			str_addf(out, out->len > from ? " <%s>" : "%s", link);
+		if (paragraph && node->next)
+			add_line_end(out, begin);
+	}
+}
+
+bool format_codes(struct str *out, const char *xhtml)
+{
+	struct arena arena = {0};
+	struct element *body = xhtml_clean(&arena, xhtml);
+	size_t begin = out->len;
+	if (body)
+		add_nodes(out, begin, body->children, 0);
+	arena_fini(&arena);
+	return out->len > begin;
 }

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	static const struct s2_backend irc = {
 	    .name = "spectrum2_irc_backend",
 	    .features = S2_FEATURE_MUC | S2_FEATURE_NO_REGISTRATION | S2_FEATURE_NO_PASSWORD |
-	                S2_FEATURE_MESSAGE_RESULT | S2_FEATURE_NO_CONTACT_LIST |
+	                S2_FEATURE_MESSAGE_RESULT | S2_FEATURE_NO_CONTACT_LIST | S2_FEATURE_FORMATTING |
 	                /* Where the server passes client tags on. */
 	                S2_FEATURE_REPLIES | S2_FEATURE_REACTIONS | S2_FEATURE_RETRACTIONS |
 	                /* Contacts are nick%irc.example.org, as the rooms are. */

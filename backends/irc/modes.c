@@ -30,7 +30,7 @@ static uint32_t bit(char mode)
 	return mode >= 'a' && mode <= 'z' ? 1u << (mode - 'a') : 0;
 }
 
-static bool has(const struct channel *channel, char mode)
+bool modes_has(const struct channel *channel, char mode)
 {
 	return channel->modes & bit(mode);
 }
@@ -49,11 +49,11 @@ void modes_show(struct channel *channel)
 	if (!channel->modes_known || channel->state != CHANNEL_JOINED)
 		return;
 	for (size_t i = 0; i < FLAGS; i++) {
-		if (has(channel, flags[i].mode) != flags[i].inverse)
+		if (modes_has(channel, flags[i].mode) != flags[i].inverse)
 			info.flags |= flags[i].room_flag;
 	}
-	info.flags |= has(channel, 's') || has(channel, 'p') ? S2_ROOM_HIDDEN : 0;
-	info.flags |= has(channel, 'k') ? S2_ROOM_PASSWORD : 0;
+	info.flags |= modes_has(channel, 's') || modes_has(channel, 'p') ? S2_ROOM_HIDDEN : 0;
+	info.flags |= modes_has(channel, 'k') ? S2_ROOM_PASSWORD : 0;
 	s2_room_info(channel->network->user->s2, &info);
 }
 
@@ -65,7 +65,7 @@ size_t modes_form(const struct channel *channel, struct arena *arena, struct s2_
 		    (struct s2_field){.name = flags[i].name,
 		                      .label = flags[i].label,
 		                      .type = S2_FIELD_BOOLEAN,
-		                      .value = has(channel, flags[i].mode) != flags[i].inverse ? "1" : "0"};
+		                      .value = modes_has(channel, flags[i].mode) != flags[i].inverse ? "1" : "0"};
 	fields[count++] = (struct s2_field){.name = KEY,
 	                                    .label = "Password to come in",
 	                                    .type = S2_FIELD_PRIVATE,
@@ -93,7 +93,7 @@ static void add(struct change *change, char sign, char mode, const char *argumen
 static const char *set_key(const struct channel *channel, const char *value, struct change *change)
 {
 	if (text_empty(value)) {
-		if (has(channel, 'k'))
+		if (modes_has(channel, 'k'))
 			add(change, '-', 'k', channel->key ? channel->key : "*");
 		return NULL;
 	}
@@ -102,7 +102,7 @@ static const char *set_key(const struct channel *channel, const char *value, str
 		       "front.";
 	if (channel->key && !strcmp(channel->key, value))
 		return NULL;
-	if (has(channel, 'k'))
+	if (modes_has(channel, 'k'))
 		add(change, '-', 'k', channel->key ? channel->key : "*");
 	add(change, '+', 'k', value);
 	return NULL;
@@ -111,7 +111,7 @@ static const char *set_key(const struct channel *channel, const char *value, str
 static const char *set_limit(const struct channel *channel, const char *value, struct change *change)
 {
 	if (text_empty(value) || !strcmp(value, "0")) {
-		if (has(channel, 'l'))
+		if (modes_has(channel, 'l'))
 			add(change, '-', 'l', NULL);
 		return NULL;
 	}
@@ -135,7 +135,7 @@ static const char *set_field(const struct channel *channel, const struct s2_fiel
 		if (strcmp(value, "0") && strcmp(value, "1"))
 			return "A switch is 0 or 1.";
 		bool wanted = (*value == '1') != flags[i].inverse;
-		if (wanted != has(channel, flags[i].mode))
+		if (wanted != modes_has(channel, flags[i].mode))
 			add(change, wanted ? '+' : '-', flags[i].mode, NULL);
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 #define MODES_FIELDS 7
 
 /* A mode was set or taken; `argument` "" if it has none. True if it is one of those that are told. */
+bool modes_has(const struct channel *, char mode);
 bool modes_set(struct channel *, char mode, bool set, const char *argument);
 /* Tells what is known of them. */
 void modes_show(struct channel *);

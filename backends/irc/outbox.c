@@ -7,6 +7,8 @@
 
 #include "backends/irc/channel.h"
 #include "backends/irc/command.h"
+#include "backends/irc/format.h"
+#include "backends/irc/modes.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
 #include "backends/irc/reaction.h"
@@ -224,16 +226,16 @@ static bool send_pieces(struct network *network, struct outgoing *one, const cha
 }
 
 /* Says at once why a message can't go out; NULL if it can. */
-static const char *obstacle(struct network *network, const struct s2_message *message, enum s2_condition *condition)
+static const char *obstacle(struct network *network, const char *body, enum s2_condition *condition)
 {
 	*condition = S2_RECIPIENT_UNAVAILABLE;
 	if (network->stage != NETWORK_READY)
 		return "There is no connection to the IRC server at the moment.";
 	*condition = S2_RESOURCE_CONSTRAINT;
-	size_t lines = strlen(message->body) / 100 + 1;
-	for (const char *at = message->body; (at = strchr(at, '\n')) != NULL; at++)
+	size_t lines = strlen(body) / 100 + 1;
+	for (const char *at = body; (at = strchr(at, '\n')) != NULL; at++)
 		lines++;
-	if (network->outbox.count >= MAX_MESSAGES || network->outbox.bytes + strlen(message->body) > MAX_BYTES ||
+	if (network->outbox.count >= MAX_MESSAGES || network->outbox.bytes + strlen(body) > MAX_BYTES ||
 	    s2_session_queued(network->session) + lines > MAX_QUEUED_LINES)
 		return "Too much waits to be sent to the IRC server already; send it again later.";
 	return NULL;
@@ -250,30 +252,29 @@ static char *addressed(const struct network *network, const char *target, const 
 	return mem_printf("%s: %s", message->reply_author, text);
 }
 
-void outbox_message(struct network *network, const char *target, const struct s2_message *message)
+/* A channel with mode c takes no codes: some servers refuse such a message. */
+static bool may_format(const struct network *network, const char *target)
 {
-	enum s2_condition condition;
-	const char *why = obstacle(network, message, &condition);
-	if (!why && (!line_is_middle(target) || strchr(target, ','))) {
-		condition = S2_JID_MALFORMED;
-		why = "IRC has no such name.";
-	}
-	if (!why && !message->body[strspn(message->body, "\r\n")]) {
-		condition = S2_BAD_REQUEST;
-		why = "The message is empty.";
-	}
-	if (why) {
-		s2_message_result(network->user->s2, message->id, message->peer, condition, why);
-		return;
-	}
-	bool action = !strcmp(message->body, "/me") || !strncmp(message->body, "/me ", 4);
-	const char *text = command_text(message->body);
+	const struct channel *channel = channel_find(network, target);
+	return !channel || !modes_has(channel, 'c');
+}
+
+/* `body` is what goes out, with codes; what the user sees of it in the room is his own. */
+static void send_message(struct network *network, const char *target, const struct s2_message *message,
+                         const char *body)
+{
+	bool action = !strcmp(body, "/me") || !strncmp(body, "/me ", 4);
+	const char *text = command_text(body);
 	if (action)
-		text += message->body[3] ? 4 : 3;
+		text += body[3] ? 4 : 3;
 	struct outgoing *one = outgoing_new(network, OUTGOING_TEXT, target, message);
 	char *to = action ? NULL : addressed(network, target, message, text);
-	if (isupport_is_channel(&network->isupport, target))
-		one->body = mem_strdup(to ? to : command_text(message->body));
+	if (isupport_is_channel(&network->isupport, target)) {
+		const char *own = command_text(message->body);
+		one->body = to ? addressed(network, target, message, own) : NULL;
+		if (!one->body)
+			one->body = mem_strdup(own);
+	}
 	if (!text_empty(message->reply_to) && reaction_may_reply(network)) {
 		one->about = mem_strdup(message->reply_to);
 		one->author = mem_strdup(message->reply_author);
@@ -284,6 +285,29 @@ void outbox_message(struct network *network, const char *target, const struct s2
 		outgoing_free(network, one);
 	}
 	free(to);
+}
+
+void outbox_message(struct network *network, const char *target, const struct s2_message *message)
+{
+	enum s2_condition condition;
+	struct str coded = {0};
+	const char *body = message->body;
+	if (may_format(network, target) && !text_empty(message->xhtml) && format_codes(&coded, message->xhtml))
+		body = coded.data;
+	const char *why = obstacle(network, body, &condition);
+	if (!why && (!line_is_middle(target) || strchr(target, ','))) {
+		condition = S2_JID_MALFORMED;
+		why = "IRC has no such name.";
+	}
+	if (!why && !body[strspn(body, "\r\n")]) {
+		condition = S2_BAD_REQUEST;
+		why = "The message is empty.";
+	}
+	if (why)
+		s2_message_result(network->user->s2, message->id, message->peer, condition, why);
+	else
+		send_message(network, target, message, body);
+	str_fini(&coded);
 }
 
 /* ---- About earlier messages ---- */
@@ -355,7 +379,7 @@ static size_t topic_limit(const struct network *network, const char *channel)
 void outbox_subject(struct network *network, const char *channel, const struct s2_message *message)
 {
 	enum s2_condition condition;
-	const char *why = obstacle(network, message, &condition);
+	const char *why = obstacle(network, message->body, &condition);
 	if (!why && strlen(message->body) > topic_limit(network, channel)) {
 		condition = S2_NOT_ACCEPTABLE;
 		why = "The subject is too long for this server.";

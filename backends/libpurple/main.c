@@ -58,6 +58,9 @@ static void set_features(void)
 		backend.features |= S2_FEATURE_NO_PASSWORD;
 	if (!info->join_chat)
 		backend.features &= ~(unsigned)S2_FEATURE_MUC;
+	/* Foreign XMPP clients know the directives of XEP-0393 themselves. */
+	if (!text_equal(settings.protocol, "prpl-jabber"))
+		backend.features |= S2_FEATURE_FORMATTING;
 	if (!info->send_typing)
 		backend.typing = NULL;
 	if (!PURPLE_PROTOCOL_PLUGIN_HAS_FUNC(info, send_attention))

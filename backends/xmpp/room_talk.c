@@ -240,7 +240,7 @@ void room_say(struct user *user, struct arena *arena, const struct s2_message *m
 		whole.replaces = id_of(room, message->replaces);
 	for (unsigned part = 0; content_part(arena, &whole, part, false, &piece); part++) {
 		struct writer *writer = talk_open(user, message->private_ ? "chat" : "groupchat", to, piece.id);
-		content_write(writer, arena, &piece, jid_of(arena, room, message->reply_author), true);
+		content_write(writer, arena, &piece, jid_of(arena, room, message->reply_author), CONTENT_XHTML);
 		write_origin_id(writer, piece.id);
 		if (message->private_)
 			xml_empty(writer, "x", NS_MUC_USER);

@@ -254,7 +254,7 @@ static void say_to_person(struct user *user, struct arena *arena, const struct s
 	}
 	for (unsigned part = 0; content_part(arena, message, part, false, &piece); part++) {
 		struct writer *writer = talk_open(user, message->headline ? "headline" : "chat", to, piece.id);
-		content_write(writer, arena, &piece, reply_jid(user, message), true);
+		content_write(writer, arena, &piece, reply_jid(user, message), CONTENT_XHTML);
 		xml_empty(writer, "active", NS_CHATSTATES);
 		if (message->want_receipt)
 			xml_empty(writer, "request", NS_RECEIPTS);

@@ -29,6 +29,7 @@ enum s2_feature {
 	S2_FEATURE_REPLIES = 1024,     /* `message` with `reply_to`; else the quote is in the body */
 	S2_FEATURE_MARKERS = 2048,     /* S2_DISPLAYED, both ways */
 	S2_FEATURE_ATTACHMENTS = 4096, /* `message` with attachments; else their links are in the body */
+	S2_FEATURE_FORMATTING = 8192,  /* `xhtml` of messages is shown; else nothing is made of what users write */
 	S2_FEATURES_OF_MESSAGES = S2_FEATURE_CORRECTIONS | S2_FEATURE_RETRACTIONS | S2_FEATURE_MODERATION |
 	                          S2_FEATURE_REACTIONS | S2_FEATURE_REPLIES | S2_FEATURE_MARKERS | S2_FEATURE_ATTACHMENTS,
 	/* The kit sets these by itself where there is a callback for it; a single contact may lack them (s2_buddy). */

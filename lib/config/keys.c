@@ -80,6 +80,8 @@ const struct config_key config_keys[] = {
     SWITCH("service.more_resources", "0", "Server mode: let a user be logged in with several clients at once."),
     SWITCH("service.enable_privacy_lists", "1", "Blocking of contacts."),
     SWITCH("service.enable_xhtml", "1", "Forward formatted text (XHTML-IM) to XMPP clients."),
+    SWITCH("service.styling", "1",
+           "Formatting is shown to XMPP clients, and read of them, as *strong*, _emphasis_, ~strike~ and `code` (XEP-0393)."),
     SWITCH("service.enable_remove_buddy", "0", "Taking back a subscription removes the contact on the network, too."),
     SWITCH("service.oob_replace_body", "1", "A message with media gets the first media URL as its body."),
     CHOICE("service.carbon_form", "auto", "auto|message|carbon",
@@ -184,6 +186,7 @@ const struct config_key config_keys[] = {
     SENT_SWITCH("features.replies", "0", "Sent by backends: the network has replies (XEP-0461)."),
     SENT_SWITCH("features.markers", "0", "Sent by backends: the network tells what was read (XEP-0333)."),
     SENT_SWITCH("features.attachments", "0", "Sent by backends: they take files that users send as links."),
+    SENT_SWITCH("features.formatting", "0", "Sent by backends: the network shows formatted text."),
 
     TEXT("gateway_responder.prompt", "Contact ID", "XEP-0100 search by name: the prompt."),
     TEXT("gateway_responder.label", "Enter legacy network contact ID.", "XEP-0100 search by name: the description."),

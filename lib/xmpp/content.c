@@ -9,6 +9,7 @@
 #include "lib/base/str.h"
 #include "lib/base/utf8.h"
 #include "lib/xmpp/ns.h"
+#include "lib/xmpp/styling.h"
 #include "lib/xmpp/xhtml.h"
 
 #define NS_FILE "urn:xmpp:file:metadata:0"
@@ -136,6 +137,8 @@ static void read_child(struct arena *arena, const struct element *child, struct 
 		read_file_sharing(arena, child, content);
 	else if (element_is(child, "attention", NS_ATTENTION))
 		content->attention = child;
+	else if (element_is(child, "unstyled", NS_STYLING))
+		content->unstyled = true;
 	else if (element_is(child, "encryption", NS_EME))
 		content->encrypted = true;
 	else if (element_is(child, "html", NS_XHTML_IM))
@@ -229,6 +232,8 @@ void content_read(struct content *content, struct arena *arena, const struct ele
 		cut_links(arena, stanza, content);
 	else if (content->attachment_count && !content->body)
 		content->body = content->attachments[0].url;
+	if (options & CONTENT_STYLING && content->body && !content->xhtml && !content->unstyled)
+		content->xhtml = styling_xhtml(arena, content->body);
 }
 
 bool content_is_annotation(const struct content *content)
@@ -347,11 +352,11 @@ static size_t add_quote(struct str *body, const char *quote)
 	return body->len;
 }
 
-static void write_reply(struct writer *writer, const struct s2_message *message, const char *jid)
+static void write_reply(struct writer *writer, const struct s2_message *message, const char *text, const char *jid)
 {
 	struct str body = {0};
 	size_t quote = add_quote(&body, message->reply_text);
-	str_adds(&body, message->body);
+	str_adds(&body, text);
 	xml_leaf(writer, "body", NULL, str_text(&body));
 	xml_open(writer, "reply", NS_REPLY);
 	xml_attr(writer, "to", jid);
@@ -370,14 +375,18 @@ static void write_reply(struct writer *writer, const struct s2_message *message,
 }
 
 void content_write(struct writer *writer, struct arena *arena, const struct s2_message *message, const char *reply_jid,
-                   bool xhtml)
+                   unsigned options)
 {
-	struct element *body = xhtml && !text_empty(message->xhtml) ? xhtml_clean(arena, message->xhtml) : NULL;
+	bool formatted = options & (CONTENT_XHTML | CONTENT_STYLING) && !text_empty(message->xhtml);
+	struct element *body = formatted ? xhtml_clean(arena, message->xhtml) : NULL;
+	const char *text = message->body ? message->body : "", *styled = NULL;
+	if (body && options & CONTENT_STYLING)
+		styled = styling_body(arena, body, text);
 	if (!text_empty(message->reply_to))
-		write_reply(writer, message, reply_jid);
+		write_reply(writer, message, styled ? styled : text, reply_jid);
 	else
-		xml_leaf(writer, "body", NULL, message->body ? message->body : "");
-	if (body) {
+		xml_leaf(writer, "body", NULL, styled ? styled : text);
+	if (body && options & CONTENT_XHTML) {
 		xml_open(writer, "html", NS_XHTML_IM);
 		xml_element(writer, body);
 		xml_close(writer);

@@ -15,7 +15,7 @@ struct content {
 	const char *body, *subject, *xhtml; /* NULL: there is none */
 	const struct element *attention;
 	int typing; /* s2_typing, or -1 */
-	bool want_receipt, want_marker, encrypted;
+	bool want_receipt, want_marker, encrypted, unstyled;
 	const char *replaces;                          /* XEP-0308 */
 	const char *reply_to, *reply_jid, *reply_text; /* XEP-0461 */
 	const char *displayed;                         /* XEP-0333 */
@@ -32,6 +32,7 @@ enum content_option {
 	CONTENT_XHTML = 1,
 	CONTENT_REPLIES = 2, /* quotes are cut off the body, as far as they are marked (XEP-0428) */
 	CONTENT_FILES = 4,   /* links as well; without it a message without text gets its first link as body */
+	CONTENT_STYLING = 8, /* the directives of XEP-0393 become XHTML, or come of it */
 };
 
 /* On the arena, or the stanza's. */
@@ -44,9 +45,9 @@ bool content_is_annotation(const struct content *);
 bool content_part(struct arena *, const struct s2_message *, unsigned part, bool together, struct s2_message *piece);
 /* The id of an open stanza, made up if it has none. */
 void content_write_id(struct writer *, const char *id);
-/* Body, XHTML (if wanted), files, replaced message, reply: all that stands inside of a message. `reply_jid` (NULL:
- * unknown): who wrote what is replied to. */
-void content_write(struct writer *, struct arena *, const struct s2_message *, const char *reply_jid, bool xhtml);
+/* Body, XHTML, files, replaced message, reply: all that stands inside of a message. `reply_jid` (NULL: unknown): who wrote
+ * what is replied to. Of the options, CONTENT_XHTML and CONTENT_STYLING count: in which forms formatting is shown. */
+void content_write(struct writer *, struct arena *, const struct s2_message *, const char *reply_jid, unsigned options);
 /* The same for an annotation. `moderated`: a moderator's retraction; `by`: his JID, may be NULL. */
 void content_write_annotation(struct writer *, const struct s2_annotation *, bool moderated, const char *by);
 

@@ -58,6 +58,7 @@
 #define NS_NICK "http://jabber.org/protocol/nick"               /* XEP-0172 */
 #define NS_OOB "jabber:x:oob"                                   /* XEP-0066 */
 #define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"       /* XEP-0071 */
+#define NS_STYLING "urn:xmpp:styling:0"                         /* XEP-0393 */
 #define NS_XHTML "http://www.w3.org/1999/xhtml"
 #define NS_PRIVATE "jabber:iq:private"                          /* XEP-0049 */
 #define NS_BOOKMARKS_1 "storage:bookmarks"                      /* XEP-0048 */

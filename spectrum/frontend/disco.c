@@ -56,6 +56,7 @@ static const struct feature contact_features[] = {
     {NS_VCARD4, NULL, 0},
     {NS_CHATSTATES, "features.typing", S2_FEATURE_TYPING},
     {NS_XHTML_IM, "service.enable_xhtml", 0},
+    {NS_STYLING, "service.styling", 0},
     {NS_ATTENTION, "features.attention", S2_FEATURE_ATTENTION},
     {NS_RECEIPTS, "features.receipts", S2_FEATURE_RECEIPTS},
     {NS_OOB, NULL, 0},

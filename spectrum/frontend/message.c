@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages (RFC 6121 section 5): bodies with XHTML-IM (XEP-0071), chat states (XEP-0085), receipts (XEP-0184),
- * attention (XEP-0224), links to files (XEP-0066); and the error to the sender when one can't be passed on. */
+/* Messages (RFC 6121 section 5): bodies with XHTML-IM (XEP-0071) and styling (XEP-0393), chat states (XEP-0085),
+ * receipts (XEP-0184), attention (XEP-0224), links to files (XEP-0066); and the error to the sender when one can't be
+ * passed on. */
 #include <string.h>
 
 #include "lib/base/random.h"
@@ -175,8 +176,9 @@ static void pass_on(struct request *request, const char *type, const struct cont
 
 static unsigned content_options(const struct frontend *frontend)
 {
+	bool styling = config_bool(frontend->config, "service.styling") && hub_can(frontend->hub, HUB_FORMATTING);
 	return (config_bool(frontend->config, "service.enable_xhtml") ? CONTENT_XHTML : 0) |
-	       (hub_can(frontend->hub, HUB_REPLIES) ? CONTENT_REPLIES : 0) |
+	       (styling ? CONTENT_STYLING : 0) | (hub_can(frontend->hub, HUB_REPLIES) ? CONTENT_REPLIES : 0) |
 	       (hub_can(frontend->hub, HUB_ATTACHMENTS) ? CONTENT_FILES : 0);
 }
 
@@ -214,8 +216,9 @@ bool message_part(struct frontend *frontend, const struct s2_message *message, u
 void message_write(struct frontend *frontend, struct writer *writer, const struct s2_message *message,
                    const char *reply_jid)
 {
-	content_write(writer, &frontend->arena, message, reply_jid,
-	              config_bool(frontend->config, "service.enable_xhtml"));
+	unsigned xhtml = config_bool(frontend->config, "service.enable_xhtml") ? CONTENT_XHTML : 0;
+	unsigned styling = config_bool(frontend->config, "service.styling") ? CONTENT_STYLING : 0;
+	content_write(writer, &frontend->arena, message, reply_jid, text_empty(message->xhtml) ? 0 : xhtml | styling);
 }
 
 /* Who a message is from: a contact, or an occupant. */

@@ -17,7 +17,7 @@ bool hub_can(const struct hub *hub, enum hub_ability ability)
 	    [HUB_CORRECTIONS] = "features.corrections", [HUB_RETRACTIONS] = "features.retractions",
 	    [HUB_MODERATION] = "features.moderation",   [HUB_REACTIONS] = "features.reactions",
 	    [HUB_REPLIES] = "features.replies",         [HUB_MARKERS] = "features.markers",
-	    [HUB_ATTACHMENTS] = "features.attachments",
+	    [HUB_ATTACHMENTS] = "features.attachments", [HUB_FORMATTING] = "features.formatting",
 	};
 	return config_bool(hub->config, keys[ability]);
 }

@@ -331,6 +331,7 @@ enum hub_ability {
 	HUB_REPLIES,
 	HUB_MARKERS,
 	HUB_ATTACHMENTS,
+	HUB_FORMATTING,
 };
 bool hub_can(const struct hub *, enum hub_ability);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is inside of a message, from anybody's client: it is read with every option; what is read, written again in as many
- * parts as it takes, is well-formed, and read once more it says the same. */
+/* What is inside of a message, from anybody's client: it is read with every option; what is read, written again in as
+ * many parts as it takes, is well-formed, and read once more it says the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "lib/xmpp/content.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/parser.h"
+#include "lib/xmpp/styling.h"
 
 static struct s2_message message_of(const struct content *content)
 {
@@ -32,7 +33,7 @@ static const struct element *write_and_parse(struct arena *arena, const struct s
 	writer_init(&writer, &out, NS_CLIENT);
 	xml_open(&writer, "message", NULL);
 	content_write_id(&writer, piece->id);
-	content_write(&writer, arena, piece, "eve@gw.localhost", true);
+	content_write(&writer, arena, piece, "eve@gw.localhost", CONTENT_XHTML);
 	xml_close(&writer);
 	writer_end(&writer);
 	const struct element *again = parser_fragment(arena, str_text(&out), NS_CLIENT);
@@ -40,6 +41,17 @@ static const struct element *write_and_parse(struct arena *arena, const struct s
 	if (!again || !again->children)
 		abort();
 	return again->children;
+}
+
+/* Formatting, as text with directives: what was plain before is plain after them. */
+static void check_styling(struct arena *arena, const struct content *content)
+{
+	if (!content->body || !content->xhtml)
+		return;
+	const struct element *xhtml = parser_fragment(arena, content->xhtml, NS_XHTML);
+	const char *body = xhtml ? styling_body(arena, xhtml, content->body) : NULL;
+	if (body && strlen(body) <= strlen(content->body))
+		abort();
 }
 
 static int same(const char *a, const char *b)
@@ -53,9 +65,10 @@ static void check(struct arena *arena, const struct element *stanza, unsigned op
 	struct s2_message piece;
 	content_read(&content, arena, stanza, options);
 	struct s2_message message = message_of(&content);
+	check_styling(arena, &content);
 	if (content.attachment_count > CONTENT_ATTACHMENTS || content.reaction_count > CONTENT_REACTIONS + 1)
 		abort();
-	for (unsigned part = 0; content_part(arena, &message, part, options & 8, &piece); part++) {
+	for (unsigned part = 0; content_part(arena, &message, part, options & 16, &piece); part++) {
 		if (part > CONTENT_ATTACHMENTS + 1)
 			abort();
 		content_read(&second, arena, write_and_parse(arena, &piece), CONTENT_REPLIES);
@@ -75,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (body) {
 		struct element *stanza = element_new(&arena, "message", NS_CLIENT);
 		stanza->children = body->children;
-		for (unsigned options = 0; options < 16; options++)
+		for (unsigned options = 0; options < 32; options++)
 			check(&arena, stanza, options);
 	}
 	arena_fini(&arena);

@@ -39,6 +39,7 @@ static void read_text(const char *text)
 		demand(len && len <= 20 && utf8_valid(piece, len) && whole <= out.len);
 	str_clear(&out, 0);
 	format_xhtml(&out, str_text(&decoded));
+	format_codes(&out, str_text(&decoded));
 	demand(utf8_xml_valid(str_text(&out), out.len));
 	str_fini(&out);
 	str_fini(&decoded);

@@ -69,7 +69,7 @@ INSPIRCD = """\
 INSPIRCD_MODULES = """ssl_gnutls sslinfo spanningtree deaf servprotect svshold hideoper services_account sasl
 cap ircv3 ircv3_accounttag ircv3_batch ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage
 ircv3_invitenotify ircv3_labeledresponse ircv3_msgid ircv3_servertime setname monitor namesx uhnames botmode
-banredirect cloaking md5 sha256"""
+banredirect blockcolor cloaking md5 sha256"""
 
 ATHEME = """\
 {loads}

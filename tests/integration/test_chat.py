@@ -7,12 +7,13 @@ import pytest
 
 from everywhere import everywhere
 from gateway import SCRIPTED
-from stanzas import RECEIPTS, available, matches, message, presence
+from stanzas import DISCO_INFO, RECEIPTS, available, matches, message, presence
 from person import RawUser
 
 GW = "gw.localhost"
 ECHO = f"echo@{GW}"
 EVE = f"eve@{GW}"
+STYLING = "urn:xmpp:styling:0"
 XHTML_IM, XHTML = "http://jabber.org/protocol/xhtml-im", "http://www.w3.org/1999/xhtml"
 
 
@@ -82,8 +83,45 @@ async def test_formatting_passes_both_ways(gateways, home, people):
     got = await user.expect(message(f"control@{GW}"))
     assert json.loads(got.body.partition(" ")[2])["5"] == bold
     user.send_message(EVE, "FRAMES " + json.dumps([[8, {2: "eve", 3: "very bold", 5: f"<p>{bold}</p>"}]]))
-    got = await user.expect(message(EVE, "very bold"))
+    got = await user.expect(message(EVE, "*very* bold"))
     assert got.child("html", XHTML_IM).find(f"{{{XHTML}}}body/{{{XHTML}}}p/{{{XHTML}}}strong").text == "very"
+
+
+@everywhere
+async def test_styling_passes_both_ways(gateways, home, people):
+    """XEP-0393, for clients that show nothing else; without it, nothing is read into a text."""
+    await gateways(home, f"{SCRIPTED} --extended --features=formatting", **{"service.enable_xhtml": 0})
+    user = await people()
+    await user.login(GW)
+    answer = await user.iq(EVE, f"<query xmlns='{DISCO_INFO}'/>")
+    assert STYLING in [f.get("var") for f in answer.xml.iter(f"{{{DISCO_INFO}}}feature")]
+
+    async def told(body, content=""):
+        user.send_message(EVE, body, content)
+        got = json.loads((await user.expect(message(f"control@{GW}"))).body.partition(" ")[2])
+        return got["3"], got.get("5")
+    styled = "SHOW *very* `b*l*d`"
+    assert await told(styled) == (styled, "SHOW <strong>very</strong> <code>b*l*d</code>")
+    assert await told(styled, f"<unstyled xmlns='{STYLING}'/>") == (styled, None)
+    assert await told("SHOW 2*3*4") == ("SHOW 2*3*4", None)
+    user.send_message(EVE, "FRAMES " + json.dumps([
+        [8, {2: "eve", 3: "very bold", 5: "<em>very</em> <strong>bold</strong>"}],
+        [8, {2: "eve", 3: "red & plain", 5: "<span style='color:#ff0000'>red</span> &amp; plain"}]]))
+    got = await user.expect(message(EVE, "_very_ *bold*"))
+    assert got.child("html", XHTML_IM) is None
+    await user.expect(message(EVE, "red & plain"))
+
+
+async def test_styling_can_be_switched_off(gateways, prosody, people):
+    await gateways(prosody, f"{SCRIPTED} --extended --features=formatting", **{"service.styling": 0})
+    user = await people()
+    await user.login(GW)
+    user.send_message(EVE, "SHOW *bold*")
+    assert "5" not in json.loads((await user.expect(message(f"control@{GW}"))).body.partition(" ")[2])
+    user.send_message(EVE, "FRAMES " + json.dumps([[8, {2: "eve", 3: "bold", 5: "<strong>bold</strong>"}]]))
+    await user.expect(message(EVE, "bold"))
+    answer = await user.iq(EVE, f"<query xmlns='{DISCO_INFO}'/>")
+    assert STYLING not in [f.get("var") for f in answer.xml.iter(f"{{{DISCO_INFO}}}feature")]
 
 
 @everywhere

@@ -103,6 +103,32 @@ async def test_words_pass_both_ways_and_come_back_to_their_writer(pair, place):
     assert not [s for s in user.take(message(place.room)) if s.body], "something came twice"
 
 
+async def test_formatting_passes_both_ways(pair, place):
+    """XEP-0393 and XEP-0071 on this side, mIRC's codes on that."""
+    user, bob = pair
+    user.send_message(place.room, "*bold*, _slanted_ and `code`\n2*3*4", type="groupchat")
+    await bob.heard(place.channel, "\x02bold\x02, \x1dslanted\x1d and \x11code\x11")
+    await bob.heard(place.channel, "2*3*4")
+    await user.expect(message(f"{place.room}/{user.nick}", "*bold*, _slanted_ and `code`\n2*3*4"))
+    user.send_message(place.room, "/me *waves*", type="groupchat")
+    await bob.heard(place.channel, "\x01ACTION \x02waves\x02\x01")
+    bob.say(place.channel, "\x02bold\x02, \x0304red\x03 and \x11code\x11")
+    got = await user.expect(message(f"{place.room}/{bob.nick}", "*bold*, red and `code`"))
+    html = got.child("html", "http://jabber.org/protocol/xhtml-im")
+    assert "".join(html.itertext()) == "bold, red and code"
+
+
+@pytest.mark.parametrize("world", [WORLDS[1]], ids="-".join, indirect=True)
+async def test_a_channel_without_formatting_takes_the_text(pair, place):
+    """Mode c: InspIRCd refuses codes there."""
+    user, bob = pair
+    bob.send(f"MODE {place.channel} +c")
+    bob.say(place.channel, "now")
+    await user.expect(message(body="now"))
+    user.send_message(place.room, "*bold*", type="groupchat")
+    await bob.heard(place.channel, "*bold*")
+
+
 async def test_me_is_an_action_both_ways(pair, place):
     user, bob = pair
     user.send_message(place.room, "/me waves", type="groupchat")

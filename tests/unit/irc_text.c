@@ -125,6 +125,40 @@ static void codes_leave_the_body(void **state)
 	}
 }
 
+static void formatting_becomes_codes(void **state)
+{
+	static const struct {
+		const char *xhtml, *text;
+	} cases[] = {
+	    {"<strong>bold</strong> not", "\x02"
+	                                  "bold\x02 not"},
+	    {"<em>a <strong>b</strong></em>", "\x1d"
+	                                      "a \x1d\x02\x1d"
+	                                      "b\x02\x1d"},
+	    {"<code>x</code><span style='text-decoration:line-through'>y</span>", "\x11x\x11\x1ey\x1e"},
+	    {"<span style='text-decoration:underline'>u</span>", "\x1fu\x1f"},
+	    {"<strong>one<br/>two</strong>", "\x02one\x02\n\x02two\x02"},
+	    {"a<pre>b\nc</pre>d", "a\n\x11"
+	                          "b\x11\n\x11"
+	                          "c\x11\nd"},
+	    {"<p>a</p><p>b</p>", "a\nb"},
+	    {"in the\nsource", "in the source"},
+	    {"a &lt; b &amp; c", "a < b & c"},
+	    {"<a href='https://x.example/'>here</a>", "here <https://x.example/>"},
+	    {"<a href='https://x.example/'>https://x.example/</a>", "https://x.example/"},
+	    {"<span style='color:red'>red</span>", "red"},
+	    {"<script>x</script>", ""},
+	    {"<b", ""},
+	    {"", ""},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct str out = {0};
+		assert_int_equal(format_codes(&out, cases[i].xhtml), *cases[i].text != '\0');
+		assert_string_equal(str_text(&out), cases[i].text);
+		str_fini(&out);
+	}
+}
+
 static void bytes_become_characters(void **state)
 {
 	static const struct {
@@ -265,7 +299,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(codes_leave_the_body),           cmocka_unit_test(bytes_become_characters),
     cmocka_unit_test(every_byte_is_fit_for_xml),      cmocka_unit_test(sasl_goes_out_in_pieces),
     cmocka_unit_test(sasl_comes_in_in_pieces),        cmocka_unit_test(mechanisms_are_found),
-    cmocka_unit_test(numerics_have_conditions),
+    cmocka_unit_test(numerics_have_conditions),       cmocka_unit_test(formatting_becomes_codes),
 };
 
 RUN_TESTS(tests)
