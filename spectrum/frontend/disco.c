@@ -140,6 +140,11 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 		if (!info_has_feature(info, server_features[i]))
 			info_add_feature(info, server_features[i]);
 	}
+	/* The archives are the accounts', but clients look for it here. */
+	if (frontend->serves && archive_is_kept(frontend->hub)) {
+		info_add_feature(info, NS_MAM);
+		info_add_feature(info, NS_MAM "#extended");
+	}
 	if (frontend->serves && server_upload_most(frontend->upstream)) {
 		info_add_feature(info, NS_UPLOAD);
 		info_add_value(info, NS_UPLOAD, "max-file-size", frontend->upload_most);

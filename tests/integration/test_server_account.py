@@ -159,7 +159,8 @@ async def test_what_an_account_can_do(servers, people):
     identities = [(i.get("category"), i.get("type")) for i in answer.xml.iter("{http://jabber.org/protocol/disco#info}identity")]
     features = {f.get("var") for f in answer.xml.iter("{http://jabber.org/protocol/disco#info}feature")}
     assert identities[0] == ("server", "im")
-    assert {"urn:xmpp:carbons:2", BLOCKING, "msgoffline"} <= features
+    # Profanity looks for the archive here, not at the account.
+    assert {"urn:xmpp:carbons:2", BLOCKING, "msgoffline", "urn:xmpp:mam:2"} <= features
     answer = await user.iq(None, "<query xmlns='http://jabber.org/protocol/disco#items'/>")
     assert [i.get("node") for i in answer.xml.iter("{http://jabber.org/protocol/disco#items}item")] == ["urn:test"]
 

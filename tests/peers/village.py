@@ -62,6 +62,9 @@ class Village(backend.Backend):
 
     def on_6(self, buddy):  # BUDDY_CHANGED: adds, or says yes
         name, other = self.names[buddy[1]], buddy[2]
+        if 8 in buddy:  # blocks somebody, whom that makes no contact
+            super().on_6(buddy)
+            return
         fresh = other not in self.lists[name]
         self.lists[name].add(other)
         self.show(other, name)
