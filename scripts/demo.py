@@ -143,8 +143,9 @@ def invite_server_clients(servers, ircd):
             ("G", "gw.localhost", "any name; password any but wrong, unknown, down, silent", "a network in its backend only")):
         server = servers[jid]
         port, tls, web = server.port, server.settings["service.direct_tls_port"], server.settings["service.websocket_port"]
+        scheme = "wss" if "service.websocket_tls" in server.settings else "ws"
         print(f"""  {jid:<14} {what}: {accounts}
-  {"":<14} port {port}, with TLS {tls}, ws://localhost:{web}/xmpp-websocket
+  {"":<14} port {port}, with TLS {tls}, {scheme}://{jid}:{web}/xmpp-websocket
   {"":<14} certificate {server.directory}/cert.crt""")
         values.append(f"{prefix}PORT={port} {prefix}TLS={tls} {prefix}WEB={web}")
     print(f"""
@@ -160,7 +161,7 @@ async def start_server_clients(directory, running, ircd):
     ircd.account("romeo", "romeopass")
     network = f"127.0.0.1:{ircd.port}"
     for jid, backend, more in (("net.localhost", IRC, {"service.irc_server": network}),
-                               ("gw.localhost", f"{VILLAGE} --features={ABILITIES}", {}),
+                               ("gw.localhost", f"{VILLAGE} --features={ABILITIES}", {"service.websocket_tls": "on"}),
                                ("irc.localhost", IRC, {"service.require_tls": 0})):
         place = directory / jid
         place.mkdir()

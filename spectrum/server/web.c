@@ -321,6 +321,7 @@ static bool make_vhost(struct web *web, char **error)
 	    .vhost_name = web->server->jid,
 	    .port = (int)config_number(config, "service.websocket_port"),
 	    .iface = address,
+	    .alpn = "http/1.1", /* with HTTP/2 the library gives files no length, which clients want to know first */
 	    .protocols = protocols,
 	    .timeout_secs = CONNECT_SECONDS,
 	    .keepalive_timeout = CONNECT_SECONDS,

@@ -5,6 +5,7 @@ knows nothing of XMPP."""
 import asyncio
 import base64
 import json
+import subprocess
 import urllib.request
 import xml.etree.ElementTree as ET
 
@@ -305,6 +306,29 @@ async def test_a_file_is_uploaded_and_fetched(servers, people):
     server.stop()
     await server.up()
     assert (await asyncio.to_thread(http, "GET", get))[2] == page
+
+
+async def test_files_by_https_have_a_length(servers, people, directories):
+    """Gajim, whose library would rather speak HTTP/2, loads nothing without it."""
+    from person import RawUser
+    port = free_port()
+    server = await servers(service__websocket_port=port, service__websocket_tls="on", service__require_tls=0,
+                           service__cert=make_certificate(directories("cert")))
+    user = await people(host=server, kind=RawUser)
+    _, put, get = await slot(user, size=10)
+    assert put.startswith("https://")
+
+    def curl(*options):
+        command = ["curl", "--silent", "--show-error", "--insecure", "--include", "--http2", "--max-time", str(LIMIT),
+                   "--resolve", f"{DOMAIN}:{port}:127.0.0.1", *options]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.lower()
+    assert " 201 " in await asyncio.to_thread(curl, "-X", "PUT", "--data-binary", "0123456789", put)
+    for options in ((), ("--head",)):
+        answer = await asyncio.to_thread(curl, *options, get)
+        assert "200 ok" in answer and "content-length: 10" in answer
+    assert "0123456789" in await asyncio.to_thread(curl, get)
 
 
 async def test_limits_of_uploads(servers, people):
