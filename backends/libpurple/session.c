@@ -13,6 +13,7 @@
 #include "backends/libpurple/invitations.h"
 #include "backends/libpurple/listing.h"
 #include "backends/libpurple/markup.h"
+#include "backends/libpurple/needs.h"
 #include "backends/libpurple/outbox.h"
 #include "backends/libpurple/protocol.h"
 #include "backends/libpurple/questions.h"
@@ -245,7 +246,12 @@ static void begin(struct session *session, PurplePlugin *plugin, const struct s2
 static void login_with(struct s2_user *s2, PurplePlugin *plugin, const char *username, const struct s2_login *login)
 {
 	PurplePluginProtocolInfo *info = PURPLE_PLUGIN_PROTOCOL_INFO(plugin);
+	const char *missing = needs_missing(plugin->info->id);
 	bool optional = info->options & (OPT_PROTO_NO_PASSWORD | OPT_PROTO_PASSWORD_OPTIONAL);
+	if (missing) {
+		refuse(s2, S2_ERROR_NETWORK, missing);
+		return;
+	}
 	if (purple_accounts_find(username, plugin->info->id)) {
 		char *text = mem_printf("Account '%s' is already used by another user of this gateway.", username);
 		refuse(s2, S2_ERROR_INVALID_USERNAME, text);
