@@ -151,7 +151,7 @@ static GHashTable *about_us(void)
  * the home of whom it runs as. */
 static void set_environment(void)
 {
-	setenv("HOME", settings.working_dir, 1);
+	setenv("HOME", settings.home, 1);
 	unsetenv("XDG_CONFIG_HOME");
 	unsetenv("XDG_DATA_HOME");
 	unsetenv("XDG_CACHE_HOME");
@@ -203,7 +203,7 @@ bool core_start(void)
 	sources_start(kit_loop());
 	store_start(kit_loop());
 	names_start(kit_loop());
-	purple_util_set_user_dir(settings.working_dir);
+	purple_util_set_user_dir(settings.home);
 	purple_prefs_set_ui_ops(&preferences);
 	purple_debug_set_ui_ops(&debug);
 	purple_core_set_ui_ops(&core);

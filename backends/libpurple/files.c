@@ -120,7 +120,7 @@ struct transfer {
 
 static char *directory(void)
 {
-	return mem_printf("%s/files", settings.working_dir);
+	return mem_printf("%s/files", settings.home);
 }
 
 static char *describe(const PurpleXfer *xfer)

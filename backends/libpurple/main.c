@@ -3,6 +3,8 @@
 #include "backends/libpurple/cards.h"
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/core.h"
+#include "backends/libpurple/fence.h"
+#include "backends/libpurple/home.h"
 #include "backends/libpurple/protocol.h"
 #include "backends/libpurple/questions.h"
 #include "backends/libpurple/rooms.h"
@@ -73,6 +75,11 @@ static bool start(void)
 {
 	if (!settings_read())
 		return false;
+	if (!home_prepare()) {
+		settings_forget();
+		return false;
+	}
+	fence_enter();
 	if (core_start() && protocol_check()) {
 		set_features();
 		return true;

@@ -55,7 +55,8 @@ static const struct {
 	const char *text;
 } needs[] = {
     {"prpl-mm-sms", has_system_bus,
-     "The gateway's machine has no system bus (D-Bus), which the modem is spoken to by. Please tell the administrator."},
+     "The gateway's machine has no system bus (D-Bus), which the modem is spoken to by. Please tell the "
+     "administrator."},
     {"prpl-zephyr", has_host_manager,
      "No Zephyr host manager (zhm) runs on the gateway's machine. Please tell the administrator."},
 };

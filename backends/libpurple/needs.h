@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What some protocols need on this machine: without it their plugins would end the process, or stop it for a long time. */
+/* What some protocols need on this machine: without it their plugins would end the process, or stop it for a long time.
+ */
 #ifndef BACKENDS_LIBPURPLE_NEEDS_H
 #define BACKENDS_LIBPURPLE_NEEDS_H
 

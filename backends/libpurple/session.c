@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/session.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "backends/libpurple/certificates.h"
 #include "backends/libpurple/contacts.h"
 #include "backends/libpurple/core.h"
+#include "backends/libpurple/fence.h"
 #include "backends/libpurple/files.h"
 #include "backends/libpurple/invitations.h"
 #include "backends/libpurple/listing.h"
@@ -297,6 +299,13 @@ void session_login(struct s2_user *s2, const struct s2_login *login)
 	const char *name;
 	PurplePlugin *plugin = protocol_of(login->name, &name);
 	bury(NULL);
+	if (!fence_resolves()) {
+		/* The next process sees the new file. */
+		log_error("/etc/resolv.conf was replaced; this process ends, and its users are moved");
+		refuse(s2, S2_ERROR_NETWORK, "The gateway's network has changed.");
+		raise(SIGTERM);
+		return;
+	}
 	if (!plugin) {
 		refuse(s2, S2_ERROR_INVALID_USERNAME,
 		       "There is no such protocol here. Register with a name like prpl-jabber.name@example.org.");

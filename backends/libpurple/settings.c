@@ -55,6 +55,7 @@ bool settings_read(void)
 	    .no_cards = s2_config_bool("backend.no_vcard_fetch", false),
 	    .rooms_listed = (size_t)s2_config_number("service.max_room_list_size", 100),
 	};
+	settings.home = mem_printf("%s/libpurple", settings.working_dir);
 	if (!settings.verify)
 		log_warn("service.verify_certs=0: any certificate of a server is accepted");
 	return true;
@@ -63,5 +64,6 @@ bool settings_read(void)
 void settings_forget(void)
 {
 	free(settings.working_dir);
-	settings.working_dir = NULL;
+	free(settings.home);
+	settings.working_dir = settings.home = NULL;
 }

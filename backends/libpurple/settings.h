@@ -9,6 +9,7 @@
 struct settings {
 	const char *protocol; /* "prpl-irc"; NULL = any, the user's name tells */
 	char *working_dir;    /* absolute */
+	char *home;           /* home.h */
 	bool verify;          /* certificates of servers */
 	bool blocking;        /* service.enable_privacy_lists */
 	const char *ca_dir;   /* NULL = none beside the system's */

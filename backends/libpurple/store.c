@@ -36,7 +36,7 @@ static char *path_of(const PurpleAccount *account)
 {
 	char *key = mem_printf("%s\n%s", purple_account_get_protocol_id(account), purple_account_get_username(account));
 	char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
-	char *path = mem_printf("%s/accounts/%s.xml", settings.working_dir, sum);
+	char *path = mem_printf("%s/accounts/%s.xml", settings.home, sum);
 	free(key);
 	g_free(sum);
 	return path;
@@ -181,7 +181,7 @@ static void let_purple_save(GList *changed, const char *directory)
 		head->next = changed->next;
 		purple_util_set_user_dir(directory);
 		here.saver(here.saver_data);
-		purple_util_set_user_dir(settings.working_dir);
+		purple_util_set_user_dir(settings.home);
 		*head = all;
 	}
 	purple_account_prefs_set_ui_ops(ops);
@@ -241,7 +241,7 @@ static void write_accounts(GList *changed, xmlnode *root)
 
 static void save(GList *changed)
 {
-	char *below = mem_printf("%s/accounts", settings.working_dir);
+	char *below = mem_printf("%s/accounts", settings.home);
 	char *directory = mem_printf("%s/.saving-XXXXXX", below);
 	if ((mkdir(below, 0700) && errno != EEXIST) || !mkdtemp(directory)) {
 		log_error("cannot make directories in %s: %s", log_quote(below), strerror(errno));

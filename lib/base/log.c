@@ -71,6 +71,11 @@ void log_close(void)
 	sink.path = NULL;
 }
 
+const char *log_path(void)
+{
+	return sink.path;
+}
+
 void log_set_level(enum log_level level)
 {
 	sink.level = level;

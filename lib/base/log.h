@@ -15,6 +15,8 @@ bool log_open(const char *path, size_t max_bytes, unsigned backups);
 /* Opens the file anew by its name: after logrotate, on SIGHUP. */
 bool log_reopen(void);
 void log_close(void);
+/* NULL: stderr. Borrowed until it is opened elsewhere. */
+const char *log_path(void);
 void log_set_level(enum log_level);
 enum log_level log_level(void);
 /* "error", "warn", "info", "debug", "off" and log4j's names in any case; false if it is none of them. */

@@ -218,6 +218,10 @@ const struct config_key config_keys[] = {
     TEXT("backend.default_avatar", "", "Picture that users without one of their own have on the network."),
     TEXT("backend.avatars_directory", "",
          "Directory with such a picture per user, in a file named like the user on the network."),
+    SWITCH("backend.sandbox", "1",
+           "libpurple: plugins see only the files that they need, and can start no program; 0: they may do all that "
+           "service.user may."),
+    LIST("backend.sandbox_path", "libpurple: files and directories that plugins may use all the same, to read and write."),
     SWITCH("backend.no_vcard_fetch", "0", "Do not fetch contact cards from the network."),
     TEXT("backend.incoming_dir", "/var/spool/sms/incoming/", "SMS: directory of received messages."),
 

@@ -68,6 +68,8 @@ class Gateway(Process):
             "database.database": f"{directory}/work/database.sql",
             "logging.config": f"{directory}/logging.cfg",
             "logging.backend_config": f"{directory}/logging.cfg",
+            # Where sanitizers write to.
+            **({"backend.sandbox_path": [directory, SUPPRESSIONS]} if self.program == str(PURPLE) else {}),
             **(settings or {}),
         }
 

@@ -121,7 +121,7 @@ class Backend(Process):
         self._feed.cancel()
         if self.expect_crash:
             return
-        reports = "\n".join(p.read_text(errors="replace")[:8000] for p in self.directory.glob("report.*"))
+        reports = "\n".join(p.read_text(errors="replace")[:8000] for p in self.directory.rglob("report.*"))
         assert status == 0 and not reports, f"exit status {status}\n{reports}\n{self.log()[-4000:]}"
 
 

@@ -2,7 +2,7 @@
 """The libpurple backend as a main process has it, and a user of it."""
 
 import ircbackend
-from gateway import PURPLE, sanitizers
+from gateway import PURPLE, SUPPRESSIONS, sanitizers
 
 
 class Backend(ircbackend.Backend):
@@ -12,7 +12,9 @@ class Backend(ircbackend.Backend):
     def __init__(self, directory, protocol, settings):
         (directory / "work").mkdir()
         (directory / "home").mkdir()
-        super().__init__(directory, {"service.protocol": protocol, "service.working_dir": directory / "work", **settings})
+        (directory / "reports").mkdir()
+        super().__init__(directory, {"service.protocol": protocol, "service.working_dir": directory / "work",
+                                     "backend.sandbox_path": [directory / "reports", SUPPRESSIONS], **settings})
 
     def environment(self):
-        return {**sanitizers(self.directory), "HOME": str(self.directory / "home")}
+        return {**sanitizers(self.directory / "reports"), "HOME": str(self.directory / "home")}

@@ -3,13 +3,15 @@
 people on them who use other clients than libpurple."""
 
 import asyncio
+import ctypes
 import hashlib
 import itertools
+import os
 
 import pytest
 import pytest_asyncio
 
-from gateway import BUILD
+from gateway import BUILD, SUPPRESSIONS
 from ircbackend import (AWAY, KICKED, LEFT, ME, MODERATOR, ONLINE, OWNER, ADMIN, User, got, participant, result, room_error,
                         said)
 from ircclient import line
@@ -134,7 +136,7 @@ async def test_no_file_of_the_home_is_touched(jabber, xmpp):
     await jabber_user(jabber, xmpp)
     await jabber.sync()
     assert not list((jabber.directory / "home").iterdir())
-    assert not {"blist.xml", "prefs.xml"} & {path.name for path in (jabber.directory / "work").iterdir()}
+    assert not {"blist.xml", "prefs.xml"} & {path.name for path in (jabber.directory / "work/libpurple").iterdir()}
 
 
 # Log-in
@@ -1018,7 +1020,7 @@ async def test_sec_23_392_files_that_nobody_asked_for(shared, name, mime):
     published = list(shared.web.iterdir())
     assert [path.name for path in published] == [file["url"].rpartition("/")[2]]
     assert published[0].read_bytes() == b"x" * 5000 and published[0].suffix not in (".html", ".php")
-    assert not list((shared.backend.directory / "work/files").iterdir())
+    assert not list((shared.backend.directory / "work/libpurple/files").iterdir())
 
 
 @pytest.mark.parametrize("size, announced", [(5, 200000), (150000, 150000)])
@@ -1027,7 +1029,7 @@ async def test_files_that_are_too_large(shared, size, announced):
     await shared.user.expect(said("puppet", "file refused"))
     texts = [one["message"] for one in shared.user.take(got("CONV_MESSAGE"))]
     assert any("too large" in text and "big.bin" in text for text in texts)
-    assert not list(shared.web.iterdir()) and not list((shared.backend.directory / "work/files").iterdir())
+    assert not list(shared.web.iterdir()) and not list((shared.backend.directory / "work/libpurple/files").iterdir())
 
 
 async def test_a_file_without_a_place_to_be(puppet):
@@ -1035,6 +1037,86 @@ async def test_a_file_without_a_place_to_be(puppet):
     await no_slot(puppet)
     told = await puppet.expect(got("CONV_MESSAGE", buddyName="puppet"))
     assert "a.txt" in told["message"] and "takes no files" in told["message"]
+
+
+# What a plugin can get at
+
+
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1)  # version, -1 = none
+guarded = pytest.mark.skipif(LANDLOCK < 1, reason="the kernel has no Landlock")
+
+
+def secrets(backend):
+    """What stands beside libpurple's directory, and what belongs to others."""
+    database, configuration = backend.directory / "work/database.sql", backend.directory / "backend.cfg"
+    database.write_text("secret")
+    return [database, configuration, "/etc/shadow"]
+
+
+@guarded
+async def test_a_plugin_sees_no_secrets_and_starts_nothing(backends):
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
+    user = await User(backend, None, "romeo", "x").login()
+
+    async def tries(order, outcome):
+        user.say("puppet", order)
+        await user.expect(said("puppet", f"{order.split()[0]} {outcome}"))
+
+    for path in secrets(backend):
+        await tries(f"read {path}", "Permission denied")
+        await tries(f"write {path}", "Permission denied")
+    await tries(f"write {backend.directory}/work/new", "Permission denied")
+    await tries("start /bin/true", "Operation not permitted")
+    if LANDLOCK >= 6:
+        await tries(f"kill {os.getpid()}", "Operation not permitted")
+    await tries("read /root", "Permission denied")
+    for path in ("/etc/hosts", "/etc/resolv.conf", "/usr/bin/env"):
+        await tries(f"read {path}", "done")
+    await tries(f"write {backend.directory}/work/libpurple/state", "done")
+    await tries(f"read {backend.directory}/work/libpurple/state", "done")
+
+
+@guarded
+async def test_the_administrator_can_let_plugins_do_more(backends, directories):
+    place, other = directories("place"), directories("other")
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS, backend__sandbox_path=[place, SUPPRESSIONS])
+    user = await User(backend, None, "romeo", "x").login()
+    for path, outcome in ((place / "x", "done"), (other / "x", "Permission denied")):
+        user.say("puppet", f"write {path}")
+        await user.expect(said("puppet", f"write {outcome}"))
+    backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS, backend__sandbox=0)
+    user = await User(backend, None, "romeo", "x").login()
+    user.say("puppet", "start /bin/true")
+    await user.expect(said("puppet", "start done"))
+
+
+@guarded
+async def test_state_of_older_installations_is_found(backends, directories):
+    """Plugins kept it in the working directory, beside accounts.xml and the database."""
+    backend = Backend(directories("purple"), "prpl-puppet", {"purple.plugins_dir": PLUGINS})
+    work = backend.directory / "work"
+    trap = work / "libpurple/trap"
+    (work / "accounts.xml").write_text(OLD_ACCOUNTS)
+    (work / "database.sql").write_text("secret")
+    for name in ("tdlib", "avatars"):
+        (work / name).mkdir()
+        (work / name / "state").write_text("old")
+    try:
+        for _ in range(2):
+            await backend.start()
+            user = await User(backend, None, "romeo", "x").login()
+            for order, outcome in ((f"read {work}/libpurple/tdlib/state", "read done"),
+                                   (f"write {work}/libpurple/tdlib/more", "write done"),
+                                   (f"read {work}/avatars/state", "read Permission denied"),
+                                   (f"read {work}/database.sql", "read Permission denied")):
+                user.say("puppet", order)
+                await user.expect(said("puppet", outcome))
+            await backend.close()
+            trap.unlink(missing_ok=True)
+            trap.symlink_to("../avatars")  # what a plugin makes opens nothing
+    finally:
+        await backend.close()
+    assert not (work / "libpurple/accounts.xml").exists() and not (work / "libpurple/avatars").exists()
 
 
 # The life of a process
@@ -1071,7 +1153,7 @@ async def test_options_of_configuration_and_user(backends):
 
 
 def stored(backend):
-    return "".join(path.read_text() for path in (backend.directory / "work/accounts").glob("*.xml"))
+    return "".join(path.read_text() for path in (backend.directory / "work/libpurple/accounts").glob("*.xml"))
 
 
 async def test_what_a_protocol_remembers_is_there_again(backends, monkeypatch):

@@ -2,11 +2,14 @@
 /* A protocol plugin for libpurple whose only contact, `puppet`, does what it is told by message: what plugins out there
  * do and the networks in the tests never make their plugins do. The password says how the log-in goes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <purple.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PUPPET "puppet"
@@ -218,6 +221,39 @@ static void do_crash(struct order *order)
 	raise(SIGSEGV);
 }
 
+/* ---- What a plugin shall not do ---- */
+
+static void do_read(struct order *order)
+{
+	int fd = open(order->rest, O_RDONLY | O_CLOEXEC);
+	say(order->gc, "read %s", fd < 0 ? strerror(errno) : "done");
+	if (fd >= 0)
+		close(fd);
+}
+
+static void do_write(struct order *order)
+{
+	int fd = open(order->rest, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	say(order->gc, "write %s", fd < 0 ? strerror(errno) : "done");
+	if (fd >= 0)
+		close(fd);
+}
+
+static void do_start(struct order *order)
+{
+	char *argv[] = {(char *)order->rest, NULL};
+	pid_t child;
+	int failed = posix_spawn(&child, order->rest, NULL, NULL, argv, NULL);
+	say(order->gc, "start %s", failed ? strerror(failed) : "done");
+	if (!failed)
+		waitpid(child, NULL, 0);
+}
+
+static void do_kill(struct order *order)
+{
+	say(order->gc, "kill %s", kill(atoi(order->rest), 0) ? strerror(errno) : "done");
+}
+
 static void do_end(struct order *order)
 {
 	purple_connection_error_reason(order->gc, (PurpleConnectionError)atoi(order->rest), "told to");
@@ -337,7 +373,8 @@ static const struct {
     {"notice", do_notice},   {"notices", do_notices}, {"error", do_error},        {"carbon", do_carbon},
     {"picture", do_picture}, {"icon", do_icon},       {"status", do_status},      {"attention", do_attention},
     {"chat", do_chat},       {"token", do_token},     {"option", do_option},      {"crash", do_crash},
-    {"end", do_end},         {"glib", do_glib},       {"careless", do_careless},  {"file", do_file},
+    {"end", do_end},         {"read", do_read},       {"write", do_write},        {"start", do_start},
+    {"kill", do_kill},       {"glib", do_glib},       {"careless", do_careless},  {"file", do_file},
 };
 
 /* "refuse 7" is not taken for this reason; "quiet" is taken, but not to be shown. */
