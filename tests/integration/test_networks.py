@@ -198,5 +198,7 @@ async def test_the_backend_dies_and_all_goes_on(network, meeting):
     os.kill(pid, signal.SIGKILL)
     await bob.sees_go(user.user)
     await bob.sees(user.user)  # the gateway joins the room again for him
+    bob.speaks("welcome back")  # the others see him before he sees himself
+    await user.expect(message(f"{room}/{bob.shown}", "welcome back"), 20)
     user.send_message(room, "here again", type="groupchat")
     await user.expect(message(f"{room}/{user.user}", "here again"), 20)
