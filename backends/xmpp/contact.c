@@ -230,6 +230,12 @@ bool contact_set_icon(struct contact *contact, const char *hash)
 
 /* ---- For the main process ---- */
 
+const char *contact_resource(const struct contact *contact)
+{
+	const struct resource *resource = best(contact);
+	return resource ? resource->name : NULL;
+}
+
 bool contact_is_shown(const struct contact *contact)
 {
 	return contact->listed;

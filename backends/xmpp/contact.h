@@ -40,6 +40,8 @@ bool contact_set_presence(struct contact *, const char *resource, const struct p
 bool contact_set_icon(struct contact *, const char *hash);
 void contact_forget_presences(struct contact *);
 /* The main process has heard of it, or should. */
+/* The resource of the client that counts, NULL if there is none. */
+const char *contact_resource(const struct contact *);
 bool contact_is_shown(const struct contact *);
 /* For s2_buddy. */
 void contact_read(const struct contact *, struct arena *, struct s2_buddy *);

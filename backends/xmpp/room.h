@@ -66,6 +66,8 @@ void room_forget_said(struct room *);
 
 /* A message that asks the user to come into a room; false if this is none. */
 bool room_invited(struct user *, struct arena *, const struct jid *from, const struct element *stanza);
+/* passing.c: an IQ request to anybody. */
+void passing_ask(struct user *, const struct s2_room_order *, uint32_t request);
 /* Asks what is true of the room, for s2_room_info. */
 void room_fetch_info(struct user *, const struct room *);
 

@@ -254,7 +254,7 @@ static void ask_catalog(struct user *user, struct order *order)
 
 /* ---- Orders ---- */
 
-static void (*const handlers[S2_ROOM_VERBS])(struct user *, struct order *) = {
+static void (*const handlers[])(struct user *, struct order *) = {
     [S2_ROOM_PEOPLE] = ask_people,  [S2_ROOM_CHANGE] = change_person, [S2_ROOM_INVITE] = call_in,
     [S2_ROOM_DECLINE] = call_in,    [S2_ROOM_VOICE] = ask_voice,      [S2_ROOM_FORM] = ask_form,
     [S2_ROOM_CONFIGURE] = ask_form, [S2_ROOM_DESTROY] = destroy,      [S2_ROOM_CATALOG] = ask_catalog,
@@ -297,6 +297,10 @@ void user_room_order(struct s2_user *s2, const struct s2_room_order *in, uint32_
 	if (!user || !user_is_ready(user)) {
 		s2_room_done(s2, request, S2_RECIPIENT_UNAVAILABLE,
 		             "There is no connection to your XMPP server at the moment.");
+		return;
+	}
+	if (in->verb == S2_ROOM_IQ) {
+		passing_ask(user, in, request);
 		return;
 	}
 	struct order *order = mem_new(sizeof *order);

@@ -343,6 +343,8 @@ enum s2_room_verb {
 	S2_ROOM_CONFIGURE, /* new values for some of them */
 	S2_ROOM_DESTROY,   /* with the reason of `person` */
 	S2_ROOM_CATALOG,   /* the rooms of a server of the network, named by `room`; NULL: of the network */
+	S2_ROOM_IQ,        /* only where the network itself speaks XMPP: the IQ request `xml`, to whatever is called `room`
+	                      there, or to the client or occupant of it that is called `person.nickname` */
 	S2_ROOM_VERBS
 };
 
@@ -352,6 +354,7 @@ struct s2_room_order {
 	struct s2_room_person person;
 	const struct s2_field *fields; /* name and value count */
 	size_t field_count;
+	const char *xml; /* S2_ROOM_IQ: <iq xmlns='jabber:client' type='get'>...</iq>, without addresses */
 };
 
 /* What has become of an order: S2_DONE, with what was asked for. */
@@ -364,7 +367,8 @@ struct s2_room_answer {
 	size_t field_count;
 	const struct s2_room_listing *rooms;
 	size_t room_count;
-	bool more; /* of a catalog: others follow */
+	bool more;       /* of a catalog: others follow */
+	const char *xml; /* of an IQ request: the answer, in the same form, with S2_DONE also if it is an error */
 };
 
 /* Somebody wants the user to come into a room. */

@@ -43,6 +43,7 @@ void wire_decode_room_order(struct wire_decoder *d, const union wire_message *me
 	    .person = read_person(d, in->person),
 	    .fields = read_fields(d, in->field, in->n_field),
 	    .field_count = in->n_field,
+	    .xml = wire_decode_optional(d, in->xml),
 	};
 }
 
@@ -68,6 +69,7 @@ void wire_decode_room_answer(struct wire_decoder *d, const union wire_message *m
 	    .rooms = rooms,
 	    .room_count = in->n_room,
 	    .more = in->more,
+	    .xml = wire_decode_optional(d, in->xml),
 	};
 }
 
@@ -138,6 +140,7 @@ void wire_encode_room_order(struct wire_encoder *e, const struct wire_frame *fra
 	write_person(e, &in->person, out->person);
 	out->field = write_fields(e, in->fields, in->field_count);
 	out->n_field = in->field_count;
+	out->xml = wire_encode_optional(e, in->xml);
 }
 
 void wire_encode_room_answer(struct wire_encoder *e, const struct wire_frame *frame, union wire_message *message)
@@ -150,6 +153,7 @@ void wire_encode_room_answer(struct wire_encoder *e, const struct wire_frame *fr
 	out->condition = (int32_t)in->condition;
 	out->text = wire_encode_optional(e, in->text);
 	out->has_more = out->more = in->more;
+	out->xml = wire_encode_optional(e, in->xml);
 	Pbnetwork__RoomPerson *people = arena_alloc(&e->arena, in->people_count * sizeof *people);
 	out->person = arena_alloc(&e->arena, in->people_count * sizeof *out->person);
 	out->n_person = in->people_count;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "lib/xmpp/form.h"
+#include "lib/xmpp/parser.h"
 #include "spectrum/frontend/command.h"
+#include "spectrum/frontend/foreign.h"
 #include "spectrum/frontend/question.h"
 
 /* ---- Out ---- */
@@ -293,6 +295,8 @@ void adhoc_set(struct request *request, const struct element *payload)
 	struct dialogue *dialogue = id ? dialogue_find(request->frontend->dialogues, &request->from, id, &ended) : NULL;
 	if (text_empty(node))
 		stanza_refuse(request, S2_BAD_REQUEST, "Name the command by its node.");
+	else if (request->target == TARGET_CONTACT && !command_find(node) && foreign_takes(request))
+		foreign_ask(request);
 	else if (action == UNKNOWN)
 		refuse(request, S2_BAD_REQUEST, "malformed-action", "There is no such action.");
 	else if (!id)
@@ -312,6 +316,7 @@ struct discovery {
 	struct reply *reply;
 	const struct command *command; /* NULL: all of them */
 	bool of_contact;               /* those that it takes */
+	char *others;                  /* items of the network's own, as XML; may be NULL */
 	char jid[];
 };
 
@@ -328,7 +333,17 @@ static struct discovery *discovery_new(const struct request *request, const stru
 static void discovery_free(struct discovery *discovery)
 {
 	reply_free(discovery->reply);
+	free(discovery->others);
 	free(discovery);
+}
+
+static void write_others(const struct discovery *discovery, struct writer *writer, struct arena *arena)
+{
+	const struct element *list =
+	    discovery->others ? parser_fragment(arena, discovery->others, NS_DISCO_ITEMS) : NULL;
+	const struct element *item = element_child(list, "item", NS_DISCO_ITEMS);
+	for (; item; item = element_next(item, "item", NS_DISCO_ITEMS))
+		xml_element(writer, item);
 }
 
 static void write_items(void *arg, const struct account_info *info, enum s2_condition condition, const char *text)
@@ -349,14 +364,36 @@ static void write_items(void *arg, const struct account_info *info, enum s2_cond
 		xml_attr(writer, "name", command->title);
 		xml_close(writer);
 	}
+	write_others(discovery, writer, &frontend->arena);
 	xml_close(writer);
 	stanza_close(frontend);
 	discovery_free(discovery);
 }
 
+/* What a contact's client or account itself offers stands behind what can be done with each contact. */
+static void others_came(void *arg, const struct element *iq)
+{
+	struct discovery *discovery = arg;
+	const struct element *query = element_child(iq, "query", NS_DISCO_ITEMS);
+	const struct element *item = element_child(query, "item", NS_DISCO_ITEMS);
+	struct writer writer;
+	struct str xml = {0};
+	for (; item; item = element_next(item, "item", NS_DISCO_ITEMS)) {
+		writer_init(&writer, &xml, NULL);
+		xml_element(&writer, item);
+		writer_end(&writer);
+	}
+	discovery->others = xml.data;
+	account_get(discovery->reply->frontend->hub, discovery->jid, write_items, discovery);
+}
+
 void adhoc_items(struct request *request)
 {
-	account_get(request->frontend->hub, request->from.bare, write_items, discovery_new(request, NULL));
+	struct discovery *discovery = discovery_new(request, NULL);
+	if (discovery->of_contact && foreign_takes(request))
+		foreign_get(request, others_came, discovery);
+	else
+		account_get(request->frontend->hub, request->from.bare, write_items, discovery);
 }
 
 static void write_info(const struct reply *reply, const char *node, const char *type, const char *name)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spectrum/frontend/foreign.h"
 #include "spectrum/frontend/listing.h"
 #include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
@@ -358,6 +359,10 @@ static void contact_info(struct request *request, const char *node)
 			if (!strcmp(table->contacts[i].hash, hash))
 				caps = &table->contacts[i];
 		}
+	}
+	if (node && !hash && foreign_takes(request)) {
+		foreign_ask(request);
+		return;
 	}
 	if (!caps || (node && !hash)) {
 		refuse_node(request);

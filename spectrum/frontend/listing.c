@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spectrum/frontend/foreign.h"
 #include "spectrum/frontend/muc.h"
 #include "lib/xmpp/rsm.h"
 #include "spectrum/hub/address.h"
@@ -313,9 +314,17 @@ void listing_get(struct request *request, const struct element *payload)
 		ask_server(request, &rsm);
 		return;
 	}
-	if (!node && request->target == TARGET_GATEWAY)
+	if (node && request->target == TARGET_CONTACT && foreign_takes(request)) {
+		foreign_ask(request);
+		return;
+	}
+	if (!node && request->target == TARGET_GATEWAY) {
 		collect_rooms(request, &items);
-	else if (!node && request->target == TARGET_ROOM)
+		const char *home = foreign_home(request);
+		if (home)
+			items_add(&items, room_address(request, home), home);
+	}
+	if (!node && request->target == TARGET_ROOM)
 		collect_occupants(request, &items);
 	if (node) {
 		struct writer *writer = iq_result_open(request);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "spectrum/frontend/foreign.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
@@ -65,6 +66,10 @@ static void iq_received(struct request *request)
 		stanza_refuse(request, S2_BAD_REQUEST, "An IQ request has type get or set and exactly one payload.");
 		return;
 	}
+	if (foreign_owns(request, payload)) {
+		foreign_ask(request);
+		return;
+	}
 	for (size_t i = 0; i < sizeof iq_routes / sizeof *iq_routes; i++) {
 		const struct iq_route *to = &iq_routes[i];
 		if (to->targets & request->target && !strcmp(type, to->type) && element_is(payload, to->name, to->ns)) {
@@ -72,7 +77,10 @@ static void iq_received(struct request *request)
 			return;
 		}
 	}
-	stanza_refuse(request, S2_SERVICE_UNAVAILABLE, NULL);
+	if (foreign_takes(request))
+		foreign_ask(request);
+	else
+		stanza_refuse(request, S2_SERVICE_UNAVAILABLE, NULL);
 }
 
 static enum target find_target(struct request *request)

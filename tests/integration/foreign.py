@@ -61,6 +61,9 @@ certificates = "{dir}"
 plugin_paths = {{ "/usr/lib/prosody/modules" }}
 log = {{ {level} = "*console" }}
 interfaces = {{ "127.0.0.1" }}
+http_ports = {{ {http_port} }}
+https_ports = {{}}
+http_interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {tls_port} }}
 c2s_direct_tls_ssl = {{ certificate = "{dir}/{name}.crt", key = "{dir}/{name}.key" }}
@@ -68,7 +71,7 @@ authentication = "internal_plain"
 c2s_require_encryption = {require}
 allow_unencrypted_plain_auth = true
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "carbons", "offline", "private", "pep", "blocklist",
-  "vcard_legacy", "smacks", "mam", "bookmarks", "version"{modules} }}
+  "vcard_legacy", "smacks", "mam", "bookmarks", "version", "adhoc", "uptime"{modules} }}
 modules_disabled = {{ "s2s"{disabled} }}
 smacks_hibernation_time = {hibernation}
 archive_expires_after = "never"
@@ -81,6 +84,10 @@ Component "rooms.{domain}" "muc"
   modules_enabled = {{ "muc_mam" }}
   muc_log_by_default = true
   muc_room_default_public = true
+
+Component "upload.{domain}" "http_file_share"
+  http_host = "127.0.0.1"
+  http_external_url = "http://127.0.0.1:{http_port}/"
 """
 
 
@@ -93,7 +100,7 @@ class ForeignProsody(Prosody):
         self.tls = '"tls"' not in options.get("disabled", "")
         self.certificate_name = name
         self.options = options
-        self.tls_port = free_port()
+        self.tls_port, self.http_port = free_port(), free_port()
         self.rooms = f"rooms.{domain}"
         self.store = self.directory / "data" / urllib.parse.quote(domain, safe="").replace(".", "%2e")
         (self.store / "accounts").mkdir(parents=True)
@@ -105,7 +112,7 @@ class ForeignProsody(Prosody):
     def _configure(self):
         path = self.directory / "prosody.cfg.lua"
         options = {"require": "false", "hibernation": 600, "modules": "", "disabled": "", "level": "info", **self.options}
-        path.write_text(PROSODY.format(dir=self.directory, port=self.port, tls_port=self.tls_port, domain=self.domain,
+        path.write_text(PROSODY.format(dir=self.directory, port=self.port, tls_port=self.tls_port, domain=self.domain, http_port=self.http_port,
                                        name=self.certificate_name, **options))
         return path
 
@@ -130,7 +137,8 @@ ca_file: "{dir}/good.crt"
 listen:
   - {{ port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, access: all, shaper: none, max_stanza_size: 1048576,
       starttls: true }}
-  - {{ port: {http_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api }} }}
+  - {{ port: {http_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api,
+      /upload: mod_http_upload }} }}
 auth_method: [ internal ]
 acl:
   here: {{ ip: 127.0.0.1/8 }}
@@ -143,6 +151,8 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_disco: {{}}
+  mod_http_upload: {{ access: all, host: "upload.{domain}", docroot: "{dir}/upload",
+    put_url: "http://127.0.0.1:{http_port}/upload", get_url: "http://127.0.0.1:{http_port}/upload" }}
   mod_mam: {{ default: always }}
   mod_muc: {{ host: "rooms.{domain}", default_room_options: {{ mam: true, public: true, persistent: true }} }}
   mod_offline: {{}}

@@ -2,14 +2,20 @@
 """XMPP as a network, the whole way: people on Prosody, a gateway there, their accounts on Prosody and ejabberd elsewhere,
 and other people there."""
 
+import asyncio
 import os
 import signal
+import urllib.request
 
 import pytest_asyncio
 
 import gateway as program
+from person import RawUser
 from processes import LIMIT
-from stanzas import available, message, presence, unavailable
+from stanzas import DISCO_INFO, DISCO_ITEMS, available, matches, message, presence, unavailable
+
+COMMANDS = "http://jabber.org/protocol/commands"
+UPLOAD = "urn:xmpp:http:upload:0"
 
 GW = "gw.localhost"
 
@@ -128,3 +134,95 @@ async def test_a_backend_that_is_killed_costs_nothing_but_a_moment(network, rome
     await romeo.expect(available(theirs), 3 * LIMIT)
     romeo.send_message(theirs, "and now")
     await bob.expect(message(romeo.address, "and now"), 2 * LIMIT)
+
+
+# What the gateway itself does not know
+
+
+def service(domain):
+    return f"{domain}@{GW}"
+
+
+def items_of(answer):
+    return {item.get("jid"): item.get("node") for item in answer.child("query", DISCO_ITEMS)}
+
+
+async def test_services_of_the_foreign_server_are_found_from_the_gateway(romeo, abroad):
+    own = service(abroad.domain)
+    assert own in items_of(await romeo.iq(GW, f"<query xmlns='{DISCO_ITEMS}'/>"))
+    there = items_of(await romeo.iq(own, f"<query xmlns='{DISCO_ITEMS}'/>"))
+    assert service(abroad.rooms) in there
+    info = await romeo.iq(service(abroad.rooms), f"<query xmlns='{DISCO_INFO}'/>")
+    assert "conference" in repr(info) and info.sender == service(abroad.rooms)
+    nobody = await romeo.iq(service("nowhere." + abroad.domain), "<query xmlns='jabber:iq:search'/>")
+    assert nobody.type == "error" and nobody.condition
+
+
+async def test_commands_of_a_foreign_service(romeo, abroad):
+    own = service(abroad.domain)
+    there = items_of(await romeo.iq(own, f"<query xmlns='{DISCO_ITEMS}' node='{COMMANDS}'/>"))
+    node = there[own]
+    done = await romeo.iq(own, f"<command xmlns='{COMMANDS}' node='{node}' action='execute'/>", "set")
+    command = done.child("command", COMMANDS)
+    assert done.type == "result" and command.get("status") == "completed" and command.get("node") == node
+    wrong = await romeo.iq(own, f"<command xmlns='{COMMANDS}' node='no-such' action='execute'/>", "set")
+    assert wrong.type == "error" and wrong.condition in ("item-not-found", "service-unavailable")
+
+
+async def test_commands_of_a_contacts_client_in_steps(romeo, people, abroad):
+    bob = await people("bob", host=abroad, kind=RawUser)
+    theirs = await friends(romeo, bob)
+    here = (await romeo.iq(theirs, f"<query xmlns='{DISCO_ITEMS}' node='{COMMANDS}'/>")).sender
+    client = here + "/his-client"
+    asking = asyncio.create_task(romeo.iq(client, f"<query xmlns='{DISCO_ITEMS}' node='{COMMANDS}'/>"))
+    asked = await bob.expect(matches("iq", romeo.address, "get", where=lambda s: s.child("query", DISCO_ITEMS) is not None))
+    bob.send(f"<iq type='result' id='{asked.id}' to='{asked.sender}'><query xmlns='{DISCO_ITEMS}' node='{COMMANDS}'>"
+             f"<item jid='{bob.full}' node='lamp' name='Lamp'/></query></iq>")
+    listed = await asking
+    lamp = next(item for item in listed.child("query", DISCO_ITEMS) if item.get("node") == "lamp")
+    assert lamp.get("jid") == f"{theirs}/test" and len(listed.child("query", DISCO_ITEMS)) > 1
+    asking = asyncio.create_task(romeo.iq(lamp.get("jid"), f"<command xmlns='{COMMANDS}' node='lamp'/>", "set"))
+    asked = await bob.expect(matches("iq", romeo.address, "set"))
+    bob.send(f"<iq type='result' id='{asked.id}' to='{asked.sender}'><command xmlns='{COMMANDS}' node='lamp' sessionid='7' "
+             "status='executing'><x xmlns='jabber:x:data' type='form'><field var='bright'/></x></command></iq>")
+    form = (await asking).child("command", COMMANDS)
+    assert form.get("sessionid") == "7" and form.find("{jabber:x:data}x") is not None
+    asking = asyncio.create_task(romeo.iq(lamp.get("jid"), f"<command xmlns='{COMMANDS}' node='lamp' sessionid='8'/>", "set"))
+    asked = await bob.expect(matches("iq", romeo.address, "set"))
+    assert asked.child("command", COMMANDS).get("sessionid") == "8"
+    bob.send(f"<iq type='error' id='{asked.id}' to='{asked.sender}'><error type='modify'><bad-request "
+             f"xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><bad-sessionid xmlns='{COMMANDS}'/></error></iq>")
+    error = await asking
+    assert error.condition == "bad-request" and "bad-sessionid" in repr(error)
+
+
+async def test_what_a_contacts_client_says_of_itself(romeo, people, abroad):
+    bob = await people("bob", host=abroad, kind=RawUser)
+    theirs = await friends(romeo, bob)
+    asking = asyncio.create_task(romeo.iq(f"{theirs}/x", "<query xmlns='jabber:iq:version'/>"))
+    asked = await bob.expect(matches("iq", romeo.address, "get",
+                                     where=lambda s: s.child("query", "jabber:iq:version") is not None))
+    bob.send(f"<iq type='result' id='{asked.id}' to='{asked.sender}'><query xmlns='jabber:iq:version'><name>Chatterbox</name>"
+             "</query></iq>")
+    assert "Chatterbox" in repr(await asking)
+    # Of a gateway's user nobody learns through it what only his own server may know.
+    refused = await romeo.iq(theirs, "<query xmlns='jabber:iq:roster'/>")
+    assert refused.condition == "service-unavailable"
+
+
+async def test_a_file_through_the_foreign_server(romeo, bob, abroad):
+    theirs = await friends(romeo, bob)
+    upload = service(f"upload.{abroad.domain}")
+    assert UPLOAD in repr(await romeo.iq(upload, f"<query xmlns='{DISCO_INFO}'/>"))
+    answer = await romeo.iq(upload, f"<request xmlns='{UPLOAD}' filename='cat.png' size='10' content-type='image/png'/>")
+    slot = answer.child("slot", UPLOAD)
+    assert slot is not None, answer
+    put, get = slot.find(f"{{{UPLOAD}}}put"), slot.find(f"{{{UPLOAD}}}get")
+    headers = {one.get("name"): one.text for one in put.iterfind(f"{{{UPLOAD}}}header")}
+    request = urllib.request.Request(put.get("url"), b"0123456789", {"Content-Type": "image/png", **headers}, method="PUT")
+    assert (await asyncio.to_thread(urllib.request.urlopen, request)).status == 201
+    url = get.get("url")
+    romeo.send_message(theirs, url, f"<x xmlns='jabber:x:oob'><url>{url}</url></x>")
+    here = await bob.expect(message(romeo.address, url))
+    assert here.child("x", "jabber:x:oob") is not None
+    assert (await asyncio.to_thread(urllib.request.urlopen, url)).read() == b"0123456789"

@@ -159,6 +159,7 @@ static void dump_order(struct str *out, const struct wire_frame *frame)
 	dump_text(out, "room", frame->order.room);
 	dump_person(out, &frame->order.person);
 	dump_room_fields(out, frame->order.fields, frame->order.field_count);
+	dump_text(out, "xml", frame->order.xml);
 }
 
 static void dump_answer(struct str *out, const struct wire_frame *frame)
@@ -176,6 +177,7 @@ static void dump_answer(struct str *out, const struct wire_frame *frame)
 		dump_number(out, "occupants", answer->rooms[i].occupants);
 	}
 	dump_number(out, "more", answer->more);
+	dump_text(out, "xml", answer->xml);
 }
 
 static void dump_invitation(struct str *out, const struct s2_room_invitation *invitation)
@@ -545,12 +547,12 @@ static const struct {
     {WIRE_TO_BACKEND,
      {.type = WIRE_ROOM_ORDER,
       .user = "a@b",
-      .order = {S2_ROOM_CONFIGURE, "#c", {"bob@net", "bob", S2_AFFILIATION_OWNER, S2_ROLE_UNSET, "why"}, room_fields, 2},
+      .order = {S2_ROOM_CONFIGURE, "#c", {"bob@net", "bob", S2_AFFILIATION_OWNER, S2_ROLE_UNSET, "why"}, room_fields, 2, "<iq/>"},
       .order_number = 4000000000u}},
     {WIRE_TO_MAIN,
      {.type = WIRE_ROOM_ANSWER,
       .user = "a@b",
-      .answer = {S2_FORBIDDEN, "no", room_people, 2, room_fields, 2, room_listings, 2, true},
+      .answer = {S2_FORBIDDEN, "no", room_people, 2, room_fields, 2, room_listings, 2, true, "<iq/>"},
       .order_number = 7}},
     {WIRE_TO_MAIN,
      {.type = WIRE_ROOM_INVITATION, .user = "a@b", .invitation = {"#c", "The room", "key", "bob@net", "bob", "come"}}},
