@@ -232,6 +232,8 @@ static void begin(struct session *session, PurplePlugin *plugin, const struct s2
 	protocol_set_options(account, login);
 	outbox_set_rate(session);
 	store_claim(account, s2_user_jid(session->s2));
+	if (!protocol_needs_password(plugin))
+		store_save(); /* another process may be asked for it next */
 	if (!text_empty(login->password)) {
 		/* It is in the gateway's database already, sealed; not in a file beside it. */
 		purple_account_set_remember_password(account, FALSE);

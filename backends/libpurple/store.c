@@ -34,7 +34,8 @@ static struct {
 
 static char *path_of(const PurpleAccount *account)
 {
-	char *key = mem_printf("%s\n%s", purple_account_get_protocol_id(account), purple_account_get_username(account));
+	char *key = mem_printf("%s\n%s", purple_account_get_protocol_id(account),
+	                       purple_normalize(account, purple_account_get_username(account)));
 	char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
 	char *path = mem_printf("%s/accounts/%s.xml", settings.home, sum);
 	free(key);
@@ -58,20 +59,31 @@ static xmlnode *read_file(const char *path, size_t most)
 	return root;
 }
 
-static bool child_is(xmlnode *node, const char *name, const char *value)
+static char *child_text(xmlnode *node, const char *name)
 {
 	xmlnode *child = xmlnode_get_child(node, name);
-	char *data = child ? xmlnode_get_data(child) : NULL;
-	bool same = data && !strcmp(data, value);
-	g_free(data);
+	return child ? xmlnode_get_data(child) : NULL;
+}
+
+/* Names may be spelt in several ways. */
+static bool is_account(xmlnode *node, const PurpleAccount *account)
+{
+	char *protocol = child_text(node, "protocol"), *name = child_text(node, "name");
+	bool same = false;
+	if (protocol && name && !strcmp(protocol, purple_account_get_protocol_id(account))) {
+		char *wanted = mem_strdup(purple_normalize(account, purple_account_get_username(account)));
+		same = !strcmp(purple_normalize(account, name), wanted);
+		free(wanted);
+	}
+	g_free(protocol);
+	g_free(name);
 	return same;
 }
 
 static xmlnode *find_account(xmlnode *root, const PurpleAccount *account)
 {
 	for (xmlnode *node = xmlnode_get_child(root, "account"); node; node = xmlnode_get_next_twin(node))
-		if (child_is(node, "protocol", purple_account_get_protocol_id(account)) &&
-		    child_is(node, "name", purple_account_get_username(account)))
+		if (is_account(node, account))
 			return node;
 	return NULL;
 }

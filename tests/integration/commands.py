@@ -91,7 +91,7 @@ async def execute(user, gateway, node, **more):
     return await command(user, gateway, node, action="execute", **more)
 
 
-async def submit(user, answer, action=None, form_type=None, **values):
+async def submit(user, answer, /, action=None, form_type=None, **values):
     """Goes on with the form of `answer` filled in."""
     return await command(user, answer.stanza.sender, answer.node, form(values, form_type), answer.session, action)
 

@@ -1207,6 +1207,19 @@ async def test_234_what_is_remembered_is_not_anothers(backends, monkeypatch):
     await user.login()
 
 
+async def test_234_an_account_is_not_taken_over_in_another_process(backends, directories, monkeypatch):
+    monkeypatch.setenv("PUPPET_NO_PASSWORD", "1")
+    work = directories("work")
+    one, other = [await backends("prpl-puppet", purple__plugins_dir=PLUGINS, service__working_dir=work) for _ in range(2)]
+    user = await User(one, None, "romeo").login()
+    for name in ("romeo", "ROMEO"):
+        thief = await User(other, None, name).login(connected=False)
+        told = await thief.expect(got("DISCONNECTED", error=NAME))
+        assert "another user" in told["message"] and user.jid not in told["message"]
+    user.say("puppet", "say still here")
+    await user.expect(said("puppet", "still here"))
+
+
 async def test_passwords_are_not_stored(backends):
     backend = await backends("prpl-puppet", purple__plugins_dir=PLUGINS)
     user = await User(backend, None, "romeo", "sesame open").login()

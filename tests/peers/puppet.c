@@ -494,6 +494,7 @@ static PurplePluginProtocolInfo protocol = {
     .close = log_out,
     .send_im = send_im,
     .get_info = get_info,
+    .normalize = purple_normalize_nocase,
     .struct_size = sizeof(PurplePluginProtocolInfo),
 };
 
