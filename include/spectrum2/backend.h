@@ -154,7 +154,8 @@ void s2_participant(struct s2_user *, const struct s2_participant *);
 void s2_room_nickname(struct s2_user *, const char *room, const char *nickname);
 /* The join did not succeed, or the user is no longer in the room. */
 void s2_room_error(struct s2_user *, const char *room, const char *nickname, enum s2_condition, const char *text);
-/* What is true of a room that the user is in, or belongs to: when he joins, and when it changes. */
+/* What is true of a room that the user is in, or belongs to (S2_ROOM_MEMBER: he is told of it): when he joins, and when it
+ * changes. */
 void s2_room_info(struct s2_user *, const struct s2_room_info *);
 void s2_room_answer(struct s2_user *, uint32_t request, const struct s2_room_answer *);
 /* The answer without anything in it. */

@@ -62,6 +62,7 @@
 #define NS_XHTML "http://www.w3.org/1999/xhtml"
 #define NS_PRIVATE "jabber:iq:private"                          /* XEP-0049 */
 #define NS_BOOKMARKS_1 "storage:bookmarks"                      /* XEP-0048 */
+#define NS_BOOKMARKS "urn:xmpp:bookmarks:1"                     /* XEP-0402 */
 #define NS_BOB "urn:xmpp:bob"                                   /* XEP-0231 */
 #define NS_MEDIA "urn:xmpp:media-element"                       /* XEP-0221 */
 #define NS_STATS "http://jabber.org/protocol/stats"             /* XEP-0039 */

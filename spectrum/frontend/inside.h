@@ -142,6 +142,8 @@ void muc_subject(void *arg, struct user *, const char *resource, const struct ro
 void muc_error(void *arg, struct user *, const char *resource, const struct room *, const char *nickname,
                enum s2_condition, const char *text);
 void muc_invitation(void *arg, struct user *, const char *room, const struct s2_message *);
+void group_told(void *arg, struct user *, const struct room *, const struct s2_message *, bool known);
+void group_left_told(void *arg, struct user *, const struct room *);
 void register_changed(void *arg, const char *jid, bool registered);
 void disco_forget_caps(void *arg); /* a backend has told what it can do */
 

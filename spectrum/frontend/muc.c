@@ -306,13 +306,14 @@ void muc_invitation(void *arg, struct user *user, const char *name, const struct
 {
 	struct frontend *frontend = arg;
 	const char *node = address_of_room(&frontend->arena, name);
-	if (!node)
-		return;
-	const char *jid = arena_printf(&frontend->arena, "%s@%s", node, frontend->jid);
+	const char *jid = node ? arena_printf(&frontend->arena, "%s@%s", node, frontend->jid) : frontend->jid;
 	struct writer *writer = stanza_open(frontend, "message", UPSTREAM_KEPT, jid, user_jid(user), "normal");
+	content_write_id(writer, NULL);
 	xml_leaf(writer, "body", NULL,
-	         arena_printf(&frontend->arena, "%s: %s", message->nickname, message->body ? message->body : ""));
-	invitation_write(writer, jid, NULL, NULL);
+	         arena_printf(&frontend->arena, "%s%s%s: %s", message->nickname, node ? "" : " in the room ",
+	                      node ? "" : name, message->body ? message->body : ""));
+	if (node)
+		invitation_write(writer, jid, NULL, NULL);
 	write_delay(frontend, writer, jid, message->time);
 	stanza_close(frontend);
 }

@@ -91,7 +91,8 @@ static void occupant_renamed(struct room *room, const struct s2_participant *in,
 static void room_complete(struct room *room, const char *requested)
 {
 	struct hub *hub = room->user->hub;
-	archive_open(room);
+	if (!archive_wants(room))
+		archive_open(room);
 	if (room->state == ROOM_REJOINING) {
 		for (unsigned i = room->count; i-- > 0;) {
 			struct occupant *occupant = occupant_at(room, i);

@@ -92,8 +92,13 @@ struct hub_events {
 
 	/* Somebody asks the user to come into a room. */
 	void (*room_invited)(void *arg, struct user *, const struct s2_room_invitation *);
-	/* Somebody spoke in a room of the network that the user has not joined. */
+	/* Somebody spoke in a room of the network that the user has not joined, and no struct room can be made of it. */
 	void (*room_invitation)(void *arg, struct user *, const char *room, const struct s2_message *);
+	/* The network has the user in a room that none of his clients has joined. `message`: what was said there, or NULL;
+	 * `known`: he was told before this session. */
+	void (*group)(void *arg, struct user *, const struct room *, const struct s2_message *, bool known);
+	/* It has him in there no more. */
+	void (*group_left)(void *arg, struct user *, const struct room *);
 
 	/* After a start: find out whether he is still there. */
 	void (*probe)(void *arg, const char *jid);

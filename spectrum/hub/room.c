@@ -224,12 +224,12 @@ struct room *room_new(struct user *user, const struct room_entry *entry)
 	return room;
 }
 
-static unsigned room_count(const struct user *user)
+bool room_is_one_too_many(const struct user *user)
 {
 	unsigned count = 0;
 	for (struct room *room = user->rooms; room; room = room->next)
 		count++;
-	return count;
+	return count >= ROOMS_MOST;
 }
 
 static void send_join(struct room *room, const char *nickname)
@@ -241,11 +241,21 @@ static void send_join(struct room *room, const char *nickname)
 /* Why the user may not join now, or NULL. */
 static const char *join_refused(const struct user *user, const struct room *room)
 {
-	if (!room && room_count(user) >= ROOMS_MOST)
+	if (!room && room_is_one_too_many(user))
 		return "You are in too many rooms already.";
 	if (user->state == USER_ONLINE && link_unsent(&user->seat) >= HUB_UNSENT_MOST)
 		return "The network takes messages too slowly. Try again later.";
 	return NULL;
+}
+
+/* Into a room that the network has him in. */
+static void come_into_group(struct room *room, const struct room_entry *entry)
+{
+	room->state = ROOM_JOINING;
+	mem_replace(&room->nickname, entry->nickname);
+	mem_free_secret(room->password);
+	room->password = mem_strdup(entry->password);
+	send_join(room, entry->nickname);
 }
 
 static void refuse_join(struct hub *hub, const char *jid, const char *client, const struct room_entry *entry,
@@ -280,7 +290,9 @@ void room_join(struct hub *hub, const char *jid, const char *client, const struc
 		room->attendees |= room_bit(resource);
 		absence_end(room);
 		history_enter(room, resource, &entry->history);
-		if (room->state != ROOM_JOINING)
+		if (room->state == ROOM_BELONGING)
+			come_into_group(room, entry);
+		else if (room->state != ROOM_JOINING)
 			room_replay(room, client, entry->nickname); /* while the network is away: as it was */
 		return;
 	}
@@ -293,8 +305,10 @@ void room_join(struct hub *hub, const char *jid, const char *client, const struc
 
 void room_rejoin_all(struct user *user)
 {
-	for (struct room *room = user->rooms; room; room = room->next)
-		send_join(room, room->nickname);
+	for (struct room *room = user->rooms; room; room = room->next) {
+		if (room->state != ROOM_BELONGING)
+			send_join(room, room->nickname);
+	}
 }
 
 void room_interrupt_all(struct user *user)
@@ -322,9 +336,10 @@ static void tell_left(struct room *room, const struct resource *resource, unsign
 
 void room_part(struct room *room)
 {
-	if (room->user->state == USER_ONLINE)
+	if (room->user->state == USER_ONLINE && room->state != ROOM_BELONGING)
 		link_leave_room(&room->user->seat, room->name);
-	room_free(room);
+	if (!group_stays(room))
+		room_free(room);
 }
 
 static void leave(struct room *room, struct resource *resource)

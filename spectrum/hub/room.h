@@ -12,6 +12,7 @@ enum room_state {
 	ROOM_JOINING, /* occupants are collected until the user himself is among them */
 	ROOM_JOINED,
 	ROOM_REJOINING, /* the network was away; the clients never left */
+	ROOM_BELONGING, /* no client has joined, but the network has the user in it: group.c */
 };
 
 /* One user's view of a room. */
@@ -36,6 +37,7 @@ struct room {
 	int64_t subject_time;
 	bool has_subject;
 	bool created; /* by this join */
+	bool told, spoken; /* group.c: the user was told of it, and that somebody speaks there */
 	bool stays;   /* in the database: the user comes back to it after a start, without a client. absence.c: */
 	uint8_t parted_by; /* the client whose leave may be the user's: 0 = none */
 	unsigned missed;   /* lines that came while no client was there */
@@ -67,6 +69,7 @@ void room_over(struct room *);
 void room_part(struct room *);
 /* One that he is in from now on; without clients yet. */
 struct room *room_new(struct user *, const struct room_entry *);
+bool room_is_one_too_many(const struct user *);
 
 /* Runs the body for those of them that get what happens live. */
 #define EACH_LISTENER(room, resource) \
@@ -117,6 +120,19 @@ void absence_note(struct room *);
 void absence_lost(const struct room *, const char *text);
 /* A room of before the start. */
 void absence_return(struct hub *, const char *jid, const char *node, const char *nickname);
+
+/* ---- group.c: rooms that no client has joined, though the network has the user in them ---- */
+/* He belongs to the room of this name, of which no client of his knows. NULL if no address can be made of the name, or if
+ * he has too many. */
+struct room *group_enter(struct user *, const char *name);
+/* The network counts him among its members. */
+void group_found(struct room *);
+/* Somebody has spoken there. */
+void group_spoken(struct room *, const struct s2_message *);
+/* No client is there any more. True if he still belongs to it; else the room is to be forgotten. */
+bool group_stays(struct room *);
+/* He is no member any more. */
+void group_left(struct room *);
 
 /* ---- roominfo.c ---- */
 void room_forget_info(struct s2_room_info *);

@@ -46,6 +46,8 @@ void room_informed(void *arg, struct seat *seat, const struct s2_room_info *in)
 {
 	struct user *user = user_of_seat(seat);
 	struct room *room = room_find_by_name(user, in->name);
+	if (!room && in->flags & S2_ROOM_MEMBER)
+		room = group_enter(user, in->name);
 	if (!room)
 		return;
 	struct s2_room_info before = room->info, after = *in;
@@ -55,10 +57,16 @@ void room_informed(void *arg, struct seat *seat, const struct s2_room_info *in)
 		same = same && text_equal(*text_of(&before, i), *text_of(&after, i));
 		*text_of(&after, i) = mem_strdup(*text_of(&after, i));
 	}
-	bool known = before.name;
+	bool known = before.name, was_member = before.flags & S2_ROOM_MEMBER;
 	unsigned codes = changed_codes(before.flags, after.flags);
 	room_forget_info(&before);
 	room->info = after;
+	if (was_member && !(after.flags & S2_ROOM_MEMBER)) {
+		group_left(room);
+		return;
+	}
+	if (room->state == ROOM_BELONGING && after.flags & S2_ROOM_MEMBER)
+		group_found(room);
 	if (same || !known || room->state == ROOM_JOINING)
 		return; /* it comes with the join */
 	EACH_ATTENDEE(room, resource)

@@ -83,6 +83,8 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 	struct room *room = room_find_by_name(user, message->peer);
 	if (!room && text_empty(message->nickname))
 		return false;
+	if (!room && !message->private_)
+		room = group_enter(user, message->peer);
 	if (!room) {
 		hub_tell(user->hub, room_invitation, user, message->peer, message);
 		return true;
@@ -97,6 +99,8 @@ bool room_message_arrived(struct user *user, const struct s2_message *message)
 		pass_private(room, &shown);
 	else
 		pass_line(room, &shown);
+	if (room->state == ROOM_BELONGING)
+		group_spoken(room, &shown);
 	return true;
 }
 
