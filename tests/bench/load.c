@@ -32,6 +32,7 @@
 #define STREAM_ID "bench"
 #define WINDOW 64 /* registrations and logins under way at once */
 #define STALL_SECONDS 20
+#define ROOM "#crowd@" GATEWAY
 #define READ_BYTES 65536
 
 struct user {
@@ -62,7 +63,7 @@ static size_t out_len, out_cap;
 
 /* What has happened so far; steps watch one of these grow. */
 static struct {
-	long registered, online, present, offline, granted, echoed;
+	long registered, online, present, offline, granted, echoed, entered, occupants, lines;
 } seen;
 
 /* The echo step under way: when each message left (0: came back), how long it took. */
@@ -121,6 +122,8 @@ static void on_message(void)
 {
 	if (!strcmp(stanza.type, "error"))
 		fail("a message was refused (id %s)", stanza.id);
+	if (!strncmp(stanza.body, "line ", 5) && !strcmp(stanza.type, "groupchat"))
+		seen.lines++;
 	if (strncmp(stanza.body, "echo ", 5))
 		return;
 	long number = strtol(stanza.body + 5, NULL, 10);
@@ -133,7 +136,11 @@ static void on_message(void)
 static void on_presence(struct user *user)
 {
 	bool from_gateway = !strcmp(stanza.from, GATEWAY);
-	if (!strcmp(stanza.type, "subscribe")) {
+	if (!stanza.type[0] && !strncmp(stanza.from, ROOM "/", strlen(ROOM) + 1)) {
+		seen.occupants++;
+		if (stanza.from[strlen(ROOM) + 1] == 'u')
+			seen.entered++;
+	} else if (!strcmp(stanza.type, "subscribe")) {
 		say("<presence from='%s' to='%s' type='subscribed'/>", stanza.to, stanza.from);
 	} else if (!strcmp(stanza.type, "subscribed") && user && !from_gateway) {
 		user->contacts++;
@@ -463,6 +470,35 @@ static void step_echo(long count, long outstanding)
 	qsort(took, (size_t)count, sizeof *took, compare);
 }
 
+/* All into one room, where others are already; see crowd.c. */
+static void step_enter(long unused, long unused_too)
+{
+	long before = seen.entered;
+	for (long i = 0; i < user_count; i++) {
+		say("<presence from='u%ld@localhost/r' to='" ROOM
+		    "/u%ld'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		    i, i);
+		until(&seen.entered, before + i + 1 - WINDOW, "enter");
+	}
+	until(&seen.entered, before + user_count, "enter");
+}
+
+/* lines:COUNT:OUTSTANDING - as many are said there, each is told to all users; so many under way at once. */
+static void step_lines(long count, long outstanding)
+{
+	static const char padding[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
+	seen.lines = 0;
+	for (long i = 0; i < count; i++) {
+		say("<message from='u0@localhost/r' to='" ROOM "' type='groupchat' id='l%ld'><body>line %ld %s</body>"
+		    "</message>",
+		    i, i, padding);
+		until(&seen.lines, (i + 1 - outstanding) * user_count, "lines");
+	}
+	until(&seen.lines, count * user_count, "lines");
+	if (seen.lines != count * user_count)
+		fail("lines came twice");
+}
+
 static void step_logout(long unused, long unused_too)
 {
 	long before = seen.offline;
@@ -486,6 +522,8 @@ static const struct step {
     {"contacts", step_contacts, 20, 0, true},
     {"echo", step_echo, 10000, 256, false},
     {"latency", step_echo, 2000, 1, false},
+    {"enter", step_enter, 0, 0, true},
+    {"lines", step_lines, 300, 10, true},
     {"logout", step_logout, 0, 0, true},
     {"rss", step_rss, 0, 0, true},
 };
@@ -520,7 +558,8 @@ static void run_step(const char *text)
 		second = given > 2 ? second : step->second;
 		double begin = now(), main_cpu = cpu(gateway), child_cpu = backend_cpu();
 		step->run(first, second);
-		long count = step->each_user ? user_count * (step->run == step_contacts ? first : 1) : first;
+		bool times = step->run == step_contacts || step->run == step_lines;
+		long count = step->each_user ? user_count * (times ? first : 1) : first;
 		print(text, step, count, now() - begin, cpu(gateway) - main_cpu, backend_cpu() - child_cpu);
 		return;
 	}
