@@ -18,6 +18,7 @@ from foreign import ForeignEjabberd, ForeignProsody, Jabberd
 from hosts import Ejabberd, Prosody, component_port
 from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
+from nameserver import Dnsmasq
 from person import RawUser
 from server import Server, Wire
 from user import User
@@ -216,6 +217,21 @@ async def servers(directories, request):
         if failed:
             print(f"--- log of {one.jid}, the last lines\n{one.log()[-6000:]}\n{one.reports()}")
         await one.close()
+
+
+@pytest.fixture
+def dns(directories):
+    """`dns(*records)`: a name server that has these."""
+    started = []
+
+    def start(*records):
+        one = Dnsmasq(directories("dns"), records)
+        started.append(one)
+        return one.start()
+
+    yield start
+    for one in started:
+        one.end()
 
 
 @pytest_asyncio.fixture

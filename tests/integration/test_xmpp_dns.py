@@ -2,44 +2,13 @@
 """How the XMPP backend finds the server of an account: by SRV records that dnsmasq serves, with STARTTLS or with TLS from
 the first byte on (XEP-0368), and by the address of the domain itself; and how it logs in there."""
 
-import pytest
-
 from conftest import serve
 from foreign import ForeignProsody, Proxy
 from ircbackend import result
-from processes import Process, free_port, wait_for
+from processes import free_port
 from stanzas import message
 from test_xmpp_backend import AUTHENTICATION_FAILED, NETWORK, backends  # noqa: F401
 from xmppbackend import User
-
-
-class Dnsmasq(Process):
-    def __init__(self, directory, records):
-        super().__init__(directory, "dnsmasq")
-        self.records = records
-        self.port = free_port()
-
-    def start(self):
-        self.launch("/usr/sbin/dnsmasq", "-k", "-h", "-R", "-u", "", "-C", "/dev/null", "--pid-file=",
-                    "--listen-address=127.0.0.1", "--bind-interfaces", "-p", self.port, "--local=/test/",
-                    "--log-facility=-", *self.records)
-        wait_for(lambda: "started" in self.log(), "dnsmasq is up")
-        return self
-
-
-@pytest.fixture
-def dns(directories):
-    """`dns(*records)`: a name server that has these."""
-    started = []
-
-    def start(*records):
-        one = Dnsmasq(directories("dns"), records)
-        started.append(one)
-        return one.start()
-
-    yield start
-    for one in started:
-        one.end()
 
 
 async def find(backends, host, server):
