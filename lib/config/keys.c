@@ -69,6 +69,8 @@ const struct config_key config_keys[] = {
     TEXT("service.websocket_address", "", "Address to listen on for them; empty: as service.server."),
     CHOICE("service.websocket_tls", "auto", "auto|on|off",
            "TLS on that port; auto: unless the address is a loopback one, for a reverse proxy with the certificate."),
+    TEXT("service.websocket_url", "",
+         "URL that clients are told of (XEP-0156), for a reverse proxy; empty: made of the domain and that port."),
     NUMBER("service.connect_timeout", "30", 1, 600,
            "Server mode: seconds that a client has until its log-in, the network's time not counted."),
     NUMBER("service.resume_timeout", "300", 0, 86400,

@@ -217,7 +217,8 @@ static void send_features(struct stream *stream)
 		xml_close(writer);
 	}
 	if (stream->account || stream->session) {
-		xml_empty(writer, "sm", NS_SM);
+		if (!stream->session || !sm_is_on(stream->session)) /* not again if it came with the log-in */
+			xml_empty(writer, "sm", NS_SM);
 		xml_empty(writer, "csi", NS_CSI);
 		xml_empty(writer, "ver", NS_ROSTER_VER);
 	} else {

@@ -110,6 +110,9 @@ static int write_body(struct lws *wsi, struct answer *answer)
 static char *socket_url(const struct web *web)
 {
 	const struct server *server = web->server;
+	const char *given = config_text(server->config, "service.websocket_url");
+	if (!text_empty(given))
+		return mem_strdup(given);
 	return mem_printf("%s://%s:%lld%s", web->secure ? "wss" : "ws", server->jid,
 	                  (long long)config_number(server->config, "service.websocket_port"), path_of(web));
 }
@@ -377,7 +380,12 @@ struct web *web_new(struct server *server, const char *certificate, char **error
 	                ? mem_printf("%s://%s:%lld", web->secure ? "https" : "http", server->jid,
 	                             (long long)config_number(server->config, "service.websocket_port"))
 	                : mem_strdup(config_text(server->config, "upload.url"));
-	web->files = files_new(server->loop, server->config, error);
+	/* It is put into XML and JSON as it is. */
+	if (config_text(server->config, "service.websocket_url") &&
+	    strpbrk(config_text(server->config, "service.websocket_url"), "\"'<>&\\"))
+		*error = mem_strdup("service.websocket_url has characters that no URL needs");
+	else
+		web->files = files_new(server->loop, server->config, error);
 	if (*error) {
 		web_free(&web);
 		return NULL;

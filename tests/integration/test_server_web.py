@@ -243,6 +243,21 @@ async def test_where_to_connect_is_told(servers):
     assert why.value.code == 404
 
 
+async def test_a_proxy_has_another_url(servers):
+    port = free_port()
+    url = "wss://web.example.org/xmpp-websocket"
+    await servers(service__websocket_port=port, service__websocket_url=url)
+
+    def fetch(path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/.well-known/{path}", timeout=LIMIT) as answer:
+            return answer.read()
+    assert ET.fromstring(await asyncio.to_thread(fetch, "host-meta"))[0].get("href") == url
+    assert json.loads(await asyncio.to_thread(fetch, "host-meta.json"))["links"][0]["href"] == url
+    bad = await servers(up=False, jid="b.localhost", service__websocket_port=free_port(), service__websocket_url="wss://x/'>")
+    bad.killed = True  # its status is looked at here
+    assert await bad.ended() == 1 and "service.websocket_url" in bad.log()
+
+
 async def test_a_port_in_use_is_told(servers):
     first = await servers(service__websocket_port=free_port())
     second = await servers(up=False, service__websocket_port=first.settings["service.websocket_port"])
