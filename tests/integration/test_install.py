@@ -42,14 +42,6 @@ def test_examples_pass_their_own_check(tree):
         assert all("backend" in line for line in problems), problems
 
 
-def test_pages_of_the_manual_are_well_formed(tree):
-    pages = [page for page in tree.rglob("share/man/man*/*") if page.is_file()]
-    assert {page.name for page in pages} >= {"spectrum2.8", "spectrum2.cfg.5"}
-    for page in pages:
-        shown = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True)
-        assert shown.returncode == 0 and not shown.stderr, shown.stderr
-
-
 def test_the_unit_starts_what_is_installed(tree):
     unit = next(tree.rglob("systemd/system/spectrum2@.service")).read_text()
     start = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).split("=", 1)[1].split()[0]
