@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from ircclient import line
 from stanzas import DATA, DISCO_INFO, DISCO_ITEMS, MUC, MUC_USER, available, message, presence, unavailable
-from test_muc import GW, Place, channels, fresh_nick, place
+from test_muc import GW, Place, channels, fresh_nick, home, place, world
 from test_ranks import CONFERENCE, item, items, query
 from test_rooms import RSM, form, listed
 
