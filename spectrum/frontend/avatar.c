@@ -211,6 +211,55 @@ const struct avatar *avatar_learn(struct frontend *frontend, struct user *user, 
 	return avatar;
 }
 
+/* ---- Rooms ---- */
+
+void avatar_learn_room(struct frontend *frontend, struct room *room, const struct s2_card *card)
+{
+	struct avatar_cache *cache = frontend->avatars->cache;
+	const char *icon = room_get_info(room)->icon_hash, *name = room_name(room);
+	if (text_empty(icon) || card->condition == S2_REMOTE_SERVER_TIMEOUT)
+		return;
+	const char *before = avatar_cache_resolve(cache, name, icon);
+	const struct avatar *avatar = avatar_cache_put(cache, card->photo, card->photo_bytes);
+	const char *now = avatar ? avatar->hash : "";
+	if (text_equal(before, now))
+		return;
+	bool news = *now || !text_empty(before);
+	avatar_cache_note(cache, name, icon, now);
+	if (news)
+		room_announce(room, ROOM_CONFIGURED);
+}
+
+/* A room whose picture is looked at. */
+struct room_look {
+	struct frontend *frontend;
+	char *jid, *node;
+};
+
+static void looked_at_room(void *arg, const struct s2_card *card)
+{
+	struct room_look *look = arg;
+	struct user *user = hub_user(look->frontend->hub, look->jid);
+	struct room *room = user ? room_find(user, look->node) : NULL;
+	if (room)
+		avatar_learn_room(look->frontend, room, card);
+	free(look->jid);
+	free(look->node);
+	free(look);
+}
+
+const char *avatar_of_room(struct frontend *frontend, struct user *user, const struct room *room)
+{
+	const char *icon = room_get_info(room)->icon_hash;
+	const char *hash = text_empty(icon) ? "" : avatar_cache_resolve(frontend->avatars->cache, room_name(room), icon);
+	if (!hash && user_is_online(user) && !config_bool(frontend->config, "backend.no_vcard_fetch")) {
+		struct room_look *look = mem_new(sizeof *look);
+		*look = (struct room_look){frontend, mem_strdup(user_jid(user)), mem_strdup(room_node(room))};
+		profile_get(user, room_name(room), looked_at_room, look);
+	}
+	return text_or_null(hash);
+}
+
 /* ---- In presence ---- */
 
 void avatar_write_update(struct frontend *frontend, struct writer *writer, const struct user *user,

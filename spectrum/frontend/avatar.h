@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pictures of contacts: their hash in presence (XEP-0153), the same picture as items and news of personal eventing
+/* Pictures of contacts and rooms: their hash in presence (XEP-0153), the same picture as items and news of personal eventing
  * (XEP-0084), and what has to be got from the network for that, one picture at a time and user. */
 #ifndef SPECTRUM_FRONTEND_AVATAR_H
 #define SPECTRUM_FRONTEND_AVATAR_H
@@ -22,6 +22,12 @@ void avatar_ask(struct frontend *, struct user *, const char *name, avatar_answe
 /* A profile has come: what is in it counts as the contact's picture. Returns it, or NULL if there is none that can be
  * passed on. */
 const struct avatar *avatar_learn(struct frontend *, struct user *, const char *name, const struct s2_card *);
+
+/* The hash of a room's picture (XEP-0486), as far as it is known; NULL if there is none, or if it has to be looked at
+ * first: the room's occupants are told when that is done. */
+const char *avatar_of_room(struct frontend *, struct user *, const struct room *);
+/* As avatar_learn. */
+void avatar_learn_room(struct frontend *, struct room *, const struct s2_card *);
 
 /* Items of XEP-0084 (pep.h). */
 void avatar_get_metadata(struct request *, const struct buddy *, const char *id);

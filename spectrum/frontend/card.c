@@ -102,7 +102,8 @@ static const struct remembered *recall(struct frontend *frontend, const struct u
 
 struct card_wait {
 	struct reply *reply;
-	char *user, *name;
+	char *user, *name, *node;
+	bool room; /* and no person */
 	card_writer *write;
 };
 
@@ -111,6 +112,7 @@ static void wait_end(struct card_wait *wait)
 	reply_free(wait->reply);
 	free(wait->user);
 	free(wait->name);
+	free(wait->node);
 	free(wait);
 }
 
@@ -119,7 +121,8 @@ static void got(void *arg, const struct s2_card *card)
 	struct card_wait *wait = arg;
 	struct frontend *frontend = wait->reply->frontend;
 	struct user *user = hub_user(frontend->hub, wait->user);
-	const struct buddy *buddy = user ? contact_find(user, wait->name) : NULL;
+	const struct buddy *buddy = user && !wait->room ? contact_find(user, wait->name) : NULL;
+	struct room *room = user && wait->room ? room_find(user, wait->node) : NULL;
 	struct s2_card shown = *card;
 	if (buddy && text_empty(shown.nickname))
 		shown.nickname = text_or_null(buddy_text(buddy, BUDDY_ALIAS));
@@ -127,6 +130,8 @@ static void got(void *arg, const struct s2_card *card)
 		reply_refuse(wait->reply, card->condition, card->text);
 	else
 		wait->write(wait->reply, &shown);
+	if (room)
+		avatar_learn_room(frontend, room, card);
 	if (buddy) {
 		const struct avatar *avatar = avatar_learn(frontend, user, wait->name, card);
 		buddy = contact_find(user, wait->name);
@@ -165,11 +170,17 @@ void card_ask(struct request *request, card_writer *write)
 		stanza_refuse(request, S2_REGISTRATION_REQUIRED, "Log in to the gateway first.");
 		return;
 	}
-	const char *name = contact_name(request->arena, user, request->to.node);
+	const char *name = request->room ? room_name(request->room)
+	                                 : contact_name(request->arena, user, request->to.node);
 	if (request->target == TARGET_OCCUPANT)
 		name = arena_printf(request->arena, "%s/%s", name, request->to.resource);
 	struct card_wait *wait = mem_new(sizeof *wait);
-	*wait = (struct card_wait){reply_new(request), mem_strdup(user_jid(user)), mem_strdup(name), write};
+	*wait = (struct card_wait){.reply = reply_new(request),
+	                           .user = mem_strdup(user_jid(user)),
+	                           .name = mem_strdup(name),
+	                           .node = mem_strdup(request->to.node),
+	                           .room = request->target == TARGET_ROOM,
+	                           .write = write};
 	const struct remembered *remembered = request->target == TARGET_CONTACT ? recall(frontend, user, name) : NULL;
 	if (!remembered) {
 		profile_get(user, name, got, wait);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Service discovery of one room (XEP-0045 section 6.4): its name, what is true of it now, and the form muc#roominfo
  * (XEP-0128) with what there is to tell. */
+#include "spectrum/frontend/avatar.h"
 #include "spectrum/frontend/muc.h"
 #include "spectrum/hub/address.h"
 
@@ -60,7 +61,7 @@ static void add_values(struct request *request, struct info *out)
 	add_text(out, "muc#roominfo_subject", subject.text);
 	add_text(out, "muc#roominfo_description", info->description);
 	add_text(out, "muc#roominfo_lang", info->language);
-	add_text(out, "muc#roominfo_avatarhash", info->icon_hash);
+	add_text(out, "muc#roominfo_avatarhash", avatar_of_room(request->frontend, request->user, request->room));
 	if (info->name)
 		add_text(out, "muc#roominfo_changesubject", info->flags & S2_ROOM_SUBJECT ? "1" : "0");
 	if (info->most)

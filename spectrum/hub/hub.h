@@ -369,6 +369,8 @@ struct room_subject {
 void room_get_subject(const struct room *, struct room_subject *);
 /* Whether everybody there can see who is behind a nickname. */
 bool room_is_nonanonymous(const struct room *);
+/* All of his clients in it are told that it has changed: status codes of enum room_code. */
+void room_announce(struct room *, unsigned codes);
 /* What the network has told; `name` is NULL if it has told nothing. */
 const struct s2_room_info *room_get_info(const struct room *);
 struct room_entry {

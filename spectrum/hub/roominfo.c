@@ -42,6 +42,12 @@ static unsigned changed_codes(unsigned before, unsigned after)
 	return codes;
 }
 
+void room_announce(struct room *room, unsigned codes)
+{
+	EACH_ATTENDEE(room, resource)
+	hub_tell(room->user->hub, room_changed, room->user, resource->name, room, codes);
+}
+
 void room_informed(void *arg, struct seat *seat, const struct s2_room_info *in)
 {
 	struct user *user = user_of_seat(seat);
@@ -69,6 +75,5 @@ void room_informed(void *arg, struct seat *seat, const struct s2_room_info *in)
 		group_found(room);
 	if (same || !known || room->state == ROOM_JOINING)
 		return; /* it comes with the join */
-	EACH_ATTENDEE(room, resource)
-	hub_tell(user->hub, room_changed, user, resource->name, room, codes);
+	room_announce(room, codes);
 }

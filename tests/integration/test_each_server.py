@@ -2,6 +2,7 @@
 """Rows of docs/xeps.md that are shown to the letter with a scripted host elsewhere, once more through each real server: what
 it lets pass, and what it changes on the way."""
 
+import base64
 import json
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from everywhere import everywhere
 from gateway import SCRIPTED
 from person import RawUser
+from pictures import PICTURES, hash_of
 from stanzas import DATA, DISCO_INFO, DISCO_ITEMS, DELAY, matches, message, presence
 from test_archive import Page, query
 from test_rooms import HATS, info, occupant_id, stanza_id
@@ -90,6 +92,32 @@ async def test_a_room_with_ids_hats_and_picture(begin):
     fields = {f.get("var"): f.findtext(f"{{{DATA}}}value") for f in answer.xml.iter(f"{{{DATA}}}field")}
     assert fields["muc#roominfo_description"] == "Nobody speaks at all"
     assert fields["muc#roominfo_avatarhash"] == "a" * 40 and "urn:xmpp:occupant-id:0" in features(answer)
+
+
+@everywhere
+async def test_a_picture_of_a_room_that_its_network_calls_by_another_name(begin):
+    """XEP-0486: it is looked at when somebody asks for the room; who is there is told when its hash is known."""
+    user = await begin()
+    await come_in(user)
+
+    async def avatar_hash():
+        answer = await user.iq(ROOM, f"<query xmlns='{DISCO_INFO}'/>")
+        fields = {f.get("var"): f.findtext(f"{{{DATA}}}value") for f in answer.xml.iter(f"{{{DATA}}}field")}
+        return fields.get("muc#roominfo_avatarhash")
+    for picture in ("pic1", "pic2"):
+        user.send_message(f"control@{GW}", f'CARD #quiet {{"4": "The quiet room", "6": "{picture}"}}')
+        say(user, info(_3="The quiet room", _6=f"picture-{picture}"))
+        user.send_message(f"control@{GW}", "E settled")
+        await user.expect(message(f"control@{GW}", "E settled"))
+        user.take(message(ROOM))
+        assert await avatar_hash() is None
+        await user.expect(matches("message", sender=ROOM, where=lambda s: s.codes == {104}))
+        assert await avatar_hash() == hash_of(PICTURES[picture])
+        card = await user.iq(ROOM, f"<vCard xmlns='{VCARD}'/>")
+        assert base64.b64decode(card.xml.findtext(f".//{{{VCARD}}}BINVAL")) == PICTURES[picture]
+    say(user, info(_3="The quiet room"))
+    await user.expect(matches("message", sender=ROOM, where=lambda s: s.codes == {104}))
+    assert await avatar_hash() is None
 
 
 @everywhere
