@@ -14,6 +14,8 @@
 #include "spectrum/options.h"
 
 #define LOG_AREA "main"
+#define TRIM_MS 30000
+#define TRIM_BYTES (16u << 20)
 
 struct instance {
 	struct options options;
@@ -55,6 +57,20 @@ static void on_hangup(void *arg, int signal)
 	str_fini(&answer);
 }
 
+/* What lies between things that stay is given back by nobody else: after ten thousand have come or gone at once it is
+ * hundreds of megabytes. It stays free in the eyes of the heap, so only what has become free since counts. */
+static void trim_heap(void *arg)
+{
+	static size_t given;
+	size_t unused = mallinfo2().fordblks;
+	if (unused > given + TRIM_BYTES) {
+		malloc_trim(0);
+		given = mallinfo2().fordblks;
+	} else if (unused < given) {
+		given = unused;
+	}
+}
+
 static void run(struct instance *instance)
 {
 	char *error = NULL;
@@ -75,7 +91,10 @@ static void run(struct instance *instance)
 	daemon_write_port(control_port(instance->control));
 	log_info("starts version=" SPECTRUM2_VERSION " jid=%s", config_text(instance->config, "service.jid"));
 	daemon_ready();
+	struct timer *trim = timer_new(instance->loop, trim_heap, NULL);
+	timer_start(trim, TRIM_MS, TRIM_MS);
 	loop_run(instance->loop);
+	timer_free(&trim);
 	frontend_free(&instance->frontend);
 	control_free(&instance->control);
 	loop_free(&instance->loop);

@@ -39,6 +39,7 @@ struct server {
 	struct list strangers; /* streams that are not bound yet */
 	struct list bound;
 	struct list sleeping; /* sessions whose connection is gone (sm.c) */
+	struct list asked;    /* sessions that owe an acknowledgement, the oldest question first */
 	struct map resumable; /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
 	struct list awake; /* streams of which something has come lately, the last one first */
@@ -93,7 +94,8 @@ struct stream {
 	struct proof *proof;
 	struct wish *wish; /* NULL: a log-in of the old form, or none */
 	struct deferred ending;
-	uint64_t due; /* ms: of a stranger */
+	uint64_t due;   /* ms: of a stranger */
+	uint64_t heard; /* ms: when something has come last */
 	uint8_t state;
 	uint8_t failures;  /* of log-ins */
 	unsigned elements; /* of the message that is being read, where messages are framed */
@@ -113,6 +115,8 @@ void stream_drop(struct stream *);
 void stream_drop_all(struct server *);
 /* Sends what is buffered: before the process ends. */
 void stream_flush(struct stream *);
+/* Those that are silent give back memory. */
+void stream_rest_silent(struct server *, uint64_t now);
 /* A stream-level element (no stanza), to be closed with stream_close. */
 struct writer *stream_open(struct stream *, const char *name, const char *ns);
 void stream_close(struct stream *);
@@ -184,7 +188,8 @@ struct sm {
 	uint64_t until;     /* ms: when it has been gone for too long */
 	struct acks acks;   /* what the client has not acknowledged */
 	struct deferred asking, expiring;
-	struct list sleeping; /* of the server, while the client is gone */
+	struct list asked_node; /* of the server, while an answer is due */
+	struct list sleeping;   /* of the server, while the client is gone */
 };
 
 struct session {
@@ -341,10 +346,8 @@ void sm_write_resumed(struct session *, struct writer *);
 void sm_send_again(struct session *);
 /* The connection is gone: false if the session can't wait for another one. */
 bool sm_sleep(struct session *);
-/* Those who have been gone for too long. */
+/* Those who have been gone for too long, and those who have not answered for long. */
 void sm_due(struct server *, uint64_t now);
-/* Has not answered for long. */
-bool sm_is_deaf(const struct session *, uint64_t now);
 void sm_end(struct session *);
 
 /* ---- csi.c: client state ---- */

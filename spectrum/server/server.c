@@ -127,12 +127,9 @@ static void tick(void *arg)
 			stream_end(stream, "connection-timeout", "The log-in has taken too long.");
 	}
 	sm_due(server, now);
-	LIST_EACH (&server->bound, bound) {
-		struct stream *stream = LIST_ITEM(bound, struct stream, node);
-		if (stream->session && sm_is_deaf(stream->session, now))
-			stream_drop(stream);
-	}
-	if (list_empty(&server->strangers) && list_empty(&server->bound) && list_empty(&server->sleeping))
+	stream_rest_silent(server, now);
+	if (list_empty(&server->strangers) && list_empty(&server->awake) && list_empty(&server->asked) &&
+	    list_empty(&server->sleeping))
 		timer_stop(server->tick);
 }
 
@@ -346,6 +343,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	list_init(&server->bound);
 	list_init(&server->awake);
 	list_init(&server->sleeping);
+	list_init(&server->asked);
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();
 	server->fast = fast_new();

@@ -29,6 +29,7 @@ struct session *session_new(struct account *account, struct stream *stream, cons
 	session->full = mem_printf("%s/%s", account->jid, resource);
 	session->resource = session->full + strlen(account->jid) + 1;
 	list_init(&session->sm.sleeping);
+	list_init(&session->sm.asked_node);
 	list_init(&session->held);
 	list_prepend(&account->sessions, &session->node);
 	account->session_count++;

@@ -25,12 +25,23 @@ static uint32_t sent(const struct session *session)
 
 /* ---- Asking ---- */
 
+static void set_asked(struct session *session, uint64_t now)
+{
+	struct server *server = session->account->server;
+	session->sm.asked = now;
+	list_remove(&session->sm.asked_node);
+	if (now) {
+		list_append(&server->asked, &session->sm.asked_node);
+		server_tick_start(server);
+	}
+}
+
 static void ask_now(void *arg)
 {
 	struct session *session = arg;
 	if (!session->stream || session->sm.asked || !session->sm.acks.count)
 		return;
-	session->sm.asked = loop_now(session->account->server->loop);
+	set_asked(session, loop_now(session->account->server->loop));
 	session->sm.asked_for = sent(session);
 	stream_open(session->stream, "r", NS_SM);
 	stream_close(session->stream);
@@ -144,7 +155,7 @@ static void too_high(struct stream *stream, const struct session *session, uint3
 static void acknowledged(struct session *session, const struct element *element)
 {
 	uint32_t h;
-	session->sm.asked = 0;
+	set_asked(session, 0);
 	if (!read_count(element, &h)) {
 		stream_end(session->stream, "bad-format", "An acknowledgement has a number.");
 		return;
@@ -207,7 +218,7 @@ struct session *sm_resume(struct stream *stream, const struct element *resume, c
 	log_info("resumed user=%s resource=%s unacknowledged=%zu", session->account->jid, log_quote(session->resource),
 	         session->sm.acks.count);
 	list_remove(&session->sm.sleeping);
-	session->sm.asked = 0;
+	set_asked(session, 0);
 	return session;
 }
 
@@ -238,7 +249,7 @@ bool sm_sleep(struct session *session)
 	if (!sm->resumable || server->stopping)
 		return false;
 	session->stream = NULL;
-	sm->asked = 0;
+	set_asked(session, 0);
 	loop_defer_cancel(&sm->asking);
 	sm->until = loop_now(server->loop) + sm->wait * 1000ull;
 	list_append(&server->sleeping, &sm->sleeping);
@@ -248,7 +259,7 @@ bool sm_sleep(struct session *session)
 	return true;
 }
 
-void sm_due(struct server *server, uint64_t now)
+static void end_absent(struct server *server, uint64_t now)
 {
 	while (!list_empty(&server->sleeping)) {
 		struct session *first = NULL;
@@ -265,9 +276,16 @@ void sm_due(struct server *server, uint64_t now)
 	}
 }
 
-bool sm_is_deaf(const struct session *session, uint64_t now)
+void sm_due(struct server *server, uint64_t now)
 {
-	return session->sm.asked && now - session->sm.asked > ANSWER_MS;
+	end_absent(server, now);
+	LIST_EACH (&server->asked, node) {
+		struct session *session = LIST_ITEM(node, struct session, sm.asked_node);
+		if (now - session->sm.asked <= ANSWER_MS)
+			return;
+		if (session->stream)
+			stream_drop(session->stream);
+	}
 }
 
 /* ---- The end ---- */
@@ -291,6 +309,7 @@ void sm_end(struct session *session)
 	loop_defer_cancel(&sm->asking);
 	loop_defer_cancel(&sm->expiring);
 	list_remove(&sm->sleeping);
+	list_remove(&sm->asked_node);
 	if (*sm->id)
 		map_remove(&server->resumable, sm->id);
 	struct again again = {.account = session->account};

@@ -11,7 +11,8 @@
 #define LOG_AREA "stream"
 #define STRANGER_BYTES (10u << 10) /* of one element before the log-in */
 #define STRANGER_DEPTH 8
-#define AWAKE_MOST 256         /* parsers that are kept in memory */
+#define AWAKE_MOST 2048        /* parsers that are kept in memory */
+#define AWAKE_MS 10000         /* of who is silent */
 #define UNSENT_MOST (8u << 20) /* of one who does not read */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing" /* RFC 7395 */
@@ -413,16 +414,31 @@ static const char frame_header[] = "<stream:stream xmlns:stream='" NS_STREAMS "'
 static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
 
 /* Most clients are silent most of the time. A parser is large, and soon made anew. */
+static void fall_asleep(struct stream *stream)
+{
+	leave_awake(stream);
+	parser_rest(stream->parser);
+}
+
 static void stay_awake(struct stream *stream)
 {
 	struct server *server = stream->server;
 	leave_awake(stream);
+	stream->heard = loop_now(server->loop);
 	list_prepend(&server->awake, &stream->awake);
-	if (++server->awake_count <= AWAKE_MOST)
-		return;
-	struct stream *oldest = LIST_ITEM(server->awake.prev, struct stream, awake);
-	leave_awake(oldest);
-	parser_rest(oldest->parser);
+	server_tick_start(server);
+	if (++server->awake_count > AWAKE_MOST)
+		fall_asleep(LIST_ITEM(server->awake.prev, struct stream, awake));
+}
+
+void stream_rest_silent(struct server *server, uint64_t now)
+{
+	while (!list_empty(&server->awake)) {
+		struct stream *oldest = LIST_ITEM(server->awake.prev, struct stream, awake);
+		if (now - oldest->heard < AWAKE_MS)
+			break;
+		fall_asleep(oldest);
+	}
 }
 
 static void on_input(void *arg, const char *bytes, size_t len)

@@ -8,7 +8,6 @@
  *by content: an echo counts once and only if it is the text that was sent. A step without progress for STALL_SECONDS
  *ends the run with status 1. CPU seconds, unlike wall time, can be compared on a busy machine. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <expat.h>
 #include <fcntl.h>
@@ -26,6 +25,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 #define GATEWAY "gw.localhost"
 #define SECRET "secret"
@@ -69,13 +70,6 @@ static struct {
 /* The echo step under way: when each message left (0: came back), how long it took. */
 static double *sent_at, *took;
 static long sent_count;
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void fail(const char *format, ...)
@@ -129,7 +123,7 @@ static void on_message(void)
 	long number = strtol(stanza.body + 5, NULL, 10);
 	if (number < 0 || number >= sent_count || sent_at[number] == 0)
 		fail("an echo that was not expected: %.60s", stanza.body);
-	took[seen.echoed++] = now() - sent_at[number];
+	took[seen.echoed++] = measure_now() - sent_at[number];
 	sent_at[number] = 0;
 }
 
@@ -328,77 +322,16 @@ static void turn(int ms)
 static void until(const long *counter, long target, const char *what)
 {
 	long last = *counter;
-	double moved = now();
+	double moved = measure_now();
 	while (*counter < target) {
 		turn(100);
 		if (*counter != last) {
 			last = *counter;
-			moved = now();
-		} else if (now() - moved > STALL_SECONDS) {
+			moved = measure_now();
+		} else if (measure_now() - moved > STALL_SECONDS) {
 			fail("%s: stuck at %ld of %ld", what, *counter, target);
 		}
 	}
-}
-
-/* ---- Measuring ---- */
-
-/* CPU seconds of all threads of a process. */
-static double cpu(pid_t pid)
-{
-	char path[300];
-	double sum = 0;
-	snprintf(path, sizeof path, "/proc/%d/task", pid);
-	DIR *tasks = opendir(path);
-	for (struct dirent *task; tasks && (task = readdir(tasks));) {
-		unsigned long long ns;
-		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, task->d_name);
-		FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
-		if (file && fscanf(file, "%llu", &ns) == 1)
-			sum += (double)ns / 1e9;
-		if (file)
-			fclose(file);
-	}
-	if (tasks)
-		closedir(tasks);
-	return sum;
-}
-
-/* Pids of the gateway's children; returns how many. */
-static size_t backends(pid_t *pids, size_t max)
-{
-	char path[64];
-	size_t count = 0;
-	int pid;
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", gateway, gateway);
-	FILE *file = fopen(path, "r");
-	while (file && count < max && fscanf(file, "%d", &pid) == 1)
-		pids[count++] = pid;
-	if (file)
-		fclose(file);
-	return count;
-}
-
-static double backend_cpu(void)
-{
-	pid_t pids[64];
-	double sum = 0;
-	for (size_t i = 0, count = backends(pids, 64); i < count; i++)
-		sum += cpu(pids[i]);
-	return sum;
-}
-
-static long rss_kb(pid_t pid)
-{
-	char path[64], text[128];
-	long kb = 0;
-	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	FILE *file = fopen(path, "r");
-	while (file && fgets(text, sizeof text, file))
-		if (sscanf(text, "VmRSS: %ld", &kb) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kb;
 }
 
 /* ---- Steps ---- */
@@ -458,7 +391,7 @@ static void step_echo(long count, long outstanding)
 		fail("out of memory");
 	while (sent_count < count) {
 		for (; sent_count < count && sent_count - seen.echoed < outstanding; sent_count++) {
-			sent_at[sent_count] = now();
+			sent_at[sent_count] = measure_now();
 			say("<message from='u%ld@localhost/r' to='echo@" GATEWAY
 			    "' type='chat' id='m%ld'><body>echo %ld %s</body>"
 			    "</message>",
@@ -530,15 +463,11 @@ static const struct step {
 
 static void print(const char *text, const struct step *step, long count, double wall, double main_cpu, double child_cpu)
 {
-	pid_t pids[64];
-	long children = 0;
-	for (size_t i = 0, n = backends(pids, 64); i < n; i++)
-		children += rss_kb(pids[i]);
 	printf("%-18s", text);
 	if (step->run != step_rss)
 		printf(" %8ld in %7.2f s  %9.0f/s  main %6.2f s cpu, %8.1f us each  backend %6.2f s cpu", count, wall,
 		       (double)count / wall, main_cpu, main_cpu / (double)count * 1e6, child_cpu);
-	printf("  rss main %ld kB, backends %ld kB", rss_kb(gateway), children);
+	printf("  rss main %ld kB, backends %ld kB", measure_rss_kb(gateway), measure_children_rss_kb(gateway));
 	if (step->run == step_echo)
 		printf("  p50 %.0f us, p99 %.0f us", took[count / 2] * 1e6, took[count * 99 / 100] * 1e6);
 	putchar('\n');
@@ -556,11 +485,13 @@ static void run_step(const char *text)
 			continue;
 		first = given > 1 ? first : step->first;
 		second = given > 2 ? second : step->second;
-		double begin = now(), main_cpu = cpu(gateway), child_cpu = backend_cpu();
+		double begin = measure_now(), main_cpu = measure_cpu(gateway),
+		       child_cpu = measure_children_cpu(gateway);
 		step->run(first, second);
 		bool times = step->run == step_contacts || step->run == step_lines;
 		long count = step->each_user ? user_count * (times ? first : 1) : first;
-		print(text, step, count, now() - begin, cpu(gateway) - main_cpu, backend_cpu() - child_cpu);
+		print(text, step, count, measure_now() - begin, measure_cpu(gateway) - main_cpu,
+		      measure_children_cpu(gateway) - child_cpu);
 		return;
 	}
 	fail("no such step: %s", text);
@@ -576,7 +507,7 @@ static void start(char **command)
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1))
 		fail("port %d: %s", port, strerror(errno));
-	double begin = now();
+	double begin = measure_now();
 	gateway = fork();
 	if (gateway == 0) {
 		execvp(command[0], command);
@@ -596,25 +527,25 @@ static void start(char **command)
 	XML_SetCharacterDataHandler(parser, on_text);
 	while (!linked)
 		turn(100);
-	printf("%-18s linked after %.3f s, rss main %ld kB\n", "start", now() - begin, rss_kb(gateway));
+	printf("%-18s linked after %.3f s, rss main %ld kB\n", "start", measure_now() - begin, measure_rss_kb(gateway));
 }
 
 static int end(void)
 {
 	int status = 0;
-	double begin = now();
+	double begin = measure_now();
 	ending = true;
 	kill(gateway, SIGTERM);
-	while (!stream_ended && !closed && now() - begin < STALL_SECONDS)
+	while (!stream_ended && !closed && measure_now() - begin < STALL_SECONDS)
 		turn(10);
 	flush();
 	close(line);
 	while (waitpid(gateway, &status, WNOHANG) == 0) {
-		if (now() - begin > STALL_SECONDS)
+		if (measure_now() - begin > STALL_SECONDS)
 			fail("the gateway does not end");
 		usleep(1000);
 	}
-	printf("%-18s after %.2f s with status %d\n", "end", now() - begin,
+	printf("%-18s after %.2f s with status %d\n", "end", measure_now() - begin,
 	       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	return status != 0;
 }
