@@ -18,6 +18,8 @@ static const char *const account_features[] = {
     NS_STANZA_ID,
     NS_PUBSUB,
     "urn:xmpp:pep-vcard-conversion:0",
+    NS_BOOKMARKS "#compat",
+    NS_BOOKMARKS "#compat-pep",
     PUBSUB_FEATURE "access-open",
     PUBSUB_FEATURE "access-presence",
     PUBSUB_FEATURE "access-whitelist",

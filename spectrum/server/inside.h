@@ -396,6 +396,13 @@ void blocklist_refuse(struct session *, const struct element *stanza);
 /* ---- private.c ---- */
 ask_handler private_get, private_set;
 
+/* ---- bookmarks.c: the older forms of bookmarks, as private data or as an item ---- */
+bool bookmarks_are_old(const char *node);
+void bookmarks_get(struct ask *, bool item);
+void bookmarks_set(struct ask *, const struct element *storage, bool item);
+/* Clients that know the older form hear of it. */
+void bookmarks_changed(struct account *);
+
 /* ---- pubsub.c, notify.c: personal events ---- */
 ask_handler pubsub_get, pubsub_set, pubsub_owner;
 /* Available presence: finds out what the client wants to hear. */

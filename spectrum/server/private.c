@@ -53,6 +53,10 @@ void private_get(struct ask *ask)
 	const struct element *element = find(ask);
 	if (!element)
 		return;
+	if (bookmarks_are_old(element->ns)) {
+		bookmarks_get(ask, false);
+		return;
+	}
 	struct wanted *wanted = mem_new(sizeof *wanted);
 	*wanted = (struct wanted){answer_new(ask), mem_strdup(element->name), mem_strdup(element->ns)};
 	keep_get(ask->account->server->hub, ask->account->jid,
@@ -66,6 +70,10 @@ void private_set(struct ask *ask)
 	struct writer writer;
 	if (!element)
 		return;
+	if (bookmarks_are_old(element->ns)) {
+		bookmarks_set(ask, element, false);
+		return;
+	}
 	writer_init(&writer, &xml, NS_PRIVATE);
 	xml_element(&writer, element);
 	writer_end(&writer);

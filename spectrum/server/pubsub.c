@@ -132,6 +132,8 @@ static void published(void *arg, enum keep_end end)
 		notify_published(account, work->node, work->id, parse(work, work->content),
 		                 !work->gateway && work->notify);
 		photo_published(account, work->node, work->id, parse(work, work->content));
+		if (!strcmp(work->node, NS_BOOKMARKS))
+			bookmarks_changed(account);
 	}
 	work_free(work);
 }
@@ -179,6 +181,10 @@ static void begin_publish(struct ask *ask, const struct element *element)
 	char made[17];
 	if (!item || element_next(item, "item", NULL) || !payload || element_next(payload, NULL, NULL)) {
 		ask_refuse(ask, S2_BAD_REQUEST, "Publish one item with one payload.");
+		return;
+	}
+	if (bookmarks_are_old(element_get(element, "node"))) {
+		bookmarks_set(ask, payload, true);
 		return;
 	}
 	struct work *work = work_new(ask, element_get(element, "node"), publish);
@@ -243,6 +249,10 @@ void pubsub_get(struct ask *ask)
 		ask_refuse(ask, S2_FEATURE_NOT_IMPLEMENTED, "Only items can be asked for here.");
 		return;
 	}
+	if (bookmarks_are_old(element_get(items, "node")) && ask->session) {
+		bookmarks_get(ask, true);
+		return;
+	}
 	struct work *work = work_new(ask, element_get(items, "node"), get_items);
 	if (!work)
 		return;
@@ -264,6 +274,8 @@ static void retracted(void *arg, enum keep_end end)
 	struct account *account = account_find(work->server, work->owner);
 	if (account && work->notify)
 		notify_retracted(account, work->node, work->id);
+	if (account && !strcmp(work->node, NS_BOOKMARKS))
+		bookmarks_changed(account);
 	work_free(work);
 }
 

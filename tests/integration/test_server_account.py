@@ -105,6 +105,51 @@ async def test_bookmarks_as_clients_keep_them(servers, people):
     assert got.xml.find(f".//{{{EVENT}}}item").get("id") == f"room1@{DOMAIN}"
 
 
+async def test_all_forms_of_bookmarks_are_the_same(servers, people):
+    """One client keeps them as private data (XEP-0049), one as a single item (XEP-0048), one as XEP-0402 has it."""
+    server = await village(servers)
+    old, middle, new = [await listening(people, server, *nodes, resource=resource) for resource, nodes in (
+        ("old", ()), ("middle", ("storage:bookmarks",)), ("new", (BOOKMARKS,)))]
+    room, other = f"#one@{DOMAIN}", f"#two@{DOMAIN}"
+
+    def storage(*conferences):
+        return f"<storage xmlns='storage:bookmarks'>{''.join(conferences)}</storage>"
+
+    async def private():
+        answer = await old.iq(None, f"<query xmlns='jabber:iq:private'>{storage()}</query>")
+        return [(c.get("jid"), c.get("autojoin")) for c in answer.xml[0][0]]
+
+    async def single():
+        _, found = await items(middle, "storage:bookmarks")
+        return [(c.get("jid"), c.get("autojoin")) for c in found[0][1]]
+    first = f"<conference jid='{room}' name='One &amp; only' autojoin='true'><nick>me</nick></conference>"
+    answer = await old.iq(None, f"<query xmlns='jabber:iq:private'>{storage(first)}</query>", "set")
+    assert answer.type == "result"
+    got = (await new.expect(event(BOOKMARKS))).xml.find(f".//{{{EVENT}}}item")
+    assert (got.get("id"), got[0].get("name"), got[0].findtext(f"{{{BOOKMARKS}}}nick")) == (room, "One & only", "me")
+    got = (await middle.expect(event("storage:bookmarks"))).xml.find(".//{storage:bookmarks}conference")
+    assert (got.get("jid"), got.findtext("{storage:bookmarks}nick")) == (room, "me")
+    # The newest form has more to say, which the others neither see nor destroy.
+    await publish(new, BOOKMARKS, room, f"<conference xmlns='{BOOKMARKS}'><extensions><pinned xmlns='urn:p'/></extensions></conference>")
+    await publish(new, BOOKMARKS, other, f"<conference xmlns='{BOOKMARKS}' autojoin='1'/>")
+    assert await private() == await single() == [(room, None), (other, "1")]
+    answer = await publish(middle, "storage:bookmarks", "current", storage(f"<conference jid='{room}' autojoin='true'/>"),
+                           persist_items="true", access_model="whitelist")
+    assert answer.type == "result" and answer.xml.find(f".//{{{PUBSUB}}}item").get("id") == "current"
+    await new.expect(lambda s: event(BOOKMARKS)(s) and s.xml.find(f".//{{{EVENT}}}retract[@id='{other}']") is not None)
+    _, found = await items(new, BOOKMARKS)
+    assert [(id, c.get("autojoin"), c.find(".//{urn:p}pinned") is not None) for id, c in found] == [(room, "true", True)]
+    assert await private() == [(room, "true")]
+    many = "".join(f"<conference jid='#{number}@{DOMAIN}'/>" for number in range(257))
+    answer = await old.iq(None, f"<query xmlns='jabber:iq:private'>{storage(many)}</query>", "set")
+    assert answer.condition == "not-acceptable" and await private() == [(room, "true")]
+    # Nobody else may read them.
+    answer = await new.iq(None, f"<pubsub xmlns='{PUBSUB}#owner'><configure node='{BOOKMARKS}'/></pubsub>")
+    assert "whitelist" in repr(answer)
+    answer = await old.iq(None, f"<query xmlns='jabber:iq:private'>{storage()}</query>", "set")
+    assert answer.type == "result" and (await items(new, BOOKMARKS))[1] == []
+
+
 async def test_publish_options_are_conditions(servers, people):
     server = await village(servers)
     user = await come(people, server)
@@ -154,7 +199,8 @@ async def test_what_an_account_can_do(servers, people):
     identities = {(i.get("category"), i.get("type")) for i in answer.xml.iter("{http://jabber.org/protocol/disco#info}identity")}
     features = {f.get("var") for f in answer.xml.iter("{http://jabber.org/protocol/disco#info}feature")}
     assert {("account", "registered"), ("pubsub", "pep")} == identities
-    assert {"urn:xmpp:mam:2", "urn:xmpp:mam:2#extended", PUBSUB + "#publish-options", "urn:xmpp:sid:0"} <= features
+    assert {"urn:xmpp:mam:2", "urn:xmpp:mam:2#extended", PUBSUB + "#publish-options", "urn:xmpp:sid:0",
+            BOOKMARKS + "#compat", BOOKMARKS + "#compat-pep"} <= features
     answer = await user.iq(DOMAIN, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
     identities = [(i.get("category"), i.get("type")) for i in answer.xml.iter("{http://jabber.org/protocol/disco#info}identity")]
     features = {f.get("var") for f in answer.xml.iter("{http://jabber.org/protocol/disco#info}feature")}
