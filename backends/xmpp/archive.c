@@ -13,22 +13,30 @@
 #include "lib/xmpp/ns.h"
 
 #define LOG_AREA "xmpp"
+#define LIVE "live"
+#define ARCHIVED "archived"
 
 enum {
 	PAGE = 50,
 	MOST_PAGES = 200,
 	MOST_SEEN = 256,
+	MOST_MEANWHILE = 8192,
 	MARGIN_MS = 2000, /* clocks differ */
 };
 
+/* Where in the archive the user is. A message has a name there that comes with it; what has none is known by who said
+ * what under which id. */
 struct archive {
-	char *last_id;   /* of the newest message that has come; NULL = none */
-	int64_t last_ms; /* wall clock when it came, or when the session began */
-	bool running;    /* pages are being read */
+	char *last_id;   /* all up to this name has come; NULL = not known, then it is: */
+	int64_t last_ms; /* wall clock when something came, or when the session began */
+	bool behind;     /* a new session: there may be more between `last_id` and what comes now */
+	bool asked;      /* ... and a page is on its way */
+	char *newest;    /* that has come while behind, and that no page has shown yet */
 	unsigned pages;
-	unsigned query;           /* number of the last question */
-	uint64_t seen[MOST_SEEN]; /* hashes of names */
+	unsigned query;           /* number of the last question whose messages count */
+	uint64_t seen[MOST_SEEN]; /* hashes; the oldest one goes when another comes */
 	unsigned seen_next;
+	struct str meanwhile; /* hashes of what came while behind: pages may show them much later */
 };
 
 static struct archive *archive_of(struct user *user)
@@ -43,104 +51,78 @@ void archive_free(struct user *user)
 	if (!user->archive)
 		return;
 	free(user->archive->last_id);
+	free(user->archive->newest);
+	str_fini(&user->archive->meanwhile);
 	free(user->archive);
 	user->archive = NULL;
 }
 
-/* True if it was there already. */
-static bool see(struct archive *archive, const char *id)
+/* ---- What has come ---- */
+
+static bool is_seen(const struct archive *archive, uint64_t hash)
 {
-	uint64_t hash = hash_bytes(id, strlen(id));
+	const uint64_t *meanwhile = (const uint64_t *)(const void *)archive->meanwhile.data;
 	for (size_t i = 0; i < MOST_SEEN; i++)
 		if (archive->seen[i] == hash)
 			return true;
-	archive->seen[archive->seen_next++ % MOST_SEEN] = hash;
+	for (size_t i = 0; i < archive->meanwhile.len / sizeof *meanwhile; i++)
+		if (meanwhile[i] == hash)
+			return true;
 	return false;
 }
 
-bool archive_note(struct user *user, const struct element *stanza)
+/* True if it was there already. */
+static bool see(struct archive *archive, uint64_t hash)
+{
+	if (is_seen(archive, hash))
+		return true;
+	archive->seen[archive->seen_next++ % MOST_SEEN] = hash;
+	if (archive->behind && archive->meanwhile.len < MOST_MEANWHILE * sizeof hash)
+		str_add(&archive->meanwhile, (const char *)&hash, sizeof hash);
+	return false;
+}
+
+/* Who said what under which id; 0 if that says too little. Somebody may well say the same thing twice, so what came one
+ * way is looked for in what came the other way only. */
+static uint64_t hash_of_words(struct arena *arena, const struct element *stanza, const char *source)
+{
+	const char *from = element_get(stanza, "from"), *id = element_get(stanza, "id"),
+	           *body = element_child_text(arena, stanza, "body", NS_CLIENT);
+	if (!from || text_empty(id) || !body)
+		return 0;
+	const char *text = arena_printf(arena, "%s\n%.*s\n%s\n%s", source, (int)strcspn(from, "/"), from, id, body);
+	return hash_bytes(text, strlen(text));
+}
+
+/* The archive's name for it, NULL if it has none. */
+static const char *name_of(const struct user *user, const struct element *stanza)
 {
 	const char *own = client_bare_jid(user->client);
 	const struct element *id = element_child(stanza, "stanza-id", NS_STANZA_ID);
 	while (id && !text_equal(element_get(id, "by"), own))
 		id = element_next(id, "stanza-id", NS_STANZA_ID);
-	const char *name = id ? text_or_null(element_get(id, "id")) : NULL;
-	if (!name || !settings.archive)
+	return id ? text_or_null(element_get(id, "id")) : NULL;
+}
+
+bool archive_note(struct user *user, struct arena *arena, const struct element *stanza)
+{
+	if (!settings.archive || text_equal(element_get(stanza, "type"), "groupchat"))
+		return false;
+	const char *name = name_of(user, stanza);
+	uint64_t words = name ? 0 : hash_of_words(arena, stanza, LIVE);
+	if (!name && !words)
 		return false;
 	struct archive *archive = archive_of(user);
-	if (see(archive, name))
+	if (!name) {
+		see(archive, words);
+		return element_child(stanza, "delay", NS_DELAY) &&
+		       is_seen(archive, hash_of_words(arena, stanza, ARCHIVED));
+	}
+	if (see(archive, hash_bytes(name, strlen(name))))
 		return true;
-	/* While pages are read, what comes in between is newer than what is still to come. */
-	if (!archive->running) {
-		mem_replace(&archive->last_id, name);
-		archive->last_ms = clock_wall_ms();
-	}
+	mem_replace(archive->behind ? &archive->newest : &archive->last_id, name);
+	archive->last_ms = archive->behind ? archive->last_ms : clock_wall_ms();
 	return false;
-}
-
-static void ask(struct user *user, const char *after);
-
-static void on_page(struct user *user, void *arg, struct arena *arena, const struct element *iq)
-{
-	struct archive *archive = user->archive;
-	const struct element *fin = element_child(iq, "fin", NS_MAM);
-	const struct element *set = element_child(fin, "set", NS_RSM);
-	const char *last = set ? element_child_text(arena, set, "last", NS_RSM) : NULL;
-	bool by_id = arg != NULL;
-	if (!archive)
-		return;
-	archive->running = false;
-	if (iq_is_result(iq) && !text_empty(last))
-		mem_replace(&archive->last_id, last);
-	if (iq_is_result(iq) && !text_equal(element_get(fin, "complete"), "true") && !text_empty(last) &&
-	    ++archive->pages < MOST_PAGES) {
-		ask(user, last);
-	} else if (iq && !iq_is_result(iq) && by_id) {
-		/* The archive does not go back so far any more: by time then. */
-		mem_replace(&archive->last_id, NULL);
-		ask(user, NULL);
-	} else if (iq && !iq_is_result(iq)) {
-		log_debug("no archive user=%s", s2_user_jid(user->s2));
-	}
-}
-
-static void ask(struct user *user, const char *after)
-{
-	struct archive *archive = user->archive;
-	char start[CLOCK_TEXT_BYTES];
-	archive->running = true;
-	struct writer *writer = iq_open(user, "set", NULL, on_page, after ? archive : NULL);
-	xml_open(writer, "query", NS_MAM);
-	xml_attrf(writer, "queryid", "%u", ++archive->query);
-	form_open(writer, "submit", NS_MAM, NULL, NULL);
-	if (!after) {
-		clock_format(archive->last_ms - MARGIN_MS, start);
-		form_field(writer, "start", NULL, NULL, start, false);
-	}
-	form_close(writer);
-	xml_open(writer, "set", NS_RSM);
-	xml_open(writer, "max", NULL);
-	xml_textf(writer, "%d", PAGE);
-	xml_close(writer);
-	xml_leaf(writer, "after", NULL, after);
-	xml_close(writer);
-	xml_close(writer);
-	iq_send(user);
-}
-
-void archive_catch_up(struct user *user, bool first)
-{
-	if (!settings.archive)
-		return;
-	struct archive *archive = archive_of(user);
-	if (first || !archive->last_ms) {
-		archive->last_ms = clock_wall_ms();
-		return;
-	}
-	char *after = mem_strdup(archive->last_id);
-	archive->pages = 0;
-	ask(user, after);
-	free(after);
 }
 
 bool archive_received(struct user *user, struct arena *arena, const struct element *stanza, const struct jid *from)
@@ -152,11 +134,134 @@ bool archive_received(struct user *user, struct arena *arena, const struct eleme
 	if (!result)
 		return false;
 	const char *id = element_get(result, "id"), *query = element_get(result, "queryid");
-	if (!archive || !archive->running || !inner || text_empty(id) ||
-	    strcmp(from->full, client_bare_jid(user->client)) || !query || strtoul(query, NULL, 10) != archive->query ||
-	    see(archive, id))
+	if (!archive || !archive->behind || !inner || text_empty(id) ||
+	    strcmp(from->full, client_bare_jid(user->client)) || !query || strtoul(query, NULL, 10) != archive->query)
 		return true;
+	if (text_equal(archive->newest, id))
+		mem_replace(&archive->newest, NULL);
+	uint64_t live = hash_of_words(arena, inner, LIVE);
+	if (see(archive, hash_bytes(id, strlen(id))) || (live && is_seen(archive, live)))
+		return true;
+	if (live)
+		see(archive, hash_of_words(arena, inner, ARCHIVED));
 	struct origin origin = {.time = talk_time(forwarded), .archived = true};
 	talk_forwarded(user, arena, inner, &origin);
 	return true;
+}
+
+/* ---- Asking ---- */
+
+/* Opens a question for so many messages, behind a name or since a time if there is one. */
+static void ask(struct user *user, const char *after, int64_t since, bool newest, iq_answer *answer)
+{
+	char start[CLOCK_TEXT_BYTES];
+	struct writer *writer = iq_open(user, "set", NULL, answer, after ? user->archive : NULL);
+	xml_open(writer, "query", NS_MAM);
+	xml_attrf(writer, "queryid", "%u", ++user->archive->query);
+	form_open(writer, "submit", NS_MAM, NULL, NULL);
+	if (since) {
+		clock_format(since, start);
+		form_field(writer, "start", NULL, NULL, start, false);
+	}
+	form_close(writer);
+	xml_open(writer, "set", NS_RSM);
+	xml_open(writer, "max", NULL);
+	xml_textf(writer, "%d", newest ? 1 : PAGE);
+	xml_close(writer);
+	if (newest)
+		xml_empty(writer, "before", NULL);
+	xml_leaf(writer, "after", NULL, after);
+	xml_close(writer);
+	xml_close(writer);
+	iq_send(user);
+}
+
+static const char *last_of(struct arena *arena, const struct element *iq)
+{
+	const struct element *fin = iq_is_result(iq) ? element_child(iq, "fin", NS_MAM) : NULL;
+	const struct element *set = element_child(fin, "set", NS_RSM);
+	return set ? text_or_null(element_child_text(arena, set, "last", NS_RSM)) : NULL;
+}
+
+/* There is nothing between the pages and what has come meanwhile. */
+static void caught_up(struct archive *archive)
+{
+	archive->behind = false;
+	if (archive->newest)
+		mem_replace(&archive->last_id, archive->newest);
+	mem_replace(&archive->newest, NULL);
+	archive->last_ms = clock_wall_ms();
+	str_fini(&archive->meanwhile);
+}
+
+static void ask_page(struct user *user);
+
+static void on_page(struct user *user, void *arg, struct arena *arena, const struct element *iq)
+{
+	struct archive *archive = user->archive;
+	const char *last = last_of(arena, iq);
+	bool by_id = arg != NULL;
+	bool complete = text_equal(element_get(element_child(iq, "fin", NS_MAM), "complete"), "true");
+	if (!archive || !archive->behind)
+		return;
+	archive->asked = false;
+	if (!iq)
+		return; /* asked again by the clock, or by the next session, from where this one came to */
+	if (last)
+		mem_replace(&archive->last_id, last);
+	bool more = iq_is_result(iq) && last && !complete;
+	if (more && ++archive->pages < MOST_PAGES) {
+		ask_page(user);
+	} else if (!iq_is_result(iq) && by_id) {
+		/* The archive does not go back so far any more: by time then. */
+		mem_replace(&archive->last_id, NULL);
+		ask_page(user);
+	} else {
+		if (more)
+			log_warn("more was missed than is fetched user=%s", s2_user_jid(user->s2));
+		caught_up(archive);
+	}
+}
+
+static void ask_page(struct user *user)
+{
+	struct archive *archive = user->archive;
+	char *after = mem_strdup(archive->last_id);
+	archive->asked = true;
+	ask(user, after, after ? 0 : archive->last_ms - MARGIN_MS, false, on_page);
+	free(after);
+}
+
+/* Clocks differ, names don't. */
+static void on_newest(struct user *user, void *arg, struct arena *arena, const struct element *iq)
+{
+	const char *last = last_of(arena, iq);
+	if (user->archive && last && !user->archive->behind && !user->archive->last_id)
+		mem_replace(&user->archive->last_id, last);
+}
+
+void archive_new_session(struct user *user)
+{
+	if (user->archive && user->archive->last_ms)
+		user->archive->behind = true;
+}
+
+void archive_catch_up(struct user *user)
+{
+	if (!settings.archive)
+		return;
+	struct archive *archive = archive_of(user);
+	archive->pages = 0;
+	if (archive->behind) {
+		ask_page(user);
+	} else {
+		archive->last_ms = clock_wall_ms();
+		ask(user, NULL, 0, true, on_newest);
+	}
+}
+
+void archive_tick(struct user *user)
+{
+	if (user->archive && user->archive->behind && !user->archive->asked && user_is_ready(user))
+		ask_page(user);
 }

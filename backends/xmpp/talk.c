@@ -182,7 +182,7 @@ static bool take_carbon(struct user *user, struct arena *arena, const struct ele
 	/* A delay that is just now is none. */
 	if (!element_child(inner, "delay", NS_DELAY))
 		origin.time = 0;
-	if (!archive_note(user, inner))
+	if (!archive_note(user, arena, inner))
 		talk_forwarded(user, arena, inner, &origin);
 	return true;
 }
@@ -201,7 +201,7 @@ void talk_received(struct user *user, struct arena *arena, const struct element 
 	}
 	if (take_carbon(user, arena, stanza, &from) || archive_received(user, arena, stanza, &from) ||
 	    card_event(user, arena, stanza, &from) || room_invited(user, arena, &from, stanza) ||
-	    room_message(user, arena, &from, stanza) || archive_note(user, stanza))
+	    room_message(user, arena, &from, stanza) || archive_note(user, arena, stanza))
 		return;
 	struct origin origin = {.time = talk_time(stanza)};
 	talk_forwarded(user, arena, stanza, &origin);

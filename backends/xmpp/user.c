@@ -173,6 +173,7 @@ static void on_bound(void *arg, bool resumed)
 	}
 	user->ready = false;
 	iq_drop(user);
+	archive_new_session(user);
 	roster_fetch(user);
 }
 
@@ -189,7 +190,7 @@ void user_ready(struct user *user)
 	disco_begin(user);
 	presence_send(user);
 	rooms_rejoin(user);
-	archive_catch_up(user, first);
+	archive_catch_up(user);
 	go_online(user);
 }
 
@@ -393,6 +394,7 @@ static void user_tick(struct user *user, uint64_t now)
 	iq_tick(user, now);
 	talk_tick(user, now);
 	rooms_tick(user, now);
+	archive_tick(user);
 	if (user->settle_ms && now >= user->settle_ms) {
 		user->settle_ms = 0;
 		roster_settle(user);

@@ -169,8 +169,11 @@ modules:
 
 
 class ForeignEjabberd(Ejabberd):
-    def __init__(self, directory, domain="c.test"):
+    """`resumes`: sessions outlive their connections."""
+
+    def __init__(self, directory, domain="c.test", resumes=True):
         super().__init__(directory)
+        self.resumes = resumes
         self.domain = domain
         self.tls = True
         self.rooms = f"rooms.{domain}"
@@ -181,8 +184,8 @@ class ForeignEjabberd(Ejabberd):
     def _configure(self):
         self.component_ports = {}
         path = self.directory / "ejabberd.yml"
-        path.write_text(EJABBERD.format(dir=self.directory, port=self.port, http_port=self.http_port,
-                                        domain=self.domain))
+        text = EJABBERD.format(dir=self.directory, port=self.port, http_port=self.http_port, domain=self.domain)
+        path.write_text(text if self.resumes else text.replace("  mod_stream_mgmt:", "  mod_last: {}\n#"))
         (self.directory / "inetrc").touch()
         return path
 
@@ -195,6 +198,7 @@ class Proxy:
         self.port = free_port()
         self.connections = 0
         self.held = False       # nothing goes through, but nothing breaks
+        self.limit = None       # for each new connection: how many bytes of the server go through until it breaks; None: all
         self._pairs = set()
         self._listener = Listener(self._accept, self.port)
 
@@ -208,18 +212,21 @@ class Proxy:
             there = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             return
+        limit = self.limit() if self.limit else None
         pair = (reader, writer, *there)
         self._pairs.add(pair)
-        await asyncio.gather(self._copy(reader, there[1]), self._copy(there[0], writer))
+        await asyncio.gather(self._copy(reader, there[1]), self._copy(there[0], writer, limit))
         self._pairs.discard(pair)
 
-    async def _copy(self, reader, writer):
+    async def _copy(self, reader, writer, limit=None):
         try:
             while piece := await reader.read(65536):
                 while self.held:
                     await asyncio.sleep(0.01)
-                writer.write(piece)
+                writer.write(piece[:limit])
                 await writer.drain()
+                if limit is not None and (limit := limit - len(piece)) <= 0:
+                    break
         except (ConnectionError, OSError):
             pass
         writer.close()

@@ -72,7 +72,7 @@ class Stream:
             self.server.roster_asked(self, stanza)
         elif name == "iq" and stanza.type in ("get", "set"):
             self.inbox.put(stanza)
-            if self.server.answers:
+            if self.server.answers and not self.server.asked(self, stanza):
                 sender = f" from='{stanza.to}'" if stanza.to else ""
                 self.send(f"<iq type='error' id='{stanza.id}'{sender}><error type='cancel'><service-unavailable "
                           "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
@@ -145,6 +145,10 @@ class Xmppd:
 
     def roster_asked(self, stream, stanza):
         stream.send(f"<iq type='result' id='{stanza.id}'><query xmlns='{ROSTER}'>{self.roster}</query></iq>")
+
+    def asked(self, stream, stanza):
+        """True: it has been answered."""
+        return False
 
     async def stop(self):
         for stream in self.streams:
