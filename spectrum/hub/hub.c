@@ -221,6 +221,14 @@ static void was_online(void *arg, const char *jid)
 		user_load(user);
 }
 
+/* Where we are the server, no client survives our end, and nobody's password is here without him. */
+static void forget_occupancy(void *arg, const struct store_occupancy *was)
+{
+	struct hub *hub = arg;
+	if (was)
+		store_remove_occupancy(hub->store, was->client, was->node);
+}
+
 /* The client may be gone: its server says so by an error, and it leaves again. */
 static void was_in_room(void *arg, const struct store_occupancy *was)
 {
@@ -243,7 +251,9 @@ void hub_frontend_up(struct hub *hub)
 			resource->uninformed = true;
 		hub_tell(hub, probe, user->jid);
 	}
-	if (hub->store && !hub->probed) {
+	if (hub->store && !hub->probed && config_bool(hub->config, "service.server_mode")) {
+		store_each_occupancy(hub->store, forget_occupancy, hub);
+	} else if (hub->store && !hub->probed) {
 		store_each_online(hub->store, config_bool(hub->config, "service.reconnect_all_users"), was_online, hub);
 		store_each_occupancy(hub->store, was_in_room, hub);
 	}

@@ -93,6 +93,10 @@ async def test_they_survive_a_kill(servers, people):
         await asyncio.sleep(0.02)
     server.kill()
     await server.up()
+    # The network has not been asked about a password that only she knows.
+    bob = await come(people, server, "bob")
+    bob.send_message(f"control@{DOMAIN}", "TRIED ann@net")
+    assert (await bob.expect(message(f"control@{DOMAIN}"))).body in (None, "")
     ann = await come(people, server, "ann")
     await ann.expect(message(BOB, "before the kill"))
 
