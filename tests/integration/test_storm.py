@@ -167,7 +167,8 @@ async def test_storm(gateways, host, backend):
     seed = int(os.environ.get("SPECTRUM2_SEED", 20261122))
     print(f"seed {seed}")
     storm = Storm(seed)
-    settings = {"service.users_per_backend": 20, "service.memory_collector_time": 0}
+    settings = {"service.users_per_backend": 20, "service.memory_collector_time": 0,
+                "settings.stay_connected": int(backend == "extended")}
     gateway = await gateways(host, SCRIPTED + (" --extended" if backend == "extended" else ""), **settings)
     await host.login()
     await registered(host)

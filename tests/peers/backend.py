@@ -24,7 +24,7 @@ ROOM_SUBJECT_CHANGED, VCARD, STATUS_CHANGED, TYPING, STOPPED_TYPING, TYPED = 15,
 AUTH_REQUEST, ATTENTION, STATS, EXIT, BACKEND_CONFIG, QUERY, ROOM_LIST, ACK = 21, 22, 23, 29, 30, 31, 32, 33
 BLOCK_RESULT = 150
 RAW_XML, BUDDIES, API_VERSION, MESSAGE_RESULT, ROOM_ERROR, ANNOTATION = 34, 35, 36, 101, 102, 103
-ROOM_ANSWER = 131
+ROOM_ANSWER, ROOM_INFO, ROOM_INVITATION = 131, 132, 133
 
 
 def varint(number):
@@ -495,7 +495,7 @@ TIMES = ["20200102T030405", "1577934245", "never", "", None]
 KINDS = [CONNECTED, DISCONNECTED, BUDDY_CHANGED, BUDDY_REMOVED, CONV_MESSAGE, PARTICIPANT_CHANGED, ROOM_NICKNAME_CHANGED,
          ROOM_SUBJECT_CHANGED, VCARD, TYPING, STOPPED_TYPING, TYPED, AUTH_REQUEST, ATTENTION, STATS, QUERY, ROOM_LIST, ACK,
          MESSAGE_RESULT, ROOM_ERROR, RAW_XML, PONG, ANNOTATION,
-         BLOCK_RESULT, 99]
+         BLOCK_RESULT, ROOM_INFO, ROOM_INVITATION, 99]
 
 
 def random_frame(chance, user, users):
@@ -526,6 +526,11 @@ def random_frame(chance, user, users):
     if kind == VCARD and chance.random() < 0.5:
         return kind, {1: who, 2: name, 3: number, 4: text, 6: chance.choice([None, *PICTURES.values(), text]), 105: text,
                       118: chance.choice([None, number]), 119: text}
+    if kind == ROOM_INFO:
+        return kind, {1: who, 2: room, 3: text, 4: text, 5: "en", 6: chance.choice(["0" * 40, "picture", "", None]),
+                      7: chance.choice([0, 1, 64, 256, 256, 257, number]), 8: number}
+    if kind == ROOM_INVITATION:
+        return kind, {1: who, 2: room, 3: text, 4: chance.choice([None, text]), 5: name, 6: name, 7: text}
     if kind == BLOCK_RESULT:
         return kind, {1: who, 2: name, 3: number, 4: text}
     if kind == ROOM_LIST:
