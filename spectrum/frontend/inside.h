@@ -102,6 +102,10 @@ void reply_refuse(const struct reply *, enum s2_condition, const char *text);
 const char *contact_jid(struct frontend *, const struct user *, const char *name, const char *resource);
 const char *room_jid(struct frontend *, const struct room *, const char *nickname);
 const char *occupant_jid(struct frontend *, const char *bare, const char *nickname);
+/* nickname.c: how a nickname is spelt in an address, on the frontend's arena; and the other way round, for those who are in
+ * the room (the same if nobody is behind it; borrowed until the room changes). */
+const char *nickname_resource(struct frontend *, const char *nickname);
+const char *nickname_behind(struct frontend *, const struct room *, const char *resource);
 /* user@host or user@host/resource. */
 const char *user_address(struct frontend *, const struct user *, const char *resource);
 

@@ -123,7 +123,8 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	const struct s2_participant *value = presence->value;
 	unsigned codes = presence->codes;
 	bool gone = value->status == S2_STATUS_NONE;
-	const char *from = room_jid(frontend, room, text_empty(value->alias) ? value->nickname : value->alias);
+	const char *nickname = text_empty(value->alias) ? value->nickname : value->alias;
+	const char *from = room_jid(frontend, room, nickname);
 	const char *to = user_address(frontend, user, resource);
 	const char *real_jid =
 	    text_empty(value->real_name) ? NULL : contact_jid(frontend, user, value->real_name, NULL);
@@ -150,6 +151,8 @@ void muc_occupant(void *arg, struct user *user, const char *resource, const stru
 	muc_write_occupant_id(writer, presence->occupant_id);
 	if (!gone)
 		write_hats(writer, value);
+	if (!gone && strchr(from, '/') && strcmp(strchr(from, '/') + 1, nickname) != 0)
+		xml_leaf(writer, "nick", NS_NICK, nickname);
 	stanza_close(frontend);
 }
 

@@ -126,6 +126,9 @@ void route(struct frontend *frontend, struct arena *arena, const struct element 
 	}
 	request.user = hub_user(frontend->hub, request.from.bare);
 	request.target = find_target(&request);
+	/* A join names a nickname that may be new. */
+	if (request.target == TARGET_OCCUPANT && request.room && strcmp(stanza->name, "presence") != 0)
+		request.to.resource = nickname_behind(frontend, request.room, request.to.resource);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (element_is(stanza, kinds[i].name, NULL)) {
 			kinds[i].handler(&request);

@@ -130,25 +130,15 @@ const char *contact_jid(struct frontend *frontend, const struct user *user, cons
 	return join_jid(frontend, contact_node(&frontend->arena, user, name), frontend->jid, resource);
 }
 
-/* A nickname that no JID can hold has another one there. */
-static const char *resource_of(struct frontend *frontend, const char *nickname)
-{
-	const char *resource = text_empty(nickname) ? NULL : jid_prepare_resource(&frontend->arena, nickname);
-	if (resource || text_empty(nickname))
-		return resource;
-	return arena_printf(&frontend->arena, "nick-%016llx",
-	                    (unsigned long long)hash_bytes(nickname, strlen(nickname)));
-}
-
 const char *occupant_jid(struct frontend *frontend, const char *bare, const char *nickname)
 {
-	const char *resource = resource_of(frontend, nickname);
+	const char *resource = nickname_resource(frontend, nickname);
 	return resource ? join(&frontend->arena, bare, '/', resource) : bare;
 }
 
 const char *room_jid(struct frontend *frontend, const struct room *room, const char *nickname)
 {
-	const char *resource = resource_of(frontend, nickname);
+	const char *resource = nickname_resource(frontend, nickname);
 	return join_jid(frontend, room_node(room), frontend->jid, resource);
 }
 

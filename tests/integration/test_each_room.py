@@ -2,6 +2,8 @@
 """Rooms to the letter (XEP-0045), as test_rooms.py and test_ranks.py show them on a scripted server, once more through each
 real one: what it lets pass."""
 
+import json
+
 from everywhere import everywhere
 from person import RawUser
 from scripted import CONV_MESSAGE, GW, ME, NONE, ROOM, SUBJECT, occupant, say
@@ -11,6 +13,7 @@ from test_each_server import begin, come_in
 from test_ranks import CONFERENCE, INVITATION, INVITE, item, orders, query
 from test_rooms import info, speak
 
+NICK = "http://jabber.org/protocol/nick"
 PING = "<ping xmlns='urn:xmpp:ping'/>"
 
 
@@ -146,3 +149,22 @@ async def test_ten_thousand_joins_at_once_are_limited_and_told(begin, people):
     await user.sync(GW, limit=60)
     refused = [s for s in user.inbox.seen if s.name == "presence" and s.type == "error"]
     assert 8000 < len(refused) < 10000
+
+
+NICKNAMES = {"\ue000ann": "ann-", "\ufb01sh": "fish", "\ue000": "nick-", "two\u2028lines": "twolines-"}
+
+
+@everywhere
+async def test_nicknames_that_no_address_can_hold(begin):
+    """They are readable in it, told beside it, and reached by it."""
+    user = await begin()
+    seen = await come_in(user, *(occupant("#quiet", nick) for nick in NICKNAMES), occupant("#quiet", "plain"))
+    told = {got.child("nick", NICK).text: got for got in seen.values() if got.child("nick", NICK) is not None}
+    assert set(told) == set(NICKNAMES)
+    for nick, beginning in NICKNAMES.items():
+        assert told[nick].resource.startswith(beginning)
+        user.send_message(told[nick].sender, "SHOW")
+        got = await user.expect(message(f"control@{GW}"))
+        assert json.loads(got.body[len("message"):])["4"] == nick
+        say(user, speak("hello", nick))
+        assert (await user.expect(message(told[nick].sender, "hello"))).type == "groupchat"
