@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	    .annotate = user_annotate,
 	    .join_room = user_join_room,
 	    .leave_room = user_leave_room,
-	    .room_orders = 1u << S2_ROOM_PEOPLE | 1u << S2_ROOM_CHANGE | 1u << S2_ROOM_INVITE | 1u << S2_ROOM_FORM |
+	    .room_orders = 1u << S2_ROOM_SEARCH | 1u << S2_ROOM_PEOPLE | 1u << S2_ROOM_CHANGE | 1u << S2_ROOM_INVITE | 1u << S2_ROOM_FORM |
 	                   1u << S2_ROOM_CONFIGURE | 1u << S2_ROOM_CATALOG,
 	    .room_order = user_room_order,
 	    .set_subject = user_set_subject,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/irc/channel.h"
+#include "backends/irc/line.h"
 #include "backends/irc/modes.h"
 #include "backends/irc/network.h"
 #include "backends/irc/numerics.h"
@@ -18,6 +19,7 @@
 #define ORDERS_MOST 50 /* of one connection at once */
 #define REASON_BYTES 200
 #define BANS_MOST 1000
+#define FOUND_MOST 200
 #define CATALOG_PART 100
 #define CATALOG_MS 60000 /* after that long a list may be asked for again */
 
@@ -345,9 +347,73 @@ static void answer_form(struct order *order)
 	arena_fini(&arena);
 }
 
+/* ---- People who are called about like this ---- */
+
+static bool has_wildcards(const char *words)
+{
+	return strpbrk(words, "*?");
+}
+
+void order_search(struct network *network, const char *words, uint32_t request)
+{
+	struct s2_user *s2 = network->user->s2;
+	struct str line = {0};
+	char *mask = has_wildcards(words) ? mem_strdup(words) : mem_printf("*%s*", words);
+	if (network->stage != NETWORK_READY)
+		s2_room_done(s2, request, S2_RECIPIENT_UNAVAILABLE,
+		             "There is no connection to the IRC server at the moment.");
+	else if (order_find(network, S2_ROOM_SEARCH, NULL))
+		s2_room_done(s2, request, S2_RESOURCE_CONSTRAINT, "You search already. Try again in a moment.");
+	else if (!line_is_middle(mask) || !line_build(&line, "WHO", mask, NULL))
+		s2_room_done(s2, request, S2_NOT_ACCEPTABLE, "Nobody on IRC has such a name.");
+	else
+		order_send(order_new(network, S2_ROOM_SEARCH, request, "", words), &line);
+	str_fini(&line);
+	free(mask);
+}
+
+/* me, channel, user, host, server, nick, flags, "hops real name". What the question about a channel brings is heard,
+ * too. */
+void order_who(struct network *network, const struct line *line)
+{
+	struct order *order = order_find(network, S2_ROOM_SEARCH, NULL);
+	const char *nick = line->params[5], *about = network_text(network, line_last(line));
+	about += strspn(about, "0123456789");
+	about += *about == ' ';
+	if (!order || order->count >= FOUND_MOST)
+		return;
+	if (!has_wildcards(order->nick) && !strcasestr(nick, order->nick) &&
+	    !strcasestr(line->params[2], order->nick) && !strcasestr(about, order->nick))
+		return;
+	str_add(&order->texts, nick, strlen(nick) + 1);
+	str_add(&order->texts, about, strlen(about) + 1);
+	order->count++;
+}
+
+static void answer_search(struct order *order)
+{
+	struct network *network = order->network;
+	struct s2_room_person *people = mem_new((order->count + 1) * sizeof *people);
+	struct arena arena = {0};
+	const char *at = order->texts.data;
+	for (size_t i = 0; i < order->count; i++) {
+		people[i] =
+		    (struct s2_room_person){.name = arena_strdup(&arena, network_peer(network, at)), .nickname = at};
+		at += strlen(at) + 1;
+		people[i].reason = at;
+		at += strlen(at) + 1;
+	}
+	s2_room_answer(network->user->s2, order->request,
+	               &(struct s2_room_answer){.people = people, .people_count = order->count});
+	arena_fini(&arena);
+	free(people);
+}
+
 static void order_done(struct order *order)
 {
-	if (order->verb == S2_ROOM_PEOPLE)
+	if (order->verb == S2_ROOM_SEARCH)
+		answer_search(order);
+	else if (order->verb == S2_ROOM_PEOPLE)
 		answer_bans(order);
 	else if (order->verb == S2_ROOM_FORM)
 		answer_form(order);

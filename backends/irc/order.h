@@ -18,6 +18,10 @@ struct line;
 void order_channel(struct channel *, const struct s2_room_order *, uint32_t request);
 /* S2_ROOM_CATALOG. */
 void order_catalog(struct network *, uint32_t request);
+/* S2_ROOM_SEARCH: everybody whose nickname, user name or real name has `words` in it. */
+void order_search(struct network *, const char *words, uint32_t request);
+/* 352: one of them, perhaps. */
+void order_who(struct network *, const struct line *);
 /* PONG; false if the token is none of an order. */
 bool order_pong(struct network *, const char *token);
 /* True if the numeric refuses one. */

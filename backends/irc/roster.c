@@ -6,6 +6,7 @@
 #include "backends/irc/channel.h"
 #include "backends/irc/contacts.h"
 #include "backends/irc/network.h"
+#include "backends/irc/order.h"
 #include "backends/irc/user.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -44,6 +45,7 @@ static void on_chghost(struct network *network, const struct line *line)
 static void on_who(struct network *network, const struct line *line)
 {
 	struct channel *channel = channel_find(network, line->params[1]);
+	order_who(network, line);
 	if (channel && network->who == channel)
 		show_away(channel, line->params[5], *line->params[6] == 'G', NULL);
 }

@@ -416,10 +416,35 @@ void user_annotate(struct s2_user *s2, const struct s2_annotation *annotation)
 	free(destination.name);
 }
 
+/* The one that a search is about: named behind the words, "bob%irc.example.org", or the only one. */
+static void search(struct user *user, const char *words, uint32_t request)
+{
+	struct destination destination = {0};
+	struct network *network = NULL;
+	bool named = user_resolve(user, words, &destination) && destination.network;
+	size_t count = 0;
+	LIST_EACH (&user->networks, node) {
+		network = LIST_ITEM(node, struct network, node);
+		count++;
+	}
+	if (named)
+		order_search(destination.network, destination.name, request);
+	else if (count == 1 && !strchr(words, '%'))
+		order_search(network, words, request);
+	else
+		s2_room_done(user->s2, request, S2_ITEM_NOT_FOUND,
+		             "Say on which IRC server you are connected to: name%irc.example.org.");
+	free(destination.name);
+}
+
 void user_room_order(struct s2_user *s2, const struct s2_room_order *order, uint32_t request)
 {
 	struct user *user = s2_user_data(s2);
 	const char *room = order->room ? order->room : "";
+	if (user && order->verb == S2_ROOM_SEARCH) {
+		search(user, order->person.name ? order->person.name : "", request);
+		return;
+	}
 	if (user && order->verb == S2_ROOM_CATALOG) {
 		struct network *network = server_of(user, room);
 		if (network)

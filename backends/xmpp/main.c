@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 	    .leave_room = user_leave_room,
 	    .set_subject = user_set_subject,
 	    .room_order = user_room_order,
-	    .room_orders = (1u << S2_ROOM_VERBS) - 1,
+	    .room_orders = (1u << S2_ROOM_SEARCH) - 1, /* all but that */
 	};
 	return s2_backend_run(argc, argv, &xmpp);
 }

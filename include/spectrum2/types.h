@@ -328,7 +328,7 @@ struct s2_room_person {
 	const char *nickname; /* in the room */
 	enum s2_affiliation affiliation;
 	enum s2_role role; /* of these two, towards the network, the one that is given shall be so */
-	const char *reason;
+	const char *reason; /* of somebody found by a search: what else is told of him */
 };
 
 /* What a user can ask of the network about a room. Numbers go over the wire: append only. */
@@ -345,6 +345,7 @@ enum s2_room_verb {
 	S2_ROOM_CATALOG,   /* the rooms of a server of the network, named by `room`; NULL: of the network */
 	S2_ROOM_IQ,        /* only where the network itself speaks XMPP: the IQ request `xml`, to whatever is called `room`
 	                      there, or to the client or occupant of it that is called `person.nickname` */
+	S2_ROOM_SEARCH,    /* people of the network, in rooms or not, who are called about as `person.name` */
 	S2_ROOM_VERBS
 };
 

@@ -20,6 +20,7 @@
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"   /* XEP-0030 */
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
 #define NS_REGISTER "jabber:iq:register"                        /* XEP-0077 */
+#define NS_SEARCH "jabber:iq:search"                              /* XEP-0055 */
 #define NS_GATEWAY "jabber:iq:gateway"                          /* XEP-0100 */
 #define NS_ROSTER "jabber:iq:roster"                            /* RFC 6121 section 2 */
 #define NS_ROSTER_EXCHANGE "http://jabber.org/protocol/rosterx" /* XEP-0144 */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "spectrum/frontend/search.h"
 #include "spectrum/hub/address.h"
 
 #define FORM(name) "urn:spectrum2:command:" name
@@ -371,6 +372,8 @@ static const struct command commands[] = {
      FOR_LOGGED_IN, NULL, FORM("contacts"), {0}, finish_contacts},
     {"add-contact", "add", "Add a contact", "add a contact by its name on the network",
      FOR_LOGGED_IN, NULL, FORM("add-contact"), {ask_contact}, finish_contact},
+    {"search", "search|find", "Search for people", "search for people of the network",
+     FOR_LOGGED_IN, NULL, NS_SEARCH, {search_ask}, search_finish},
     {"settings", "settings|set", "Transport settings", "what this gateway does for you",
      FOR_REGISTERED, NULL, FORM("settings"), {ask_settings}, finish_settings},
     {"unregister", "unregister", "Unregister", "remove your registration and its contacts",
@@ -433,6 +436,8 @@ static bool is_possible(const struct frontend *frontend, const struct command *c
 {
 	const char *key = command->needs;
 	bool reverse = key && *key == '!';
+	if (command->finish == search_finish)
+		return room_can(frontend->hub, S2_ROOM_SEARCH);
 	return !key || config_bool(frontend->config, key + reverse) != reverse;
 }
 

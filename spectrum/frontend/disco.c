@@ -137,6 +137,8 @@ static void gateway_collect(const struct frontend *frontend, struct info *info)
 	}
 	if (block_can(frontend->hub))
 		info_add_feature(info, NS_BLOCKING);
+	if (room_can(frontend->hub, S2_ROOM_SEARCH))
+		info_add_feature(info, NS_SEARCH);
 	for (size_t i = 0; frontend->serves && server_features[i]; i++) {
 		if (!info_has_feature(info, server_features[i]))
 			info_add_feature(info, server_features[i]);

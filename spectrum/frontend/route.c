@@ -7,6 +7,7 @@
 #include "spectrum/frontend/foreign.h"
 #include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/muc.h"
+#include "spectrum/frontend/search.h"
 #include "spectrum/hub/address.h"
 
 #define LOG_AREA "route"
@@ -38,6 +39,8 @@ static const struct iq_route {
     {"set", "query", NS_GATEWAY, TARGET_GATEWAY, service_address},
     {"get", "query", NS_REGISTER, TARGET_GATEWAY, register_get},
     {"set", "query", NS_REGISTER, TARGET_GATEWAY, register_set},
+    {"get", "query", NS_SEARCH, TARGET_GATEWAY, search_get},
+    {"set", "query", NS_SEARCH, TARGET_GATEWAY, search_set},
     {"get", "query", NS_STATS, TARGET_GATEWAY, service_statistics},
     {"get", "query", NS_PRIVATE, TARGET_GATEWAY, storage_get},
     {"set", "query", NS_PRIVATE, TARGET_GATEWAY, storage_set},

@@ -232,6 +232,9 @@ class Backend:
             answer[6] = [{1: "muc#roomconfig_roomname", 2: "Name", 3: 0, 5: "The room"},
                          {1: "muc#roomconfig_moderatedroom", 2: "Moderated", 3: 2, 5: "1"},
                          {1: "net#colour", 2: "Colour", 3: 3, 5: "red", 6: [{1: "red", 2: "Red"}, {1: "blue"}]}]
+        elif verb == 10:  # a search: as many as its number says, of whom one has no name at all
+            count = int(re.sub(r"\D", "", name) or 0)
+            answer[5] = [{1: f"{name}.{n}@net", 2: f"Found {n}", 5: "of Verona"} for n in range(count)] + [{}]
         elif verb == 8:
             for start in range(0, 250, 100):
                 rooms = [{1: f"room{n}", 2: f"Room {n}", 3: n} for n in range(start, min(start + 100, 250))]
