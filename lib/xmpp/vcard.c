@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/encode.h"
+#include "lib/base/utf8.h"
 #include "lib/base/str.h"
 #include "lib/xmpp/image.h"
 #include "lib/xmpp/ns.h"
@@ -168,6 +169,14 @@ static const char *read_text(struct arena *arena, const struct element *vcard, c
 	return text_or_null(element_child_text(arena, parent, place->name, ns));
 }
 
+/* The words of a user are cut as those of the network are: they go to its server, which has limits of its own. */
+static const char *read_words(struct arena *arena, const struct element *vcard, const char *ns, const struct place *place)
+{
+	const char *text = read_text(arena, vcard, ns, place);
+	size_t len = text ? strlen(text) : 0;
+	return len > TEXT_BYTES ? arena_strndup(arena, text, utf8_cut(text, len, TEXT_BYTES)) : text;
+}
+
 /* The base64 of a picture; NULL if there is none. */
 static const char *photo_text(struct arena *arena, enum vcard_form form, const struct element *vcard)
 {
@@ -195,13 +204,13 @@ bool vcard_read(struct arena *arena, enum vcard_form form, const struct element 
 	const char *ns = namespaces[form];
 	*card = (struct s2_card){0};
 	for (size_t i = 0; i < COUNT(fields); i++)
-		*member(card, fields[i].at) = read_text(arena, vcard, ns, &fields[i].places[form]);
+		*member(card, fields[i].at) = read_words(arena, vcard, ns, &fields[i].places[form]);
 	for (size_t i = 0; i < COUNT(others); i++) {
 		const char **text = member(card, others[i].at);
 		size_t prefix = others[i].prefix ? strlen(others[i].prefix) : 0;
 		if (others[i].form != form || *text)
 			continue;
-		*text = read_text(arena, vcard, ns, &others[i].place);
+		*text = read_words(arena, vcard, ns, &others[i].place);
 		if (prefix && *text && !strncmp(*text, others[i].prefix, prefix))
 			*text = text_or_null(*text + prefix);
 	}

@@ -20,6 +20,7 @@ static struct writer *open_command(const struct reply *reply, const char *node, 
 	xml_attr(writer, "node", node);
 	xml_attr(writer, "sessionid", id);
 	xml_attr(writer, "status", status);
+	xml_attr(writer, "xml:lang", "en"); /* section 3.7: whichever was asked for, this is what there is */
 	return writer;
 }
 
@@ -233,6 +234,8 @@ static const char *read_form(struct request *request, struct dialogue *dialogue,
 	const char *type = form_value(arena, form, "FORM_TYPE"), *wrong = NULL;
 	if (!form && dialogue->form.field_count)
 		return "Send the form that was asked for.";
+	if (form && !text_equal(element_get(form, "type"), "submit"))
+		return "Fill in the form and submit it.";
 	if (type && strcmp(type, dialogue_form_type(dialogue)))
 		return "This is the form of something else.";
 	for (size_t i = 0; !wrong && i < dialogue->form.field_count; i++) {

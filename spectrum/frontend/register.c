@@ -91,6 +91,10 @@ void register_set(struct request *request, const struct element *payload)
 		iq_result_empty(request);
 		return;
 	}
+	if (form && !text_equal(element_get(form, "type"), "submit")) { /* XEP-0004 section 3.2 */
+		stanza_refuse(request, S2_BAD_REQUEST, "Fill in the form and submit it.");
+		return;
+	}
 	const char *name = form_value(arena, form, "username"), *password = form_value(arena, form, "password");
 	if (!name)
 		name = element_child_text(arena, payload, "username", NULL);
