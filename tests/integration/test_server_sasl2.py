@@ -100,9 +100,10 @@ async def test_everything_in_one_step(servers, wires, people):
     assert bare == ANN and resource.startswith("Phone/") and phone.agent not in resource
     enabled = got.xml.find(f"{{{BIND2}}}bound/{{{SM}}}enabled")
     assert enabled.get("resume") == "true" and enabled.get("id")
-    # The stream goes on without another header, and what is left to negotiate is told.
+    # The stream goes on without another header, and what is left to negotiate is told: not what has been switched on.
     after = await phone.wire.features()
-    assert after.xml.find(f"{{{BIND}}}bind") is None and after.xml.find(f"{{{SM}}}sm") is not None
+    assert after.xml.find(f"{{{BIND}}}bind") is None and after.xml.find(f"{{{SM}}}sm") is None
+    assert after.xml.find(f"{{{CSI}}}csi") is not None
     first = phone.wire
     # Nobody looks at it: presence waits, its own too.
     first.send(f"<presence/><iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
@@ -121,6 +122,7 @@ async def test_everything_in_one_step(servers, wires, people):
     old = phone.full
     await phone.log_in(bind())
     assert phone.full == old
+    assert (await phone.wire.features()).xml.find(f"{{{SM}}}sm") is not None
     assert (await first.error())[0] == "conflict"
 
 
