@@ -379,11 +379,25 @@ static void contact_info(struct request *request, const char *node)
 	answer(request, node, &info);
 }
 
+/* Which nickname the user has there (XEP-0045 section 7.12), and what the room would filter: nothing. */
+static void room_node_info(struct request *request, const char *node)
+{
+	struct info info = {0};
+	bool nickname = !strcmp(node, "x-roomuser-item");
+	if (!nickname && strcmp(node, NS_MUC "#traffic") != 0) {
+		refuse_node(request);
+		return;
+	}
+	if (nickname && request->room && room_has_clients(request->room))
+		info_add_identity(&info, "conference", "text", room_nickname(request->room));
+	answer(request, node, &info);
+}
+
 static void room_info(struct request *request, const char *node)
 {
 	struct info info = {0};
 	if (node) {
-		refuse_node(request);
+		room_node_info(request, node);
 		return;
 	}
 	roominfo_collect(request, &info);

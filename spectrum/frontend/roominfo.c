@@ -57,7 +57,9 @@ static void add_values(struct request *request, struct info *out)
 	const struct s2_room_info *info = room_get_info(request->room);
 	struct room_subject subject;
 	room_get_subject(request->room, &subject);
-	add_text(out, "muc#roominfo_occupants", arena_printf(request->arena, "%u", room_occupants(request->room)));
+	if (room_occupants(request->room))
+		add_text(out, "muc#roominfo_occupants",
+		         arena_printf(request->arena, "%u", room_occupants(request->room)));
 	add_text(out, "muc#roominfo_subject", subject.text);
 	add_text(out, "muc#roominfo_description", info->description);
 	add_text(out, "muc#roominfo_lang", info->language);

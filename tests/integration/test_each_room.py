@@ -6,8 +6,8 @@ import json
 
 from everywhere import everywhere
 from person import RawUser
-from scripted import CONV_MESSAGE, GW, ME, NONE, ROOM, SUBJECT, occupant, say
-from stanzas import MUC, MUC_USER, available, message, presence, unavailable
+from scripted import CONV_MESSAGE, GW, ME, NONE, ROOM, SUBJECT, features, identity, occupant, say
+from stanzas import DISCO_INFO, MUC, MUC_USER, available, message, presence, unavailable
 from test_archive import is_past
 from test_each_server import begin, come_in
 from test_ranks import CONFERENCE, INVITATION, INVITE, item, orders, query
@@ -168,3 +168,19 @@ async def test_nicknames_that_no_address_can_hold(begin):
         assert json.loads(got.body[len("message"):])["4"] == nick
         say(user, speak("hello", nick))
         assert (await user.expect(message(told[nick].sender, "hello"))).type == "groupchat"
+
+
+@everywhere
+async def test_what_clients_ask_before_they_come_in(begin):
+    """Their nickname there (section 7.12), and what the room would filter; the form of a room without occupants."""
+    user = await begin()
+
+    async def asked(node):
+        answer = await user.iq(ROOM, f"<query xmlns='{DISCO_INFO}' node='{node}'/>")
+        return answer.condition or [i.get("name") for i in answer.xml.iter(f"{{{DISCO_INFO}}}identity")]
+    assert await asked("x-roomuser-item") == await asked(f"{MUC}#traffic") == []
+    assert await asked("else") == "item-not-found"
+    answer = await user.iq(ROOM, f"<query xmlns='{DISCO_INFO}'/>")
+    assert identity(answer) == ("conference", "text") and MUC in features(answer)
+    await come_in(user)
+    assert await asked("x-roomuser-item") == ["me"]
