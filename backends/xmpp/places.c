@@ -130,6 +130,23 @@ static void on_services(struct user *user, void *arg, struct arena *arena, const
 
 /* ---- Bookmarks ---- */
 
+bool places_is_bookmarked(const struct user *user, const char *jid)
+{
+	char *line = user->bookmarked ? mem_printf("\n%s\n", jid) : NULL;
+	bool found = line && strstr(user->bookmarked, line);
+	free(line);
+	return found;
+}
+
+static void note_bookmark(struct user *user, const char *jid)
+{
+	if (places_is_bookmarked(user, jid))
+		return;
+	char *all = mem_printf("%s%s\n", user->bookmarked ? user->bookmarked : "\n", jid);
+	free(user->bookmarked);
+	user->bookmarked = all;
+}
+
 static void take_bookmark(struct user *user, struct arena *arena, const char *text, const struct element *conference)
 {
 	struct jid jid;
@@ -138,7 +155,11 @@ static void take_bookmark(struct user *user, struct arena *arena, const char *te
 		return;
 	add(user->places, jid.bare, element_get(conference, "name"));
 	nick = text_empty(nick) ? user->account.node : jid_prepare_resource(arena, nick);
-	if (nick && settings.bookmarks && form_true(element_get(conference, "autojoin")) && !room_find(user, jid.bare))
+	if (!nick || !settings.bookmarks || !form_true(element_get(conference, "autojoin")) ||
+	    user->places->count == MOST_PLACES)
+		return;
+	note_bookmark(user, jid.bare);
+	if (!room_find(user, jid.bare))
 		room_enter(user, jid.bare, nick, element_child_text(arena, conference, "password", NULL));
 }
 

@@ -6,6 +6,8 @@
 
 #include "backends/xmpp/user.h"
 
+/* A bookmark lets him join the room by itself: he is a member, as far as XMPP knows such. */
+bool places_is_bookmarked(const struct user *, const char *jid);
 /* Once for a user; s2_room_list follows. */
 void places_fetch(struct user *);
 void places_free(struct user *);

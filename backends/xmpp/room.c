@@ -427,7 +427,7 @@ static void join_again(struct user *user, struct room *room, const char *nick)
 {
 	if (room->state == ROOM_LEAVING)
 		room->state = ROOM_JOINING;
-	if (room->state == ROOM_JOINED && strcmp(nick, room->nick) != 0) {
+	if (room->state == ROOM_JOINED && room->asked_for && strcmp(nick, room->nick) != 0) {
 		mem_replace(&room->wanted, nick);
 		struct writer *writer = client_stanza(user->client, "presence");
 		xml_attrf(writer, "to", "%s/%s", room->jid, nick);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/xmpp/iq.h"
+#include "backends/xmpp/places.h"
 #include "backends/xmpp/room.h"
 #include "lib/base/str.h"
 #include "lib/xmpp/form.h"
@@ -57,7 +58,8 @@ static void on_info(struct user *user, void *arg, struct arena *arena, const str
 	    .description = text_or_null(form_value(arena, form, "muc#roominfo_description")),
 	    .language = text_or_null(form_value(arena, form, "muc#roominfo_lang")),
 	    .icon_hash = text_or_null(hash),
-	    .flags = read_flags(query) | (form_true(subject) ? S2_ROOM_SUBJECT : 0),
+	    .flags = read_flags(query) | (form_true(subject) ? S2_ROOM_SUBJECT : 0) |
+	             (places_is_bookmarked(user, room->jid) ? S2_ROOM_MEMBER : 0),
 	};
 	s2_room_info(user->s2, &info);
 }

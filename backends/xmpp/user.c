@@ -93,6 +93,7 @@ static void user_free(struct user *user)
 	roster_free(user);
 	archive_free(user);
 	places_free(user);
+	free(user->bookmarked);
 	mem_free_secret(user->password);
 	free(user->redirect_host);
 	free(user->room_service);

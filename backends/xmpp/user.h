@@ -63,6 +63,7 @@ struct user {
 	struct map rooms; /* room.c */
 	struct archive *archive;
 	struct places *places; /* while the list of rooms is being made */
+	char *bookmarked;      /* rooms that a bookmark lets him join by itself: each between two \n; NULL: none */
 	bool listed;           /* it was made */
 	char *room_service;    /* of the own server; NULL = none is known */
 

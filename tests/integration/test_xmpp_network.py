@@ -14,6 +14,8 @@ from person import RawUser
 from processes import LIMIT
 from stanzas import DISCO_INFO, DISCO_ITEMS, available, matches, message, presence, unavailable
 
+BOOKMARKS = "urn:xmpp:bookmarks:1"
+PUBSUB = "http://jabber.org/protocol/pubsub"
 COMMANDS = "http://jabber.org/protocol/commands"
 UPLOAD = "urn:xmpp:http:upload:0"
 
@@ -226,3 +228,44 @@ async def test_a_file_through_the_foreign_server(romeo, bob, abroad):
     here = await bob.expect(message(romeo.address, url))
     assert here.child("x", "jabber:x:oob") is not None
     assert (await asyncio.to_thread(urllib.request.urlopen, url)).read() == b"0123456789"
+
+
+async def test_rooms_that_a_bookmark_abroad_opens_are_bookmarked_at_home(gateways, privileged_prosody, people, abroad, bob):
+    """XEP-0402 on both sides: the user's clients at home join by themselves, and miss nothing."""
+    await gateways(privileged_prosody, program.XMPP, xmpp__server=f"127.0.0.1:{abroad.port}",
+                   xmpp__tls_ca_file=abroad.certificate)
+    account = abroad.account("al")
+    own = await people(host=abroad, account=account, resource="other")
+    room = f"den-{account}@{abroad.rooms}"
+    at_home = f"{room.replace('@', '%')}@{GW}"
+    bob.enter(room, "bob")
+    await bob.expect(available(f"{room}/bob"))
+    await bob.iq(room, "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>",
+                 "set")
+    options = "".join(f"<field var='pubsub#{var}'><value>{value}</value></field>"
+                      for var, value in (("persist_items", "true"), ("access_model", "whitelist")))
+    answer = await own.iq(None, f"<pubsub xmlns='{PUBSUB}'><publish node='{BOOKMARKS}'><item id='{room}'><conference "
+                                f"xmlns='{BOOKMARKS}' name='The den' autojoin='true'><nick>ally</nick></conference></item>"
+                                f"</publish><publish-options><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>"
+                                f"<value>{PUBSUB}#publish-options</value></field>{options}</x></publish-options></pubsub>",
+                          "set")
+    assert answer.type == "result", answer
+    user = await people("romeo", host=privileged_prosody)
+    assert (await user.register(GW, f"{account}@{abroad.domain}", f"pass-{account}")).type == "result"
+    await user.online(GW)
+    await bob.expect(available(f"{room}/ally"))
+    end = asyncio.get_running_loop().time() + LIMIT
+    kept = []
+    while not kept:
+        assert asyncio.get_running_loop().time() < end
+        answer = await user.iq(None, f"<pubsub xmlns='{PUBSUB}'><items node='{BOOKMARKS}'/></pubsub>")
+        kept = [(i.get("id"), i.find(f"{{{BOOKMARKS}}}conference").get("autojoin"))
+                for i in answer.xml.iter(f"{{{PUBSUB}}}item")]
+    assert kept == [(at_home, "true")]
+    bob.send_message(room, "before you came", type="groupchat")
+    await bob.expect(message(f"{room}/bob", "before you came"))
+    *others, me, _ = await user.join(at_home, "romeo")
+    assert [s.resource for s in others] == ["bob"] and me.resource == "ally" and me.codes >= {110, 210}
+    await user.expect(message(f"{at_home}/bob", "before you came"))
+    user.send_message(at_home, "here I am", type="groupchat")
+    await bob.expect(message(f"{room}/ally", "here I am"))
