@@ -64,6 +64,11 @@ static void upstream_forget(void *arg, uint64_t sequence)
 	hub_forget(frontend->hub, sequence);
 }
 
+static void upstream_caps(void *arg, struct writer *writer)
+{
+	disco_write_gateway_caps(arg, writer);
+}
+
 static const struct upstream_events upstream_table = {
     .up = upstream_came_up,
     .down = upstream_went_down,
@@ -71,6 +76,7 @@ static const struct upstream_events upstream_table = {
     .full = upstream_full,
     .keep = upstream_keep,
     .forget = upstream_forget,
+    .caps = upstream_caps,
 };
 
 /* What an earlier process left; the link is made when all of it is here. */

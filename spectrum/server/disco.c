@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "spectrum/server/inside.h"
+#include "spectrum/server/node.h"
 
 #define PUBSUB_FEATURE NS_PUBSUB "#"
 
@@ -60,11 +61,48 @@ static void write_feature(struct writer *writer, const char *var)
 	xml_close(writer);
 }
 
+/* A node of his personal events. */
+struct looking {
+	struct answer *answer;
+	char *node;
+	bool gateway; /* asks, and not the user */
+};
+
+static void node_got(void *arg, const struct kept *items, size_t count)
+{
+	struct looking *looking = arg;
+	struct node_config config = node_read(items && count ? items[0].content : NULL);
+	if (!items) {
+		answer_refuse(looking->answer, S2_INTERNAL_SERVER_ERROR, "The database does not work at the moment.");
+	} else if (!count || (looking->gateway && node_is_private(&config))) {
+		answer_refuse(looking->answer, S2_ITEM_NOT_FOUND, "There is no such node.");
+	} else {
+		struct writer *writer = answer_open(looking->answer);
+		xml_open(writer, "query", NS_DISCO_INFO);
+		xml_attr(writer, "node", looking->node);
+		write_identity(writer, "pubsub", "leaf");
+		write_feature(writer, NS_PUBSUB);
+		write_feature(writer, NS_DISCO_INFO);
+		xml_close(writer);
+		answer_send(looking->answer);
+	}
+	free(looking->node);
+	free(looking);
+}
+
+static void node_info(struct ask *ask, const char *node)
+{
+	struct looking *looking = mem_new(sizeof *looking);
+	*looking = (struct looking){answer_new(ask), mem_strdup(node), !ask->session};
+	keep_get(ask->account->server->hub, ask->account->jid, &(struct kept){.kind = "node", .id = node}, node_got,
+	         looking);
+}
+
 void disco_account_info(struct ask *ask)
 {
-	const char *node = element_get(ask->payload, "node");
+	const char *node = text_or_null(element_get(ask->payload, "node"));
 	if (node) {
-		ask_refuse(ask, S2_ITEM_NOT_FOUND, NULL);
+		node_info(ask, node);
 		return;
 	}
 	struct answer *answer = answer_new(ask);

@@ -412,6 +412,8 @@ bool notify_answered(struct session *, struct arena *, const struct element *iq)
 /* To the user's clients; `public`: to the gateway, too. */
 void notify_published(struct account *, const char *node, const char *id, const struct element *payload, bool public);
 void notify_retracted(struct account *, const char *node, const char *id);
+/* All items are gone, or the node itself. */
+void notify_emptied(struct account *, const char *node, bool removed);
 
 /* ---- photo.c: card and picture ---- */
 ask_handler photo_card_get, photo_card_set;

@@ -145,6 +145,23 @@ void notify_published(struct account *account, const char *node, const char *id,
 		tell_gateway(account, node, id, payload);
 }
 
+void notify_emptied(struct account *account, const char *node, bool removed)
+{
+	LIST_EACH (&account->sessions, at) {
+		struct session *session = LIST_ITEM(at, struct session, node);
+		if (!session->presence || !wants(session, node))
+			continue;
+		struct writer *writer =
+		    server_write(account->server, "message", account->jid, session->full, "headline");
+		xml_open(writer, "event", NS_PUBSUB_EVENT);
+		xml_open(writer, removed ? "delete" : "purge", NULL);
+		xml_attr(writer, "node", node);
+		xml_close(writer);
+		xml_close(writer);
+		server_write_end(session);
+	}
+}
+
 void notify_retracted(struct account *account, const char *node, const char *id)
 {
 	LIST_EACH (&account->sessions, at) {

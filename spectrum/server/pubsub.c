@@ -391,10 +391,14 @@ static void empty(struct work *work, const struct node_config *found)
 		work_refuse(work, S2_ITEM_NOT_FOUND, "There is no such node.");
 		return;
 	}
+	struct account *account = account_find(work->server, work->owner);
+	bool removed = !work->notify; /* not only emptied */
 	keep_remove(hub, work->owner, &(struct kept){.kind = ITEM, .node = work->node}, NULL, NULL);
-	if (!work->notify) /* not only emptied */
+	if (removed)
 		keep_remove(hub, work->owner, &(struct kept){.kind = NODE, .id = work->node}, NULL, NULL);
 	answer_empty(work->answer);
+	if (account)
+		notify_emptied(account, work->node, removed);
 	work_free(work);
 }
 

@@ -11,9 +11,10 @@
 #define LOG_AREA "stream"
 #define STRANGER_BYTES (10u << 10) /* of one element before the log-in */
 #define STRANGER_DEPTH 8
-#define AWAKE_MOST 2048        /* parsers that are kept in memory */
-#define AWAKE_MS 10000         /* of who is silent */
-#define UNSENT_MOST (8u << 20) /* of one who does not read */
+#define MEMBER_BYTES (256u << 10) /* after it: what parsers take by themselves */
+#define AWAKE_MOST 2048           /* parsers that are kept in memory */
+#define AWAKE_MS 10000            /* of who is silent */
+#define UNSENT_MOST (8u << 20)    /* of one who does not read */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing" /* RFC 7395 */
 #define NS_ROSTER_VER "urn:xmpp:features:rosterver"
@@ -199,10 +200,13 @@ void stream_flush(struct stream *stream)
 
 /* ---- Features ---- */
 
-static void write_limits(struct writer *writer)
+static void write_limits(const struct stream *stream, struct writer *writer)
 {
+	unsigned most = stream->account || stream->session ? MEMBER_BYTES : STRANGER_BYTES;
 	xml_open(writer, "limits", "urn:xmpp:stream-limits:0"); /* XEP-0478 */
-	xml_leaf(writer, "max-bytes", NULL, "262144");
+	xml_open(writer, "max-bytes", NULL);
+	xml_textf(writer, "%u", most);
+	xml_close(writer);
 	xml_close(writer);
 }
 
@@ -218,6 +222,7 @@ static void send_features(struct stream *stream)
 		xml_close(writer);
 	}
 	if (stream->account || stream->session) {
+		server->events->caps(server->arg, writer);
 		if (!stream->session || !sm_is_on(stream->session)) /* not again if it came with the log-in */
 			xml_empty(writer, "sm", NS_SM);
 		xml_empty(writer, "csi", NS_CSI);
@@ -231,7 +236,7 @@ static void send_features(struct stream *stream)
 		}
 		sasl_write_features(stream, writer);
 	}
-	write_limits(writer);
+	write_limits(stream, writer);
 	stream_close(stream);
 	if (!stream->session)
 		stream_move(stream, stream->account ? STREAM_READY : STREAM_OPEN);

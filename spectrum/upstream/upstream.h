@@ -24,6 +24,8 @@ struct upstream_events {
 	/* Keep these bytes over a restart under this number; and forget all numbers up to this one. */
 	void (*keep)(void *arg, uint64_t sequence, const char *bytes, size_t len);
 	void (*forget)(void *arg, uint64_t sequence);
+	/* What the domain can do (XEP-0115), into the features of a stream; asked by a server only. */
+	void (*caps)(void *arg, struct writer *);
 };
 
 enum upstream_care {

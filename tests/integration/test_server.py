@@ -447,6 +447,23 @@ async def test_bad_stanzas_end_their_stream_alone(servers, wires, people, xml, c
     await other.expect(message(f"echo@{DOMAIN}", "still here"))
 
 
+async def test_limits_are_told_and_kept(servers, wires):
+    """XEP-0478: each stream says how large a stanza may be on it."""
+    server = await servers()
+    wire = await wires(server)
+    wire.open()
+    limits = "{urn:xmpp:stream-limits:0}"
+
+    def most(features):
+        return int(features.xml.findtext(f"{limits}limits/{limits}max-bytes"))
+    before = most(await wire.features())
+    assert 10000 <= before
+    after = most(await (await wires(server)).log_in(server.account()))
+    assert after == 262144
+    wire.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + "A" * before)
+    assert (await wire.error())[0] == "policy-violation"
+
+
 async def test_a_slow_log_in_ends(servers, wires):
     """Silent, or dribbling without ever getting there; half-open ones go the same way. Nobody else notices."""
     server = await servers(service__connect_timeout=1)

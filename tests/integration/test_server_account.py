@@ -150,6 +150,27 @@ async def test_all_forms_of_bookmarks_are_the_same(servers, people):
     assert answer.type == "result" and (await items(new, BOOKMARKS))[1] == []
 
 
+async def test_what_becomes_of_a_node_is_told(servers, people):
+    server = await village(servers)
+    desk = await listening(people, server, "urn:x:n", resource="desk")
+    phone = await come(people, server, resource="phone")
+    await publish(phone, "urn:x:n", "1", "<x xmlns='urn:x'/>")
+    await desk.expect(event("urn:x:n"))
+    info = "<query xmlns='http://jabber.org/protocol/disco#info' node='{}'/>"
+    answer = await phone.iq(None, info.format("urn:x:n"))
+    assert (answer.xml[0][0].get("category"), answer.xml[0][0].get("type")) == ("pubsub", "leaf")
+    assert (await phone.iq(None, info.format("urn:x:other"))).condition == "item-not-found"
+    for verb in ("purge", "delete"):
+        answer = await phone.iq(None, f"<pubsub xmlns='{PUBSUB}#owner'><{verb} node='urn:x:n'/></pubsub>", "set")
+        assert answer.type == "result"
+        path = f"{{{EVENT}}}event/{{{EVENT}}}{verb}"
+        got = await desk.expect(matches("message", ANN, where=lambda s: s.xml.find(path) is not None))
+        assert got.xml.find(path).get("node") == "urn:x:n"
+        answer, found = await items(phone, "urn:x:n")
+        assert not found and (answer.type == "result") == (verb == "purge")
+    assert (await phone.iq(None, info.format("urn:x:n"))).condition == "item-not-found"
+
+
 async def test_publish_options_are_conditions(servers, people):
     server = await village(servers)
     user = await come(people, server)
@@ -189,6 +210,19 @@ async def test_bad_requests(servers, people, xml, condition):
     server = await village(servers)
     user = await come(people, server)
     assert (await user.iq(None, xml, "set")).condition == condition
+
+
+async def test_what_the_server_can_do_is_hashed_in_its_features(servers, wires):
+    """XEP-0115 section 6.3: who knows the hash need not ask."""
+    server = await servers()
+    wire = await wires(server)
+    features = await wire.log_in(server.account())
+    caps = features.xml.find("{http://jabber.org/protocol/caps}c")
+    await wire.bind("x")
+    wire.send(f"<iq type='get' id='i' to='{DOMAIN}'><query xmlns='http://jabber.org/protocol/disco#info' "
+              f"node='{caps.get('node')}#{caps.get('ver')}'/></iq>")
+    answer = await wire.expect(matches("iq", id="i"))
+    assert answer.type == "result" and len(answer.xml[0]) > 10
 
 
 async def test_what_an_account_can_do(servers, people):

@@ -109,6 +109,28 @@ async def test_old_tls_is_refused(servers, wires, directories, version):
         await wires(server, port=port, context=context)
 
 
+async def test_nobody_renegotiates(servers, people, directories):
+    """TLS 1.2 lets a client ask for another handshake on a connection that stands, which costs the server more than the
+    client."""
+    path = make_certificate(directories("cert"))
+    port = free_port()
+    server = await servers(service__cert=path, service__direct_tls_port=port, service__require_tls=0)
+    watcher = await people(host=server, kind=RawUser)
+    tool = await asyncio.create_subprocess_exec(
+        "openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", "-alpn", "xmpp-client", "-legacy_renegotiation",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    said = b""
+    while b"Verify return code" not in said:  # its last line before it listens
+        piece = await asyncio.wait_for(tool.stdout.read(4096), 2 * LIMIT)
+        assert piece, said
+        said += piece
+    tool.stdin.write(b"R\n")
+    said, _ = await asyncio.wait_for(tool.communicate(), 2 * LIMIT)
+    assert b"RENEGOTIATING" in said and b"no renegotiation" in said, said
+    watcher.send_message(f"echo@{DOMAIN}", "still here")
+    await watcher.expect(message(f"echo@{DOMAIN}", "still here"))
+
+
 async def test_a_crowd_that_leaves_at_once(servers, people):
     """200 clients whose connections vanish without a word, in the middle of what they do."""
     server = await servers(service__more_resources=1)
