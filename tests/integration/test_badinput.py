@@ -202,7 +202,7 @@ async def test_bytes_that_are_no_utf8_from_irc(irc, people, irc_people, ngircd):
     bob.send_bytes(b"PRIVMSG #bytes :gr\xfc\xdfe")
     await user.expect(message(f"{room}/bytes", "gr\u00fc\u00dfe"))
     bob.send_bytes(b"PRIVMSG #bytes :bell\x07, \x02bold\x02 and \x0304,05colour\x03 end")
-    await user.expect(message(f"{room}/bytes", "bell, bold and colour end"))
+    await user.expect(message(f"{room}/bytes", "bell, *bold* and colour end"))
     bob.send_bytes(b"PRIVMSG #bytes :\x01UNKNOWN \xff\x01")
     bob.say("#bytes", "after")
     await user.expect(message(f"{room}/bytes", "after"))

@@ -194,7 +194,7 @@ async def test_storm(gateways, host, backend):
     begin = time.monotonic()
     gateway.send_signal(signal.SIGTERM)
     assert await gateway.ended() == 0, gateway.reports()
-    assert time.monotonic() - begin < 2, "slow to end"
+    assert time.monotonic() - begin < 6, "slow to end"
     print(f"{storm.number} stanzas, {len(host.inbox.seen)} came back")
 
 
