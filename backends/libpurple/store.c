@@ -18,6 +18,7 @@
 
 enum {
 	SAVE_AFTER_MS = 5000,
+	SAVED_AT_ONCE = 8,          /* accounts: each makes a tree of hundreds of nodes for a moment */
 	FILE_BYTES = 4 << 20,       /* of one account */
 	OLD_FILE_BYTES = 256 << 20, /* of accounts.xml */
 };
@@ -278,9 +279,16 @@ void store_save(void)
 	GList *changed = session_take_unsaved();
 	here.changed = false;
 	timer_stop(here.timer);
-	if (changed)
+	while (changed) {
+		GList *rest = g_list_nth(changed, SAVED_AT_ONCE);
+		if (rest) {
+			rest->prev->next = NULL;
+			rest->prev = NULL;
+		}
 		save(changed);
-	g_list_free(changed);
+		g_list_free(changed);
+		changed = rest;
+	}
 }
 
 void store_forget(const PurpleAccount *account)

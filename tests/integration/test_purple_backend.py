@@ -3,6 +3,7 @@
 people on them who use other clients than libpurple."""
 
 import asyncio
+import base64
 import ctypes
 import hashlib
 import itertools
@@ -451,6 +452,38 @@ async def test_a_request_can_be_refused(jabber, xmpp, people):
     await user.expect(got("AUTH_REQUEST", buddyName=juliet.jid))
     jabber.send("BUDDY_REMOVED", userName=user.jid, buddyName=juliet.jid)
     await juliet.expect(presence(user.name, "unsubscribed"))
+
+
+# Profiles
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+async def test_profile_and_picture_of_a_contact(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    await befriend(user, juliet)
+    data = base64.b64decode(PIXEL)
+    hash = hashlib.sha1(data).hexdigest()
+    await juliet.iq(None, "<vCard xmlns='vcard-temp'><FN>Juliet C.</FN><NICKNAME>Julie</NICKNAME><ADR><LOCALITY>Verona"
+                          f"</LOCALITY></ADR><PHOTO><TYPE>image/png</TYPE><BINVAL>{PIXEL}</BINVAL></PHOTO></vCard>", "set")
+    juliet.send(f"<presence><x xmlns='vcard-temp:x:update'><photo>{hash}</photo></x></presence>")
+    await user.expect(got("BUDDY_CHANGED", buddyName=juliet.jid, iconHash=hash))
+    jabber.send("VCARD", userName=user.jid, buddyName=juliet.jid, id=1)
+    card = await user.expect(got("VCARD", id=1), 2 * LIMIT)
+    assert card["fullname"] == "Juliet C." and card["nickname"] == "Julie" and card["city"] == "Verona"
+    assert card["photo"] == data
+
+
+async def test_the_own_picture(jabber, xmpp, people):
+    juliet, user = await people("juliet", host=xmpp), await jabber_user(jabber, xmpp)
+    await befriend(user, juliet)
+    data = base64.b64decode(PIXEL)
+    jabber.send("VCARD", userName=user.jid, buddyName="", id=0, photo=data, fullname="Romeo M.")
+    hash = hashlib.sha1(data).hexdigest()
+    await juliet.expect(available(user.name, where=lambda s: hash in repr(s)))
+    assert PIXEL in repr(await juliet.iq(user.name, "<vCard xmlns='vcard-temp'/>")).replace("\n", "")
+    jabber.send("VCARD", userName=user.jid, buddyName="", id=0, photo=b"", fullname="Romeo M.")
+    await juliet.expect(available(user.name, where=lambda s: hash not in repr(s)))
 
 
 # Rooms. Both networks have the same tests; what a person there does is said by these two.

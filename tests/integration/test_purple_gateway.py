@@ -78,6 +78,15 @@ async def test_a_file_is_a_link_for_the_user(puppets, people, directories):
     assert url.startswith("http://files.test/") and (web / url.rpartition("/")[2]).read_bytes() == b"x" * 5000
 
 
+async def test_a_file_of_the_user_is_a_link_for_the_contact(puppets, people):
+    await puppets()
+    user = await log_in(await people("romeo"))
+    url = "https://files.test/a.png"
+    for body in (url, None):
+        user.send_message(PUPPET, body, f"<x xmlns='{OOB}'><url>{url}</url></x>")
+        await user.expect(message(PUPPET, "a link"))
+
+
 async def test_a_crash_is_of_one_process_and_its_users_are_moved(puppets, people):
     gateway = await puppets(service__users_per_backend=2)
     one, two = await log_in(await people("one")), await log_in(await people("two"))

@@ -160,6 +160,12 @@ static void do_error(struct order *order)
 	purple_conv_present_error(PUPPET, order->account, order->rest);
 }
 
+/* A file of the user's, as it comes here. */
+static void do_link(struct order *order)
+{
+	say(order->gc, "a link");
+}
+
 static void do_carbon(struct order *order)
 {
 	PurpleConversation *conversation = purple_conversation_new(PURPLE_CONV_TYPE_IM, order->account, PUPPET);
@@ -368,13 +374,35 @@ static const struct {
 	const char *name;
 	void (*run)(struct order *);
 } orders[] = {
-    {"say", do_say},         {"input", do_input},     {"choice", do_choice},      {"action", do_action},
-    {"nobody", do_nobody},   {"form", do_form},       {"save", do_file_question}, {"forget", do_forget},
-    {"notice", do_notice},   {"notices", do_notices}, {"error", do_error},        {"carbon", do_carbon},
-    {"picture", do_picture}, {"icon", do_icon},       {"status", do_status},      {"attention", do_attention},
-    {"chat", do_chat},       {"token", do_token},     {"option", do_option},      {"crash", do_crash},
-    {"end", do_end},         {"read", do_read},       {"write", do_write},        {"start", do_start},
-    {"kill", do_kill},       {"glib", do_glib},       {"careless", do_careless},  {"file", do_file},
+    {"say", do_say},
+    {"input", do_input},
+    {"choice", do_choice},
+    {"action", do_action},
+    {"nobody", do_nobody},
+    {"form", do_form},
+    {"save", do_file_question},
+    {"forget", do_forget},
+    {"notice", do_notice},
+    {"notices", do_notices},
+    {"error", do_error},
+    {"carbon", do_carbon},
+    {"picture", do_picture},
+    {"icon", do_icon},
+    {"status", do_status},
+    {"attention", do_attention},
+    {"chat", do_chat},
+    {"token", do_token},
+    {"option", do_option},
+    {"crash", do_crash},
+    {"end", do_end},
+    {"read", do_read},
+    {"write", do_write},
+    {"start", do_start},
+    {"kill", do_kill},
+    {"https://files.test/a.png", do_link},
+    {"glib", do_glib},
+    {"careless", do_careless},
+    {"file", do_file},
 };
 
 /* "refuse 7" is not taken for this reason; "quiet" is taken, but not to be shown. */

@@ -415,6 +415,8 @@ static void samples_are_right(void **state)
 	                                                   {"logging.backend_config", DATA "/backend-logging.cfg"}};
 	struct config *config = config_load(DATA "/transports/xmpp.cfg.example", NULL, overrides, 2, &errors, &warnings);
 	config_free(&config);
+	config = config_load(DATA "/transports/libpurple.cfg.example", NULL, overrides, 2, &errors, &warnings);
+	config_free(&config);
 	config = config_load(DATA "/transports/irc.cfg.example", NULL, overrides, 2, &errors, &warnings);
 	assert_string_equal(str_text(&errors), "");
 	assert_string_equal(str_text(&warnings), "");
