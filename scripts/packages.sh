@@ -11,7 +11,8 @@ packages_test=(libcmocka-dev clang-14 python3-pytest python3-pytest-asyncio pyth
 	prosody-modules ejabberd ngircd inspircd atheme-services openssl dnsmasq-base mandoc jabberd2
 	sslscan curl)
 # What the libpurple backend is built and tested with; it is left out where these are missing.
-packages_libpurple=(libpurple-dev kamailio kamailio-sqlite-modules kamailio-presence-modules purple-discord purple-rocketchat)
+packages_libpurple=(libpurple-dev kamailio kamailio-sqlite-modules kamailio-presence-modules purple-discord
+	purple-rocketchat dbus-daemon avahi-daemon)
 
 say()
 {

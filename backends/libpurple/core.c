@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <purple.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/libpurple/authorizations.h"
 #include "backends/libpurple/certificates.h"
@@ -173,12 +174,14 @@ static void seed(void)
 }
 
 /* libpurple looks for a session to be remote-controlled in, and for a network manager that may tell it to go offline.
- * Plugins that need the system's bus find it later. */
+ * Plugins that need the system's bus find it later, but for the one that finds people by Avahi: libdbus looks for the bus
+ * once only. */
 static bool init(void)
 {
 	char *bus = g_strdup(getenv("DBUS_SYSTEM_BUS_ADDRESS"));
 	setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:", 1);
-	setenv("DBUS_SYSTEM_BUS_ADDRESS", "disabled:", 1);
+	if (settings.protocol && strcmp(settings.protocol, "prpl-bonjour") != 0)
+		setenv("DBUS_SYSTEM_BUS_ADDRESS", "disabled:", 1);
 	bool good = purple_core_init(CORE_UI);
 	if (!good)
 		log_error("libpurple does not start");

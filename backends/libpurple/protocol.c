@@ -181,8 +181,16 @@ static bool is_own(const char *setting)
 	return false;
 }
 
+/* Bonjour shows users by the name of whom the gateway runs as, unless it is told another one. */
+static void set_shown_name(PurpleAccount *account)
+{
+	if (!strcmp(purple_account_get_protocol_id(account), "prpl-bonjour"))
+		purple_account_set_string(account, "first", purple_account_get_username(account));
+}
+
 void protocol_set_options(PurpleAccount *account, const struct s2_login *login)
 {
+	set_shown_name(account);
 	PurplePlugin *plugin = purple_find_prpl(purple_account_get_protocol_id(account));
 	for (size_t i = 0; i < login->setting_count; i++) {
 		const struct s2_setting *setting = &login->settings[i];
