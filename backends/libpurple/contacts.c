@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends/libpurple/contacts.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -114,12 +115,20 @@ static char *status_text_of(PurpleBuddy *buddy)
 	return plain;
 }
 
+/* libpurple's 0 is "idle, but nobody knows since when". */
+static int64_t idle_since(PurpleBuddy *buddy)
+{
+	PurplePresence *presence = purple_buddy_get_presence(buddy);
+	bool idle = purple_presence_is_online(presence) && purple_presence_is_idle(presence);
+	return idle ? (int64_t)purple_presence_get_idle_time(presence) * 1000 : 0;
+}
+
 static uint64_t hash_of(const struct s2_buddy *buddy)
 {
 	struct str all = {0};
-	str_addf(&all, "%s\n%s\n%d\n%s\n%s\n%d", buddy->name, buddy->alias ? buddy->alias : "", (int)buddy->status,
+	str_addf(&all, "%s\n%s\n%d\n%s\n%s\n%d\n%" PRId64, buddy->name, buddy->alias ? buddy->alias : "", (int)buddy->status,
 	         buddy->status_text ? buddy->status_text : "", buddy->icon_hash ? buddy->icon_hash : "",
-	         buddy->blocked);
+	         buddy->blocked, buddy->idle_since);
 	for (size_t i = 0; i < buddy->group_count; i++)
 		str_addf(&all, "\n%s", buddy->groups[i]);
 	uint64_t hash = hash_bytes(all.data, all.len);
@@ -147,6 +156,7 @@ static void tell(struct session *session, struct contact *contact, GSList *buddi
 	    .status = status_of(first),
 	    .status_text = text,
 	    .icon_hash = icon_hash(first),
+	    .idle_since = idle_since(first),
 	    .blocked = settings.blocking && !purple_privacy_check(session->account, contact->name),
 	};
 	uint64_t hash = hash_of(&told);

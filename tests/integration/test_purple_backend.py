@@ -969,6 +969,13 @@ async def test_words_of_another_client(puppet):
     assert own["carbon"]
 
 
+async def test_idle_contacts(puppet):
+    puppet.order("idle 1700000000")
+    await puppet.expect(got("BUDDY_CHANGED", buddyName="puppet", idleSince=1700000000000))
+    puppet.order("idle 0")
+    await puppet.expect(got("BUDDY_CHANGED", buddyName="puppet", idleSince=None))
+
+
 async def test_attention(puppet):
     puppet.order("attention")
     await puppet.expect(got("ATTENTION", buddyName="puppet"))

@@ -197,6 +197,12 @@ static void do_status(struct order *order)
 	purple_prpl_got_user_status(order->account, PUPPET, order->rest, NULL);
 }
 
+static void do_idle(struct order *order)
+{
+	time_t since = (time_t)atoi(order->rest);
+	purple_prpl_got_user_idle(order->account, PUPPET, since != 0, since);
+}
+
 static void do_attention(struct order *order)
 {
 	purple_prpl_got_attention(order->gc, PUPPET, 0);
@@ -390,6 +396,7 @@ static const struct {
     {"icon", do_icon},
     {"status", do_status},
     {"attention", do_attention},
+    {"idle", do_idle},
     {"chat", do_chat},
     {"token", do_token},
     {"option", do_option},
