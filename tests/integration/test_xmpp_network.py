@@ -269,3 +269,24 @@ async def test_rooms_that_a_bookmark_abroad_opens_are_bookmarked_at_home(gateway
     await user.expect(message(f"{at_home}/bob", "before you came"))
     user.send_message(at_home, "here I am", type="groupchat")
     await bob.expect(message(f"{room}/ally", "here I am"))
+
+
+async def test_where_the_gateway_is_the_server_itself(servers, people, abroad):
+    """People log in with the password of their account abroad; nothing is registered."""
+    class Lodger(RawUser):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.password = f"pass-{self.user.partition('%')[0]}"
+
+    server = await servers(program.XMPP, "chat.localhost", xmpp__server=f"127.0.0.1:{abroad.port}",
+                           xmpp__tls_ca_file=abroad.certificate)
+    account = abroad.account("al")
+    bob = await people("bob", host=abroad)
+    romeo = await people(host=server, account=f"{account}%{abroad.domain}", kind=Lodger)
+    theirs = bob.jid.replace("@", "\\40") + "@chat.localhost"
+    romeo.send_message(theirs, "hello")
+    await bob.expect(message(f"{account}@{abroad.domain}", "hello"))
+    bob.send_message(f"{account}@{abroad.domain}", "hi")
+    await romeo.expect(message(theirs, "hi"))
+    there = await romeo.iq("chat.localhost", f"<query xmlns='{DISCO_ITEMS}'/>")
+    assert f"{abroad.domain}@chat.localhost" in items_of(there)
