@@ -29,12 +29,14 @@ enum {
 struct archive {
 	char *last_id;   /* all up to this name has come; NULL = not known, then it is: */
 	int64_t last_ms; /* wall clock when something came, or when the session began */
+	bool there;      /* the server has one */
 	bool behind;     /* a new session: there may be more between `last_id` and what comes now */
 	bool asked;      /* ... and a page is on its way */
 	char *newest;    /* that has come while behind, and that no page has shown yet */
 	unsigned pages;
-	unsigned query;           /* number of the last question whose messages count */
-	uint64_t seen[MOST_SEEN]; /* hashes; the oldest one goes when another comes */
+	unsigned query; /* number of the last question whose messages count */
+	uint64_t
+	    *seen; /* hashes, MOST_SEEN of them, the oldest one goes when another comes; NULL while there are none */
 	unsigned seen_next;
 	struct str meanwhile; /* hashes of what came while behind: pages may show them much later */
 };
@@ -53,6 +55,7 @@ void archive_free(struct user *user)
 	free(user->archive->last_id);
 	free(user->archive->newest);
 	str_fini(&user->archive->meanwhile);
+	free(user->archive->seen);
 	free(user->archive);
 	user->archive = NULL;
 }
@@ -62,7 +65,7 @@ void archive_free(struct user *user)
 static bool is_seen(const struct archive *archive, uint64_t hash)
 {
 	const uint64_t *meanwhile = (const uint64_t *)(const void *)archive->meanwhile.data;
-	for (size_t i = 0; i < MOST_SEEN; i++)
+	for (size_t i = 0; archive->seen && i < MOST_SEEN; i++)
 		if (archive->seen[i] == hash)
 			return true;
 	for (size_t i = 0; i < archive->meanwhile.len / sizeof *meanwhile; i++)
@@ -76,6 +79,8 @@ static bool see(struct archive *archive, uint64_t hash)
 {
 	if (is_seen(archive, hash))
 		return true;
+	if (!archive->seen)
+		archive->seen = mem_new(MOST_SEEN * sizeof *archive->seen);
 	archive->seen[archive->seen_next++ % MOST_SEEN] = hash;
 	if (archive->behind && archive->meanwhile.len < MOST_MEANWHILE * sizeof hash)
 		str_add(&archive->meanwhile, (const char *)&hash, sizeof hash);
@@ -109,7 +114,7 @@ bool archive_note(struct user *user, struct arena *arena, const struct element *
 	if (!settings.archive || text_equal(element_get(stanza, "type"), "groupchat"))
 		return false;
 	const char *name = name_of(user, stanza);
-	uint64_t words = name ? 0 : hash_of_words(arena, stanza, LIVE);
+	uint64_t words = !name && user->archive && user->archive->there ? hash_of_words(arena, stanza, LIVE) : 0;
 	if (!name && !words)
 		return false;
 	struct archive *archive = archive_of(user);
@@ -176,10 +181,12 @@ static void ask(struct user *user, const char *after, int64_t since, bool newest
 	iq_send(user);
 }
 
-static const char *last_of(struct arena *arena, const struct element *iq)
+static const char *last_of(struct user *user, struct arena *arena, const struct element *iq)
 {
 	const struct element *fin = iq_is_result(iq) ? element_child(iq, "fin", NS_MAM) : NULL;
 	const struct element *set = element_child(fin, "set", NS_RSM);
+	if (fin && user->archive)
+		user->archive->there = true;
 	return set ? text_or_null(element_child_text(arena, set, "last", NS_RSM)) : NULL;
 }
 
@@ -199,7 +206,7 @@ static void ask_page(struct user *user);
 static void on_page(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
 	struct archive *archive = user->archive;
-	const char *last = last_of(arena, iq);
+	const char *last = last_of(user, arena, iq);
 	bool by_id = arg != NULL;
 	bool complete = text_equal(element_get(element_child(iq, "fin", NS_MAM), "complete"), "true");
 	if (!archive || !archive->behind)
@@ -235,7 +242,7 @@ static void ask_page(struct user *user)
 /* Clocks differ, names don't. */
 static void on_newest(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
-	const char *last = last_of(arena, iq);
+	const char *last = last_of(user, arena, iq);
 	if (user->archive && last && !user->archive->behind && !user->archive->last_id)
 		mem_replace(&user->archive->last_id, last);
 }
