@@ -203,6 +203,16 @@ static void caught_up(struct archive *archive)
 
 static void ask_page(struct user *user);
 
+/* More was missed than is fetched: he has to know that there is a gap, and where to look. */
+static void tell_rest(struct user *user)
+{
+	log_warn("more was missed than is fetched user=%s", s2_user_jid(user->s2));
+	s2_message(user->s2, &(struct s2_message){
+	                         .peer = user->account.domain,
+	                         .body = "You have missed more messages than are shown here. The others are in the "
+	                                 "archive of your server, where a client of your account there reads them."});
+}
+
 static void on_page(struct user *user, void *arg, struct arena *arena, const struct element *iq)
 {
 	struct archive *archive = user->archive;
@@ -225,7 +235,7 @@ static void on_page(struct user *user, void *arg, struct arena *arena, const str
 		ask_page(user);
 	} else {
 		if (more)
-			log_warn("more was missed than is fetched user=%s", s2_user_jid(user->s2));
+			tell_rest(user);
 		caught_up(archive);
 	}
 }

@@ -29,6 +29,7 @@ class Archive(Xmppd):
         self.entries = []
         self.pages = []       # (after, since) of each question for more than one
         self.silent = 0       # so many questions are not answered
+        self.most = 1000      # messages of a page, as the server wants it
         self.live = ""        # is sent before the list of contacts, once
 
     def add(self, who, text, id=None):
@@ -57,7 +58,7 @@ class Archive(Xmppd):
         if self.silent:
             self.silent -= 1
             return True
-        begin = max(begin, 0)
+        begin, most = max(begin, 0), min(most, self.most)
         end = min(begin + most, len(self.entries))
         for n in range(begin, end):
             stream.send(f"<message from='al@b.test' to='{stream.jid}'><result xmlns='{MAM}' queryid='{query.get('queryid')}' "
@@ -141,6 +142,18 @@ async def test_what_comes_while_many_pages_are_read_is_shown_once(al, server):
     server.pages.clear()
     stream = await again(server)
     assert await heard(al, server, stream) == ["the end"] and server.pages[0] == ("702", None)
+
+
+async def test_who_has_missed_too_much_is_told(al, server):
+    """So many pages are read, and no more."""
+    for n in range(250):
+        server.add("bob@b.test/x", f"missed {n}")
+    server.most = 1
+    stream = await again(server)
+    told = await al.expect(got("CONV_MESSAGE", buddyName="b.test"), 30)
+    assert "missed more messages" in told["message"] and "archive of your server" in told["message"]
+    texts = await heard(al, server, stream)
+    assert texts == [f"missed {n}" for n in range(200)] + ["the end"]
 
 
 async def test_own_words_of_another_client_without_a_name(al, server):
