@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/xmpp/form.h"
 #include "spectrum/frontend/carbon.h"
-#include "spectrum/frontend/iq.h"
+#include "spectrum/frontend/private_node.h"
 
 #define LOG_AREA "annotation"
-#define PUBLISH_WAIT_MS 10000
 #define NS_MODERATE_0 "urn:xmpp:message-moderate:0"
 
 /* ---- In ---- */
@@ -120,36 +118,17 @@ static void published(const struct iq *iq)
 /* How far he has read in a room: on his own account, where his other clients look (XEP-0490). */
 static void publish_displayed(struct frontend *frontend, struct user *user, const struct room *room, const char *id)
 {
-	static const struct {
-		const char *var, *value;
-	} options[] = {{"pubsub#persist_items", "true"},
-	               {"pubsub#max_items", "max"},
-	               {"pubsub#send_last_published_item", "never"},
-	               {"pubsub#access_model", "whitelist"}};
 	const char *jid = room_jid(frontend, room, NULL);
-	struct writer *writer =
-	    privileged_iq_open(frontend->iqs, "set", user_jid(user), NS_PUBSUB, NULL, PUBLISH_WAIT_MS, published, NULL);
+	struct writer *writer = private_node_publish(frontend, user, NS_DISPLAYED, jid, published, NULL);
 	if (!writer)
 		return;
-	xml_open(writer, "pubsub", NS_PUBSUB);
-	xml_open(writer, "publish", NULL);
-	xml_attr(writer, "node", NS_DISPLAYED);
-	xml_open(writer, "item", NULL);
-	xml_attr(writer, "id", jid);
 	xml_open(writer, "displayed", NS_DISPLAYED);
 	xml_open(writer, "stanza-id", NS_STANZA_ID);
 	xml_attr(writer, "by", jid);
 	xml_attr(writer, "id", id);
-	for (int i = 0; i < 4; i++)
-		xml_close(writer);
-	xml_open(writer, "publish-options", NULL);
-	form_open(writer, "submit", NS_PUBSUB "#publish-options", NULL, NULL);
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-		form_field(writer, options[i].var, NULL, NULL, options[i].value, false);
-	form_close(writer);
 	xml_close(writer);
 	xml_close(writer);
-	privileged_iq_close(frontend->iqs, writer);
+	private_node_published(frontend, writer);
 }
 
 /* Of a room: what its moderators do comes from the room itself. */

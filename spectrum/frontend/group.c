@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Groups of the network that no client has joined come among the user's bookmarks (XEP-0402), where his server lets the
- * gateway write them (XEP-0356), so that his clients join them by themselves; else he is invited. A bookmark that is there
- * already stays as it is, and one that he has removed does not come back. */
+ * gateway write them (XEP-0356), so that his clients join them by themselves; else he is invited. A bookmark that is
+ * there already stays as it is, and one that he has removed does not come back. */
 #include "lib/base/log.h"
-#include "lib/xmpp/form.h"
-#include "spectrum/frontend/iq.h"
 #include "spectrum/frontend/muc.h"
+#include "spectrum/frontend/private_node.h"
 
 #define LOG_AREA "group"
-#define WAIT_MS 10000
 
 static const char *title_of(const struct room *room)
 {
@@ -54,37 +52,18 @@ static void published(const struct iq *iq)
 
 static void publish(struct frontend *frontend, struct user *user, const struct room *room)
 {
-	static const struct {
-		const char *var, *value;
-	} options[] = {{"pubsub#persist_items", "true"},
-	               {"pubsub#max_items", "max"},
-	               {"pubsub#send_last_published_item", "never"},
-	               {"pubsub#access_model", "whitelist"}};
-	struct writer *writer = privileged_iq_open(frontend->iqs, "set", user_jid(user), NS_PUBSUB, NULL, WAIT_MS,
-	                                           published, room_node(room));
+	struct writer *writer = private_node_publish(frontend, user, NS_BOOKMARKS, room_jid(frontend, room, NULL),
+	                                             published, room_node(room));
 	if (!writer) {
 		invite(frontend, user, room, NULL);
 		return;
 	}
-	xml_open(writer, "pubsub", NS_PUBSUB);
-	xml_open(writer, "publish", NULL);
-	xml_attr(writer, "node", NS_BOOKMARKS);
-	xml_open(writer, "item", NULL);
-	xml_attr(writer, "id", room_jid(frontend, room, NULL));
 	xml_open(writer, "conference", NS_BOOKMARKS);
 	xml_attr(writer, "name", title_of(room));
 	xml_attr(writer, "autojoin", "true");
 	xml_leaf(writer, "nick", NULL, room_nickname(room));
-	for (int i = 0; i < 3; i++)
-		xml_close(writer);
-	xml_open(writer, "publish-options", NULL);
-	form_open(writer, "submit", NS_PUBSUB "#publish-options", NULL, NULL);
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-		form_field(writer, options[i].var, NULL, NULL, options[i].value, false);
-	form_close(writer);
 	xml_close(writer);
-	xml_close(writer);
-	privileged_iq_close(frontend->iqs, writer);
+	private_node_published(frontend, writer);
 }
 
 static bool has_bookmark(const struct iq *iq)
@@ -113,20 +92,9 @@ static void looked_for_known(const struct iq *iq)
 void group_told(void *arg, struct user *user, const struct room *room, const struct s2_message *message, bool known)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = privileged_iq_open(frontend->iqs, "get", user_jid(user), NS_PUBSUB, NULL, WAIT_MS,
-	                                           known ? looked_for_known : looked_for_new, room_node(room));
-	if (!writer) {
+	if (!private_node_get(frontend, user, NS_BOOKMARKS, room_jid(frontend, room, NULL),
+	                      known ? looked_for_known : looked_for_new, room_node(room)))
 		invite(frontend, user, room, message);
-		return;
-	}
-	xml_open(writer, "pubsub", NS_PUBSUB);
-	xml_open(writer, "items", NULL);
-	xml_attr(writer, "node", NS_BOOKMARKS);
-	xml_open(writer, "item", NULL);
-	xml_attr(writer, "id", room_jid(frontend, room, NULL));
-	for (int i = 0; i < 3; i++)
-		xml_close(writer);
-	privileged_iq_close(frontend->iqs, writer);
 }
 
 static void retracted(const struct iq *iq)
@@ -138,17 +106,5 @@ static void retracted(const struct iq *iq)
 void group_left_told(void *arg, struct user *user, const struct room *room)
 {
 	struct frontend *frontend = arg;
-	struct writer *writer = privileged_iq_open(frontend->iqs, "set", user_jid(user), NS_PUBSUB, NULL, WAIT_MS,
-	                                           retracted, room_node(room));
-	if (!writer)
-		return;
-	xml_open(writer, "pubsub", NS_PUBSUB);
-	xml_open(writer, "retract", NULL);
-	xml_attr(writer, "node", NS_BOOKMARKS);
-	xml_attr(writer, "notify", "true");
-	xml_open(writer, "item", NULL);
-	xml_attr(writer, "id", room_jid(frontend, room, NULL));
-	for (int i = 0; i < 3; i++)
-		xml_close(writer);
-	privileged_iq_close(frontend->iqs, writer);
+	private_node_retract(frontend, user, NS_BOOKMARKS, room_jid(frontend, room, NULL), retracted, room_node(room));
 }

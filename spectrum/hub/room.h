@@ -106,7 +106,8 @@ struct store_search;
 void archive_search_room(struct room *, struct store_search *);
 
 /* ---- absence.c: rooms without a client, of users who stay connected ---- */
-/* The last client has left. False if the user leaves with it; else he stays, at least for now. */
+/* The last client has left. False if the user leaves with it; else he stays until it is clear whether the client has left
+ * this room alone or the gateway, and in the latter case for good. */
 bool absence_begin(struct room *, const struct resource *);
 /* A client is there again. */
 void absence_end(struct room *);

@@ -51,20 +51,44 @@ struct last {
 	char *full, *node;
 };
 
-static void write_event(struct session *session, const char *node, const char *id, const struct element *payload)
+/* What has become of a node (XEP-0060 section 7): an item of it, with or without payload, or all of it. */
+struct news {
+	const char *what; /* "item", "retract"; "purge", "delete" */
+	const char *node;
+	const char *id; /* of the item; NULL: it is about the whole node */
+	const struct element *payload;
+};
+
+static void write_event(struct writer *writer, const struct news *news)
+{
+	xml_open(writer, "event", NS_PUBSUB_EVENT);
+	xml_open(writer, news->id ? "items" : news->what, NULL);
+	xml_attr(writer, "node", news->node);
+	if (news->id) {
+		xml_open(writer, news->what, NULL);
+		xml_attr(writer, "id", news->id);
+		if (news->payload)
+			xml_element(writer, news->payload);
+		xml_close(writer);
+	}
+	xml_close(writer);
+	xml_close(writer);
+}
+
+static void send_news(struct session *session, const struct news *news)
 {
 	struct account *account = session->account;
-	struct writer *writer = server_write(account->server, "message", account->jid, session->full, "headline");
-	xml_open(writer, "event", NS_PUBSUB_EVENT);
-	xml_open(writer, "items", NULL);
-	xml_attr(writer, "node", node);
-	xml_open(writer, "item", NULL);
-	xml_attr(writer, "id", id);
-	xml_element(writer, payload);
-	xml_close(writer);
-	xml_close(writer);
-	xml_close(writer);
+	write_event(server_write(account->server, "message", account->jid, session->full, "headline"), news);
 	server_write_end(session);
+}
+
+static void send_all(struct account *account, const struct news *news)
+{
+	LIST_EACH (&account->sessions, at) {
+		struct session *session = LIST_ITEM(at, struct session, node);
+		if (session->presence && wants(session, news->node))
+			send_news(session, news);
+	}
 }
 
 static void last_got(void *arg, const struct kept *items, size_t count)
@@ -74,7 +98,8 @@ static void last_got(void *arg, const struct kept *items, size_t count)
 	if (session && items && count) {
 		const struct element *body =
 		    parser_fragment(server_arena(last->server), items[count - 1].content, NS_PUBSUB);
-		write_event(session, last->node, items[count - 1].id, element_child(body, NULL, NULL));
+		send_news(session,
+		          &(struct news){"item", last->node, items[count - 1].id, element_child(body, NULL, NULL)});
 	}
 	free(last->full);
 	free(last->node);
@@ -117,67 +142,28 @@ bool notify_answered(struct session *session, struct arena *arena, const struct 
 /* ---- News ---- */
 
 /* The gateway hears what is not private, as a server would tell it. */
-static void tell_gateway(struct account *account, const char *node, const char *id, const struct element *payload)
+static void tell_gateway(struct account *account, const struct news *news)
 {
 	struct server *server = account->server;
-	struct writer *writer = server_write(server, "message", account->jid, server->jid, "headline");
-	xml_open(writer, "event", NS_PUBSUB_EVENT);
-	xml_open(writer, "items", NULL);
-	xml_attr(writer, "node", node);
-	xml_open(writer, "item", NULL);
-	xml_attr(writer, "id", id);
-	xml_element(writer, payload);
-	xml_close(writer);
-	xml_close(writer);
-	xml_close(writer);
+	write_event(server_write(server, "message", account->jid, server->jid, "headline"), news);
 	outbound_return(server, server_write_take(server));
 }
 
 void notify_published(struct account *account, const char *node, const char *id, const struct element *payload,
                       bool public)
 {
-	LIST_EACH (&account->sessions, at) {
-		struct session *session = LIST_ITEM(at, struct session, node);
-		if (session->presence && wants(session, node))
-			write_event(session, node, id, payload);
-	}
+	const struct news news = {"item", node, id, payload};
+	send_all(account, &news);
 	if (public && !account->admin)
-		tell_gateway(account, node, id, payload);
+		tell_gateway(account, &news);
 }
 
 void notify_emptied(struct account *account, const char *node, bool removed)
 {
-	LIST_EACH (&account->sessions, at) {
-		struct session *session = LIST_ITEM(at, struct session, node);
-		if (!session->presence || !wants(session, node))
-			continue;
-		struct writer *writer =
-		    server_write(account->server, "message", account->jid, session->full, "headline");
-		xml_open(writer, "event", NS_PUBSUB_EVENT);
-		xml_open(writer, removed ? "delete" : "purge", NULL);
-		xml_attr(writer, "node", node);
-		xml_close(writer);
-		xml_close(writer);
-		server_write_end(session);
-	}
+	send_all(account, &(struct news){.what = removed ? "delete" : "purge", .node = node});
 }
 
 void notify_retracted(struct account *account, const char *node, const char *id)
 {
-	LIST_EACH (&account->sessions, at) {
-		struct session *session = LIST_ITEM(at, struct session, node);
-		if (!session->presence || !wants(session, node))
-			continue;
-		struct writer *writer =
-		    server_write(account->server, "message", account->jid, session->full, "headline");
-		xml_open(writer, "event", NS_PUBSUB_EVENT);
-		xml_open(writer, "items", NULL);
-		xml_attr(writer, "node", node);
-		xml_open(writer, "retract", NULL);
-		xml_attr(writer, "id", id);
-		xml_close(writer);
-		xml_close(writer);
-		xml_close(writer);
-		server_write_end(session);
-	}
+	send_all(account, &(struct news){.what = "retract", .node = node, .id = id});
 }
