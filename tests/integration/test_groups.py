@@ -2,6 +2,7 @@
 """Groups: rooms that the network has the user in though none of his clients has joined. He is told of each, by a bookmark
 (XEP-0402) where his server lets the gateway write one, else by an invitation; and nothing that is said there is lost."""
 
+import sqlite3
 import time
 
 import pytest
@@ -165,3 +166,41 @@ async def test_a_group_is_found_and_left(gateways, home, people):
     await settled(user)
     answer = await user.iq(GW, f"<query xmlns='{items}'/>")
     assert not list(answer.xml.iter(f"{{{items}}}item"))
+
+
+@everywhere
+async def test_names_of_nothing_but_accents(gateways, home, people):
+    """Three hundred bytes of combining characters: they are shown and reached, and nobody behind them is disturbed."""
+    user = await arrive(people, home, gateways)
+    accents = "a" + "\u0301" * 150
+    say(user, info(_3=accents, _7=MEMBER), speak("hello", accents))
+    assert accents in (await user.expect(invitation())).body
+    await user.expect(invitation())
+    user.enter(ROOM, "me")
+    say(user, occupant("#quiet", accents), occupant("#quiet", "ann"), occupant("#quiet", "me", ME), (SUBJECT, {2: "#quiet", 3: ""}))
+    await user.expect(message(ROOM, type="groupchat", subject=""))
+    say(user, speak("now", accents), speak("and I"))
+    got = await user.expect(message(body="now", type="groupchat"))
+    await user.expect(message(f"{ROOM}/ann", "and I"))
+    user.send_message(got.sender, "to you alone")
+    say(user, speak("still here"))
+    await user.expect(message(f"{ROOM}/ann", "still here"))
+    assert not user.take(message(type="error"))
+
+
+async def test_a_database_that_is_gone_for_a_while_loses_no_word(gateways, prosody, people):
+    gateway = await gateways(prosody, BACKEND)
+    user = await people(kind=RawUser)
+    await user.login(GW)
+    lock = sqlite3.connect(gateway.directory / "work/database.sql", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    say(user, info(_3="The quiet group", _7=MEMBER), *(speak(f"line {n}") for n in range(100)))
+    await settled(user)  # nothing stands still
+    lock.execute("ROLLBACK")
+    lock.close()
+    await user.expect(invitation())
+    lines = [f"line {n}" for n in range(100)]
+    assert (await come_in(user, "ann"))[-20:] == lines[-20:]
+    end = time.monotonic() + LIMIT
+    while (found := await archived(user)) != lines:
+        assert time.monotonic() < end, found

@@ -178,6 +178,31 @@ async def test_the_two_forms_are_not_mixed(servers, wires, element):
     assert (await wire.error())[0] == "not-authorized"
 
 
+async def test_ten_megabytes_before_the_log_in(servers, wires, people):
+    server = await servers()
+    wire = await Phone(wires, server).connect()
+    wire.send(f"<authenticate xmlns='{SASL2}' mechanism='PLAIN'><initial-response>" + "A" * 10_000_000)
+    assert (await wire.error())[0] == "policy-violation"
+    other = Phone(wires, server)
+    await other.log_in(bind())
+    assert other.full.startswith(ANN)
+
+
+async def test_half_of_a_log_in(servers, wires):
+    """Whoever goes in the middle of it leaves nothing, and the next one finds all as it was."""
+    server = await servers()
+    secret = encode(b"\0ann%net\0pass-ann%net")
+    whole = f"<authenticate xmlns='{SASL2}' mechanism='PLAIN'><initial-response>{secret}</initial-response>{bind()}</authenticate>"
+    for length in range(1, len(whole), 29):
+        wire = await Phone(wires, server).connect()
+        wire.send(whole[:length])
+        await wire.writer.drain()
+        await wire.close()
+    phone = Phone(wires, server)
+    await phone.log_in(bind())
+    assert phone.full.startswith(ANN)
+
+
 async def test_resumption_within_the_log_in(servers, wires, people):
     server = await servers(gateway.VILLAGE)
     phone = Phone(wires, server)

@@ -171,6 +171,18 @@ async def test_commands_of_a_foreign_service(romeo, abroad):
     assert wrong.type == "error" and wrong.condition in ("item-not-found", "service-unavailable")
 
 
+async def test_a_request_under_way_is_answered_when_the_backend_dies(network, romeo, people, abroad):
+    bob = await people("bob", host=abroad, kind=RawUser)
+    client = await friends(romeo, bob) + "/his-client"
+    asking = asyncio.create_task(romeo.iq(client, f"<command xmlns='{COMMANDS}' node='lamp'/>", "set"))
+    await bob.expect(matches("iq", romeo.address, "set"))
+    network.ignore_reports = True
+    for pid in network.backends():
+        os.kill(pid, signal.SIGKILL)
+    assert (await asking).condition == "recipient-unavailable"
+    await romeo.expect(available(GW), 3 * LIMIT)
+
+
 async def test_commands_of_a_contacts_client_in_steps(romeo, people, abroad):
     bob = await people("bob", host=abroad, kind=RawUser)
     theirs = await friends(romeo, bob)
