@@ -3,6 +3,7 @@
 frames in and out."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import socket
@@ -202,3 +203,25 @@ class User:
         """What has come by now and matches."""
         await self.backend.sync()
         return self.take(predicate)
+
+
+def dotted(settings):
+    """Keys as configurations spell them: service__jid is service.jid."""
+    return {key.replace("__", "."): value for key, value in settings.items()}
+
+
+@contextlib.asynccontextmanager
+async def several(request):
+    """For fixtures: gives what starts a backend; in the end their logs are shown if the test has failed, and all are closed."""
+    started = []
+
+    async def start(one):
+        started.append(one)
+        return await one.start()
+
+    yield start
+    if getattr(request.node, "failed", False):
+        for one in started:
+            print(f"--- log, the last lines\n{one.log()[-6000:]}")
+    for one in started:
+        await one.close()

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from ircbackend import (ADMIN, AWAY, IS_MODERATOR, KICKED, LEFT, ME, MEMBER, MODERATOR, NONE, ONLINE, OWNER,
-                        PARTICIPANT, Backend, User, got, participant, result, room_error, said)
+                        PARTICIPANT, Backend, User, dotted, got, participant, result, room_error, said, several)
 from ircclient import line
 from ircd import Ircd
 from processes import free_port
@@ -25,19 +25,8 @@ def fresh(name):
 
 @pytest_asyncio.fixture
 async def backends(directories, request):
-    started = []
-
-    async def start(**settings):
-        one = Backend(directories("irc"), {key.replace("__", "."): value for key, value in settings.items()})
-        started.append(one)
-        return await one.start()
-
-    yield start
-    if getattr(request.node, "failed", False):
-        for one in started:
-            print(f"--- log, the last lines\n{one.log()[-6000:]}")
-    for one in started:
-        await one.close()
+    async with several(request) as start:
+        yield lambda **settings: start(Backend(directories("irc"), dotted(settings)))
 
 
 @pytest_asyncio.fixture

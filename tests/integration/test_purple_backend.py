@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from gateway import BUILD, SUPPRESSIONS
-from ircbackend import (AWAY, KICKED, LEFT, ME, MODERATOR, ONLINE, OWNER, ADMIN, User, got, participant, result, room_error,
-                        said)
+from ircbackend import (AWAY, KICKED, LEFT, ME, MODERATOR, ONLINE, OWNER, ADMIN, User, dotted, got, participant, result,
+                        room_error, said, several)
 from ircclient import line
 from processes import LIMIT, free_port
 from purplebackend import Backend
@@ -50,19 +50,8 @@ def xmpp_tls(directories):
 
 @pytest_asyncio.fixture
 async def backends(directories, request):
-    started = []
-
-    async def start(protocol, **settings):
-        one = Backend(directories("purple"), protocol, {key.replace("__", "."): value for key, value in settings.items()})
-        started.append(one)
-        return await one.start()
-
-    yield start
-    if getattr(request.node, "failed", False):
-        for one in started:
-            print(f"--- log, the last lines\n{one.log()[-6000:]}")
-    for one in started:
-        await one.close()
+    async with several(request) as start:
+        yield lambda protocol, **settings: start(Backend(directories("purple"), protocol, dotted(settings)))
 
 
 def plain(server, **more):

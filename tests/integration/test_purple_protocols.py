@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway import sanitizers
-from ircbackend import User, got
+from ircbackend import User, got, several
 from processes import free_port
 from purplebackend import Backend
 
@@ -65,18 +65,8 @@ def known(directories):
 
 @pytest_asyncio.fixture
 async def backends(request, directories):
-    started = []
-
-    async def start(protocol, **more):
-        started.append(Backend(directories("purple"), protocol, settings(**more)))
-        return await started[-1].start()
-
-    yield start
-    if getattr(request.node, "failed", False):
-        for one in started:
-            print(f"--- log, the last lines\n{one.log()[-6000:]}")
-    for one in started:
-        await one.close()
+    async with several(request) as start:
+        yield lambda protocol, **more: start(Backend(directories("purple"), protocol, settings(**more)))
 
 
 def test_the_protocols_of_libpurple_itself_are_there(known):

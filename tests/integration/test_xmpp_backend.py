@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from foreign import ForeignProsody, Proxy
 from hosts import SECRET
-from ircbackend import AWAY, LEFT, ONLINE, got, participant, result, said
+from ircbackend import AWAY, LEFT, ONLINE, dotted, got, participant, result, said, several
 from person import RawUser
 from processes import LIMIT
 from stanzas import available, matches, message, presence, unavailable
@@ -22,21 +22,10 @@ DND = 4
 
 @pytest_asyncio.fixture
 async def backends(directories, request):
-    started = []
-
-    async def start(host, port=None, **settings):
-        settings = {key.replace("__", "."): value for key, value in settings.items()}
-        one = Backend(directories("xmpp"), {"service.jid": "gw.test", "xmpp.server": f"127.0.0.1:{port or host.port}",
-                                            "xmpp.tls_ca_file": host.certificate, **settings})
-        started.append(one)
-        return await one.start()
-
-    yield start
-    if getattr(request.node, "failed", False):
-        for one in started:
-            print(f"--- log, the last lines\n{one.log()[-6000:]}")
-    for one in started:
-        await one.close()
+    async with several(request) as start:
+        yield lambda host, port=None, **settings: start(Backend(directories("xmpp"), {
+            "service.jid": "gw.test", "xmpp.server": f"127.0.0.1:{port or host.port}", "xmpp.tls_ca_file": host.certificate,
+            **dotted(settings)}))
 
 
 @pytest_asyncio.fixture
