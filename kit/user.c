@@ -14,12 +14,13 @@
 #include "lib/base/str.h"
 
 #define LOG_AREA "kit"
+#define ARENA_PIECE 480 /* bytes: names, settings, and what the backend makes of them */
 
 /* ---- Users ---- */
 
 struct s2_user *kit_user_new(const char *jid, const struct s2_login *login)
 {
-	struct arena arena = {0};
+	struct arena arena = {.piece = ARENA_PIECE};
 	struct s2_user *user = arena_alloc(&arena, sizeof *user);
 	user->jid = arena_strdup(&arena, jid);
 	user->name = arena_strdup(&arena, login->name);

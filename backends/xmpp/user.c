@@ -25,7 +25,7 @@
 enum {
 	TICK_MS = 1000,
 	LOOK_AT = 4,
-	MOST_AWAKE = 256,   /* streams that keep the memory of their parser */
+	MOST_AWAKE = 64,    /* streams that keep the memory of their parser */
 	ACK_MS = 60000,     /* for an acknowledgement, whatever else comes */
 	GIVE_UP_MS = 45000, /* without a connection until the main process is told */
 	SETTLE_MS = 10000,  /* after a log-in until contacts have shown up */

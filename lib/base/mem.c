@@ -82,6 +82,11 @@ static struct arena_chunk *chunk_new(size_t size)
 	return chunk;
 }
 
+static size_t chunk_bytes(const struct arena *arena)
+{
+	return arena->piece ? arena->piece : CHUNK_BYTES;
+}
+
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
 	size_t rounded = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -89,9 +94,10 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 		checked(NULL);
 	struct arena_chunk *chunk = arena->chunk;
 	if (!chunk || chunk->size - chunk->used < rounded) {
-		struct arena_chunk *fresh = chunk_new(rounded > CHUNK_BYTES ? rounded : CHUNK_BYTES);
+		size_t piece = chunk_bytes(arena);
+		struct arena_chunk *fresh = chunk_new(rounded > piece ? rounded : piece);
 		/* A large piece goes behind the current chunk, whose rest stays in use. */
-		if (chunk && rounded > CHUNK_BYTES) {
+		if (chunk && rounded > piece) {
 			fresh->next = chunk->next;
 			chunk->next = fresh;
 		} else {
@@ -139,7 +145,7 @@ void arena_reset(struct arena *arena)
 	struct arena_chunk *keep = NULL;
 	for (struct arena_chunk *chunk = arena->chunk, *next; chunk; chunk = next) {
 		next = chunk->next;
-		if (!keep && chunk->size == CHUNK_BYTES) {
+		if (!keep && chunk->size == chunk_bytes(arena)) {
 			keep = chunk;
 			keep->used = 0;
 		} else {

@@ -24,6 +24,7 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunk;
 	size_t total; /* bytes handed out since the last reset */
+	size_t piece; /* that it takes from the heap at a time; 0: a page. Less for one that lives long and holds little */
 };
 
 /* Zeroed, aligned to 16; lives until arena_reset or arena_fini. */

@@ -14,9 +14,8 @@
 #include "lib/base/words.h"
 #include "tests/unit/test.h"
 
-static void arena_survives_large_and_small_pieces(void **state)
+static void fill_arena(struct arena arena)
 {
-	struct arena arena = {0};
 	for (int round = 0; round < 3; round++) {
 		for (int i = 1; i < 2000; i += 37) {
 			char *piece = arena_alloc(&arena, (size_t)i * 10);
@@ -30,6 +29,12 @@ static void arena_survives_large_and_small_pieces(void **state)
 		assert_int_equal(arena.total, 0);
 	}
 	arena_fini(&arena);
+}
+
+static void arena_survives_large_and_small_pieces(void **state)
+{
+	fill_arena((struct arena){0});
+	fill_arena((struct arena){.piece = 100});
 }
 
 static void lines_are_words(void **state)
