@@ -199,6 +199,12 @@ static void buddy_removed(struct s2_user *user, const struct wire_frame *frame)
 		kit.backend->remove_buddy(user, &frame->buddy);
 }
 
+static void subscription(struct s2_user *user, const struct wire_frame *frame)
+{
+	if (kit.backend->subscription && frame->subscription.verb < S2_SUBSCRIPTION_VERBS)
+		kit.backend->subscription(user, frame->subscription.name, frame->subscription.verb);
+}
+
 static void card(struct s2_user *user, const struct wire_frame *frame)
 {
 	if (frame->has_photo) {
@@ -270,6 +276,7 @@ static const struct {
     [WIRE_BUDDY_CHANGED] = {buddy_changed, FOR_USER},
     [WIRE_BUDDY_REMOVED] = {buddy_removed, FOR_USER},
     [WIRE_BUDDIES] = {buddies, FOR_USER},
+    [WIRE_SUBSCRIPTION] = {subscription, FOR_USER},
     [WIRE_CONV_MESSAGE] = {message, FOR_ANYONE},
     [WIRE_PING] = {ping, FOR_ANYONE},
     [WIRE_JOIN_ROOM] = {join_room, FOR_USER},

@@ -44,6 +44,7 @@ static void add_extensions(struct str *config)
 	} keys[] = {
 	    {S2_FEATURE_TYPING, "typing"},           {S2_FEATURE_ATTENTION, "attention"},
 	    {S2_FEATURE_BLOCKING, "blocking"},       {S2_FEATURE_OWN_CARD, "own_card"},
+	    {S2_FEATURE_SUBSCRIPTIONS, "subscriptions"},
 	    {S2_FEATURE_CORRECTIONS, "corrections"}, {S2_FEATURE_RETRACTIONS, "retractions"},
 	    {S2_FEATURE_MODERATION, "moderation"},   {S2_FEATURE_REACTIONS, "reactions"},
 	    {S2_FEATURE_REPLIES, "replies"},         {S2_FEATURE_MARKERS, "markers"},
@@ -53,7 +54,8 @@ static void add_extensions(struct str *config)
 	unsigned features = backend->features | (backend->typing ? S2_FEATURE_TYPING : 0) |
 	                    (backend->attention ? S2_FEATURE_ATTENTION : 0) |
 	                    (backend->block_buddy ? S2_FEATURE_BLOCKING : 0) |
-	                    (backend->set_card ? S2_FEATURE_OWN_CARD : 0);
+	                    (backend->set_card ? S2_FEATURE_OWN_CARD : 0) |
+	                    (backend->subscription ? S2_FEATURE_SUBSCRIPTIONS : 0);
 	str_addf(config, "extensions=1\nroom_orders=%u\n", backend->room_orders);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		str_addf(config, "%s=%d\n", keys[i].key, !!(features & keys[i].feature));
@@ -240,6 +242,16 @@ void s2_block_result(struct s2_user *user, const char *name, enum s2_condition c
 void s2_authorization_request(struct s2_user *user, const char *name)
 {
 	kit_line_write(&(struct wire_frame){.type = WIRE_AUTH_REQUEST, .user = user->jid, .buddy = {.name = name}});
+}
+
+void s2_subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb)
+{
+	struct wire_frame frame = {.type = WIRE_SUBSCRIPTION, .user = user->jid};
+	if (!kit.extended)
+		return;
+	frame.subscription.name = name;
+	frame.subscription.verb = verb;
+	kit_line_write(&frame);
 }
 
 void s2_card(struct s2_user *user, uint32_t request, const struct s2_card *card)

@@ -43,6 +43,7 @@ struct contact *contact_new(struct user *user, const char *jid)
 	struct contact *contact = mem_new(sizeof *contact);
 	contact->jid = mem_strdup(jid);
 	contact->told = S2_STATUS_NONE;
+	contact->subscription = S2_SUBSCRIPTION_NONE;
 	map_put(&user->contacts, contact->jid, contact);
 	return contact;
 }
@@ -87,12 +88,12 @@ static uint8_t subscription_of(const char *text)
 {
 	static const struct {
 		const char *text;
-		uint8_t bits;
-	} known[] = {{"to", SUBSCRIBED_TO}, {"from", SUBSCRIBED_FROM}, {"both", SUBSCRIBED_TO | SUBSCRIBED_FROM}};
+		enum s2_subscription subscription;
+	} known[] = {{"to", S2_SUBSCRIPTION_TO}, {"from", S2_SUBSCRIPTION_FROM}, {"both", S2_SUBSCRIPTION_BOTH}};
 	for (size_t i = 0; text && i < sizeof known / sizeof *known; i++)
 		if (!strcmp(known[i].text, text))
-			return known[i].bits;
-	return 0;
+			return known[i].subscription;
+	return S2_SUBSCRIPTION_NONE;
 }
 
 static void add_group(struct str *joined, const char *group)
@@ -111,12 +112,14 @@ bool contact_update(struct contact *contact, struct arena *arena, const struct e
 	const struct element *group = element_child(item, "group", NS_ROSTER);
 	for (; group && count++ < MOST_GROUPS; group = element_next(group, "group", NS_ROSTER))
 		add_group(&groups, element_text(arena, group));
-	bool news = !contact->listed;
+	uint8_t subscription = subscription_of(element_get(item, "subscription"));
+	bool asked = text_equal(element_get(item, "ask"), "subscribe");
+	bool news = !contact->listed || contact->subscription != subscription || contact->asked != asked;
 	contact->listed = true;
 	contact->stale = false;
-	contact->subscription = subscription_of(element_get(item, "subscription"));
-	contact->asked = text_equal(element_get(item, "ask"), "subscribe");
-	if (contact->subscription & SUBSCRIBED_FROM)
+	contact->subscription = subscription;
+	contact->asked = asked;
+	if (s2_subscription_from(subscription))
 		contact->request = false;
 	news |= replace(&contact->alias, element_get(item, "name"));
 	news |= replace(&contact->groups, groups.data);
@@ -254,6 +257,8 @@ void contact_read(const struct contact *contact, struct arena *arena, struct s2_
 	    .idle_since = resource ? resource->idle_since : 0,
 	    .icon_hash = contact->icon_hash,
 	    .blocked = contact->blocked,
+	    .subscription = contact->subscription,
+	    .pending = contact->asked,
 	};
 	char *rest = arena_strdup(arena, contact->groups), *group;
 	while (buddy->group_count < MOST_GROUPS && (group = strsep(&rest, "\n")))

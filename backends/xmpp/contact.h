@@ -6,8 +6,6 @@
 #include "backends/xmpp/presence.h"
 #include "backends/xmpp/user.h"
 
-enum { SUBSCRIBED_TO = 1, SUBSCRIBED_FROM = 2 };
-
 struct resource;
 
 struct contact {
@@ -15,7 +13,7 @@ struct contact {
 	char *alias, *groups; /* NULL = none; groups are joined with \n */
 	char *icon_hash;
 	struct resource *presences;
-	uint8_t subscription;
+	uint8_t subscription; /* s2_subscription */
 	uint8_t told; /* s2_status: what the main process was told last */
 	bool listed;  /* in the server's list */
 	bool asked;   /* the user's request was not answered yet */

@@ -32,6 +32,7 @@ int main(int argc, char **argv)
 	    .annotate = user_annotate,
 	    .add_buddy = user_add_buddy,
 	    .remove_buddy = user_remove_buddy,
+	    .subscription = user_say_subscription,
 	    .block_buddy = user_block_buddy,
 	    .get_card = user_get_card,
 	    .set_card = user_set_card,

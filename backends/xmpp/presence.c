@@ -72,8 +72,12 @@ void presence_received(struct user *user, struct arena *arena, const struct elem
 		roster_asked(user, &jid);
 	} else if (!strcmp(type, "error")) {
 		roster_presence_error(user, arena, &jid, stanza);
-	} else if (!strcmp(type, "unsubscribe") || !strcmp(type, "unsubscribed")) {
-		roster_cancelled(user, &jid);
+	} else if (!strcmp(type, "subscribed")) {
+		roster_said(user, &jid, S2_SUBSCRIBED);
+	} else if (!strcmp(type, "unsubscribe")) {
+		roster_said(user, &jid, S2_UNSUBSCRIBE);
+	} else if (!strcmp(type, "unsubscribed")) {
+		roster_said(user, &jid, S2_UNSUBSCRIBED);
 	}
 }
 

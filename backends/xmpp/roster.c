@@ -132,7 +132,7 @@ void roster_free(struct user *user)
 bool roster_trusts(const struct user *user, const char *bare)
 {
 	const struct contact *contact = contact_find(user, bare);
-	return contact && contact->subscription & SUBSCRIBED_FROM;
+	return contact && s2_subscription_from(contact->subscription);
 }
 
 /* ---- Presences ---- */
@@ -192,11 +192,16 @@ void roster_asked(struct user *user, const struct jid *jid)
 		s2_authorization_request(user->s2, contact->jid);
 }
 
-/* He took his request back, or no longer lets the user see him; the server's push tells the latter as well. */
-void roster_cancelled(struct user *user, const struct jid *jid)
+/* He lets the user see him, or no longer, or gives up to see the user, or to ask for it. The server's push tells what has
+ * become of it. */
+void roster_said(struct user *user, const struct jid *jid, enum s2_subscription_verb verb)
 {
 	struct contact *contact = contact_find(user, jid->bare);
 	if (!contact)
+		return;
+	if (user->connected)
+		s2_subscription(user->s2, contact->jid, verb);
+	if (verb == S2_SUBSCRIBED)
 		return;
 	contact->request = false;
 	if (!contact->listed)
@@ -234,6 +239,16 @@ static const char *name_parse(const struct user *user, struct arena *arena, cons
 	return jid.bare;
 }
 
+/* Both see each other from now on, as far as it is the user's to say. */
+static void befriend(struct user *user, struct contact *contact)
+{
+	if (contact->request)
+		presence_send_type(user, contact->jid, "subscribed");
+	contact->request = false;
+	if (!s2_subscription_to(contact->subscription) && !contact->asked)
+		presence_send_type(user, contact->jid, "subscribe");
+}
+
 void user_add_buddy(struct s2_user *s2, const struct s2_buddy *buddy)
 {
 	struct user *user = s2_user_data(s2);
@@ -243,14 +258,33 @@ void user_add_buddy(struct s2_user *s2, const struct s2_buddy *buddy)
 	if (jid && !contact)
 		contact = contact_new(user, jid);
 	if (contact) {
-		bool request = contact->request, listed = contact->listed;
-		contact->request = false;
+		bool listed = contact->listed;
 		if (contact_arrange(contact, buddy) || !listed)
 			set_item(user, contact);
-		if (request)
-			presence_send_type(user, jid, "subscribed");
-		if (!(contact->subscription & SUBSCRIBED_TO) && !contact->asked)
-			presence_send_type(user, jid, "subscribe");
+		if (buddy->subscription == S2_SUBSCRIPTION_UNKNOWN)
+			befriend(user, contact);
+	}
+	arena_fini(&arena);
+}
+
+void user_say_subscription(struct s2_user *s2, const char *name, enum s2_subscription_verb verb)
+{
+	static const char *const types[] = {
+	    [S2_SUBSCRIBE] = "subscribe",
+	    [S2_SUBSCRIBED] = "subscribed",
+	    [S2_UNSUBSCRIBE] = "unsubscribe",
+	    [S2_UNSUBSCRIBED] = "unsubscribed",
+	};
+	struct user *user = s2_user_data(s2);
+	struct arena arena = {0};
+	const char *jid = name_parse(user, &arena, name);
+	struct contact *contact = jid ? contact_find(user, jid) : NULL;
+	if (jid)
+		presence_send_type(user, jid, types[verb]);
+	if (contact && (verb == S2_SUBSCRIBED || verb == S2_UNSUBSCRIBED)) {
+		contact->request = false;
+		if (!contact->listed)
+			contact_free(user, contact); /* the server's push brings him back */
 	}
 	arena_fini(&arena);
 }

@@ -25,7 +25,7 @@ void roster_block_pushed(struct user *, struct arena *, const struct element *iq
 void roster_presence(struct user *, const struct jid *, const struct presence *);
 void roster_presence_error(struct user *, struct arena *, const struct jid *, const struct element *stanza);
 void roster_asked(struct user *, const struct jid *);
-void roster_cancelled(struct user *, const struct jid *);
+void roster_said(struct user *, const struct jid *, enum s2_subscription_verb); /* not S2_SUBSCRIBE */
 /* The picture that PEP announced (XEP-0084). */
 void roster_avatar(struct user *, const char *bare, const char *hash);
 /* The picture's hash of a contact, NULL if there is none. Borrowed. */
@@ -37,6 +37,7 @@ bool roster_trusts(const struct user *, const char *bare);
 /* The callbacks of spectrum2/backend.h. */
 void user_add_buddy(struct s2_user *, const struct s2_buddy *);
 void user_remove_buddy(struct s2_user *, const struct s2_buddy *);
+void user_say_subscription(struct s2_user *, const char *name, enum s2_subscription_verb);
 void user_block_buddy(struct s2_user *, const char *name, bool blocked);
 
 #endif

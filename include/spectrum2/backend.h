@@ -39,6 +39,7 @@ enum s2_feature {
 	S2_FEATURE_OWN_CARD = 1 << 19, /* set_card */
 	/* The network keeps no list of contacts: `add_buddy` is called for all that the user has at each log-in. */
 	S2_FEATURE_NO_CONTACT_LIST = 1 << 20,
+	S2_FEATURE_SUBSCRIPTIONS = 1 << 21, /* `subscription`: set by the kit, too */
 };
 
 struct s2_backend {
@@ -73,6 +74,9 @@ struct s2_backend {
 	/* Contacts. `add_buddy` also accepts a request and renames or moves; `remove_buddy` also refuses one. */
 	void (*add_buddy)(struct s2_user *, const struct s2_buddy *);
 	void (*remove_buddy)(struct s2_user *, const struct s2_buddy *);
+	/* Where the network knows who sees whom (s2_buddy tells `subscription`): what the user says about it to somebody. Then
+	 * `add_buddy` with a subscription that is not UNKNOWN only lists, renames or moves. */
+	void (*subscription)(struct s2_user *, const char *name, enum s2_subscription_verb);
 	/* Ends with s2_block_result; nobody need be a contact for it. */
 	void (*block_buddy)(struct s2_user *, const char *name, bool blocked);
 
@@ -147,6 +151,8 @@ void s2_buddy_removed(struct s2_user *, const char *name);
 void s2_block_result(struct s2_user *, const char *name, enum s2_condition, const char *text);
 /* A person asks to see the user's presence. */
 void s2_authorization_request(struct s2_user *, const char *name);
+/* A person has said so to the user; S2_SUBSCRIBE is s2_authorization_request. Tell s2_buddy what has become of it. */
+void s2_subscription(struct s2_user *, const char *name, enum s2_subscription_verb);
 void s2_card(struct s2_user *, uint32_t request, const struct s2_card *);
 
 void s2_participant(struct s2_user *, const struct s2_participant *);

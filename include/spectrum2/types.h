@@ -130,6 +130,28 @@ struct s2_annotation {
 	bool carbon; /* the user's own, from another client of the network */
 };
 
+/* What the user and a contact may see of each other (RFC 6121 section 2.1.2.5). Two bits; NONE is said, UNKNOWN is not. */
+enum s2_subscription {
+	S2_SUBSCRIPTION_UNKNOWN, /* the network has no such thing, or does not tell: its contacts see each other */
+	S2_SUBSCRIPTION_NONE = 4,
+	S2_SUBSCRIPTION_TO = 4 | 1,   /* the user sees the contact */
+	S2_SUBSCRIPTION_FROM = 4 | 2, /* the contact sees the user */
+	S2_SUBSCRIPTION_BOTH = 4 | 1 | 2,
+};
+
+static inline bool s2_subscription_to(unsigned subscription)
+{
+	return subscription & 1;
+}
+
+static inline bool s2_subscription_from(unsigned subscription)
+{
+	return subscription & 2;
+}
+
+/* What one says to the other about it (RFC 6121 section 3). Numbers are the wire's. */
+enum s2_subscription_verb { S2_SUBSCRIBE, S2_SUBSCRIBED, S2_UNSUBSCRIBE, S2_UNSUBSCRIBED, S2_SUBSCRIPTION_VERBS };
+
 struct s2_buddy {
 	const char *name;
 	const char *alias;
@@ -142,6 +164,8 @@ struct s2_buddy {
 	int64_t idle_since; /* ms since 1970 UTC: when the person did something last, if that is some time ago; of who is
 	                       offline: when he was seen last. 0 = not told */
 	unsigned lacks;     /* s2_feature: what the network can do, but not with this contact */
+	enum s2_subscription subscription;
+	bool pending; /* the user wants to see the contact and has no answer yet */
 };
 
 struct s2_room {

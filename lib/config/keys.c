@@ -174,6 +174,7 @@ const struct config_key config_keys[] = {
     SENT_SWITCH("features.attention", "1", "Sent by backends: the network has nudges (XEP-0224)."),
     SENT_SWITCH("features.own_card", "1", "Sent by backends: the network takes the user's own picture."),
     SENT_SWITCH("features.blocking", "0", "Sent by backends: the network blocks people for its users."),
+    SENT_SWITCH("features.subscriptions", "0", "Sent by backends: the network knows who may see whom (RFC 6121)."),
     SENT_SWITCH("features.rawxml", "0", "Sent by backends: they send and take XML stanzas."),
     SENT_SWITCH("features.disable_jid_escaping", "0", "Sent by backends: as service.jid_escaping=0."),
     SENT_SWITCH("features.send_buddies_on_login", "0",

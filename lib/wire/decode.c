@@ -99,6 +99,9 @@ static void decode_buddy(struct wire_decoder *d, const Pbnetwork__Buddy *in, str
 	if (in->has_idlesince && in->idlesince > 0 && in->idlesince <= LATEST_MS)
 		out->idle_since = in->idlesince;
 	out->lacks = in->has_lacks ? in->lacks : 0;
+	if (in->has_subscription && in->subscription >= S2_SUBSCRIPTION_NONE && in->subscription <= S2_SUBSCRIPTION_BOTH)
+		out->subscription = in->subscription;
+	out->pending = in->has_pending && in->pending;
 	if (!in->n_group)
 		return;
 	const char **groups = arena_alloc(d->arena, in->n_group * sizeof *groups);
@@ -351,6 +354,16 @@ void wire_decode_slot(struct wire_decoder *d, const union wire_message *message,
 	out->header_count = in->n_header;
 	out->condition = in->has_condition ? condition_of(in->condition) : S2_DONE;
 	out->text = optional(d, in->text);
+}
+
+/* A verb that is not known is S2_SUBSCRIPTION_VERBS. */
+void wire_decode_subscription(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)
+{
+	int32_t verb = in->subscription.verb;
+	out->user = required(d, in->subscription.user);
+	out->subscription.name = required(d, in->subscription.buddy);
+	out->subscription.verb =
+	    verb >= 0 && verb < S2_SUBSCRIPTION_VERBS ? (enum s2_subscription_verb)verb : S2_SUBSCRIPTION_VERBS;
 }
 
 void wire_decode_block_result(struct wire_decoder *d, const union wire_message *in, struct wire_frame *out)

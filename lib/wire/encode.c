@@ -91,6 +91,10 @@ static void encode_buddy(struct wire_encoder *e, const char *user, const struct 
 		out->idlesince = in->idle_since;
 		out->has_lacks = in->lacks != 0;
 		out->lacks = in->lacks;
+		out->has_subscription = in->subscription != S2_SUBSCRIPTION_UNKNOWN;
+		out->subscription = in->subscription;
+		out->has_pending = in->pending;
+		out->pending = in->pending;
 	}
 	if (!in->group_count)
 		return;
@@ -423,6 +427,14 @@ void wire_encode_slot(struct wire_encoder *e, const struct wire_frame *frame, un
 	out->has_condition = in->condition != S2_DONE;
 	out->condition = (int32_t)in->condition;
 	out->text = optional(e, in->text);
+}
+
+void wire_encode_subscription(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)
+{
+	pbnetwork__subscription__init(&out->subscription);
+	out->subscription.user = required(e, in->user);
+	out->subscription.buddy = required(e, in->subscription.name);
+	out->subscription.verb = (int32_t)in->subscription.verb;
 }
 
 void wire_encode_block_result(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)

@@ -68,6 +68,8 @@ static const struct format {
     [WIRE_REQUEST_END] = {&pbnetwork__request_end__descriptor, wire_decode_request_end, wire_encode_request_end, true},
     [WIRE_BLOCK_RESULT] = {&pbnetwork__block_result__descriptor, wire_decode_block_result, wire_encode_block_result,
                            true},
+    [WIRE_SUBSCRIPTION] = {&pbnetwork__subscription__descriptor, wire_decode_subscription, wire_encode_subscription,
+                           true},
     [WIRE_ROOM_ERROR] = {&pbnetwork__room_error__descriptor, wire_decode_room_error, wire_encode_room_error, true},
     [WIRE_SLOT_REQUEST] = {&pbnetwork__slot__descriptor, wire_decode_slot, wire_encode_slot, true},
     [WIRE_SLOT] = {&pbnetwork__slot__descriptor, wire_decode_slot, wire_encode_slot, true},

@@ -59,6 +59,7 @@ enum wire_type {
 	WIRE_RESPONSE = 121,       /* M->B: his answer, or that there will be none */
 	WIRE_REQUEST_END = 122,    /* B->M: no answer is wanted any more, or what came of it */
 	WIRE_BLOCK_RESULT = 150,   /* B->M: how a block toggle ended */
+	WIRE_SUBSCRIPTION = 151,   /* what user and contact say about who sees whom, both ways */
 };
 
 /* One frame, decoded. Which member counts follows from `type`. */
@@ -110,6 +111,10 @@ struct wire_frame {
 			const char *text;
 			const char *network_id; /* MESSAGE_RESULT */
 		} result;
+		struct { /* SUBSCRIPTION */
+			const char *name;
+			enum s2_subscription_verb verb;
+		} subscription;
 		struct s2_annotation annotation;
 		struct s2_slot slot;
 		struct s2_request question; /* REQUEST; REQUEST_END uses `result`: id, condition, text */

@@ -127,6 +127,7 @@ static const struct hub_events hub_table = {
     .buddy = presence_buddy,
     .online = user_came_online,
     .buddy_subscribe = roster_buddy_subscribe,
+    .subscription = roster_said,
     .buddy_changed = buddy_changed,
     .buddy_icon = avatar_changed,
     .buddy_removed = roster_buddy_removed,

@@ -401,6 +401,13 @@ void roster_buddy_subscribe(void *arg, struct user *user, const struct buddy *bu
 		roster_put(frontend->roster, user, buddy);
 }
 
+void roster_said(void *arg, struct user *user, const struct buddy *buddy, enum s2_subscription_verb verb)
+{
+	struct frontend *frontend = arg;
+	if (frontend->serves)
+		server_contact_said(frontend->upstream, user, buddy, verb);
+}
+
 void roster_buddy_changed(void *arg, struct user *user, const struct buddy *buddy)
 {
 	struct frontend *frontend = arg;

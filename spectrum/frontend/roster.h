@@ -24,6 +24,7 @@ void roster_link_down(struct roster_work *);
 /* Out of the hub (hub_events). */
 void roster_online(void *arg, struct user *);
 void roster_buddy_subscribe(void *arg, struct user *, const struct buddy *);
+void roster_said(void *arg, struct user *, const struct buddy *, enum s2_subscription_verb);
 void roster_buddy_changed(void *arg, struct user *, const struct buddy *);
 void roster_buddy_removed(void *arg, struct user *, const struct buddy *);
 

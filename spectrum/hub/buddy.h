@@ -27,6 +27,8 @@ struct buddy {
 	uint8_t status;            /* s2_status */
 	uint8_t talk;              /* number of the resource that wrote to it last, 0 = none */
 	uint8_t lacks;             /* number of the set of abilities that it lacks (contact_lacks) */
+	uint8_t subscription;      /* s2_subscription, as the network has it */
+	bool pending;              /* the user has asked to see it */
 	uint16_t end[BUDDY_TEXTS]; /* where each text ends in `texts`, its NUL included */
 	char texts[];
 };

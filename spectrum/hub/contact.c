@@ -157,7 +157,8 @@ void contact_forget_status(struct user *user)
 
 /* ---- To the network ---- */
 
-static struct s2_buddy to_network(const struct buddy *buddy, const char **groups, size_t most, struct arena *arena)
+static struct s2_buddy to_network(const struct user *user, const struct buddy *buddy, const char **groups, size_t most,
+                                  struct arena *arena)
 {
 	struct s2_buddy out = {
 	    .name = buddy_text(buddy, BUDDY_NAME),
@@ -166,6 +167,8 @@ static struct s2_buddy to_network(const struct buddy *buddy, const char **groups
 	    .status = S2_STATUS_NONE,
 	    .groups = groups,
 	};
+	if (contact_has_subscriptions(user))
+		out.subscription = buddy->subscription;
 	char *list = arena_strdup(arena, buddy_text(buddy, BUDDY_GROUPS)), *rest = list, *group;
 	while (rest && *rest && out.group_count < most && (group = strsep(&rest, "\n")))
 		groups[out.group_count++] = group;
@@ -179,7 +182,7 @@ static void tell_network(struct user *user, const struct buddy *buddy,
 {
 	struct arena arena = {0};
 	const char *groups[GROUPS_MOST];
-	struct s2_buddy out = to_network(buddy, groups, GROUPS_MOST, &arena);
+	struct s2_buddy out = to_network(user, buddy, groups, GROUPS_MOST, &arena);
 	if (user->seat.backend)
 		verb(&user->seat, &out);
 	arena_fini(&arena);
@@ -192,7 +195,7 @@ void contact_announce_all(struct user *user)
 	struct s2_buddy *all = arena_alloc(&arena, count * sizeof *all);
 	for (unsigned i = 0; i < count; i++) {
 		const char **groups = arena_alloc(&arena, GROUPS_MOST * sizeof *groups);
-		all[i] = to_network(user->roster.items[i], groups, GROUPS_MOST, &arena);
+		all[i] = to_network(user, user->roster.items[i], groups, GROUPS_MOST, &arena);
 	}
 	link_buddies(&user->seat, all, count);
 	arena_fini(&arena);
@@ -264,7 +267,24 @@ struct news {
 	bool kept;   /* something that the database keeps */
 	bool listed; /* of that, what the roster shows */
 	bool icon;
+	bool subscription; /* who may see whom */
+	bool hidden;       /* of presence there is nothing to tell: the user may not see it, and did not before */
 };
+
+/* Whom the network lists so is in the user's roster; who sees the user has no question any more. */
+static bool contact_update_subscription(const struct user *user, struct buddy *buddy, const struct s2_buddy *in)
+{
+	bool changed = buddy->subscription != in->subscription || buddy->pending != in->pending;
+	buddy->subscription = (uint8_t)in->subscription;
+	buddy->pending = in->pending;
+	if (in->subscription == S2_SUBSCRIPTION_UNKNOWN || !contact_has_subscriptions(user))
+		return false;
+	changed |= !(buddy->flags & BUDDY_SUBSCRIBED);
+	buddy->flags |= BUDDY_SUBSCRIBED;
+	if (s2_subscription_from(in->subscription))
+		buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	return changed;
+}
 
 /* Takes over what the network says. */
 static struct news contact_update(struct user *user, struct buddy **at, const struct s2_buddy *in)
@@ -286,9 +306,12 @@ static struct news contact_update(struct user *user, struct buddy **at, const st
 	buddy = roster_set(roster, buddy, BUDDY_STATUS, in->status_text);
 	buddy = roster_set(roster, buddy, BUDDY_IDLE,
 	                   in->idle_since ? arena_printf(&arena, "%lld", (long long)in->idle_since) : NULL);
+	news.hidden = in->subscription != S2_SUBSCRIPTION_UNKNOWN && !s2_subscription_to(in->subscription) &&
+	              in->status == S2_STATUS_NONE && buddy->status == S2_STATUS_NONE && text_empty(in->status_text);
 	buddy->status = (uint8_t)in->status;
 	buddy->lacks = lacks_number(user->hub, in->lacks);
-	news.kept = news.icon || news.listed || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
+	news.subscription = contact_update_subscription(user, buddy, in);
+	news.kept = news.icon || news.listed || news.subscription || !!(buddy->flags & BUDDY_BLOCKED) != in->blocked;
 	buddy->flags = (uint8_t)((buddy->flags & ~BUDDY_BLOCKED) | (in->blocked ? BUDDY_BLOCKED : 0));
 	arena_fini(&arena);
 	*at = buddy;
@@ -313,10 +336,11 @@ void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 	if (!(buddy->flags & (BUDDY_SUBSCRIBED | BUDDY_ASKED))) {
 		buddy->flags |= BUDDY_ASKED;
 		hub_tell(hub, buddy_subscribe, user, buddy);
-	} else if (news.listed) {
+	} else if (news.listed || news.subscription) {
 		hub_tell(hub, buddy_changed, user, buddy);
 	}
-	hub_tell(hub, buddy, user, NULL, buddy, false);
+	if (!news.hidden)
+		hub_tell(hub, buddy, user, NULL, buddy, false);
 	if (news.icon)
 		hub_tell(hub, buddy_icon, user, buddy);
 }
@@ -354,6 +378,24 @@ void contact_authorization(void *arg, struct seat *seat, const char *name)
 	buddy->flags |= BUDDY_REQUEST | BUDDY_ASKED;
 	unsaved(user, buddy);
 	hub_tell(hub, buddy_subscribe, user, buddy);
+}
+
+void contact_said(void *arg, struct seat *seat, const char *name, enum s2_subscription_verb verb)
+{
+	struct hub *hub = arg;
+	struct user *user = user_of_seat(seat);
+	struct buddy *buddy = roster_find(&user->roster, name);
+	if (!buddy)
+		return;
+	hub_tell(hub, subscription, user, buddy, verb);
+	if (verb != S2_UNSUBSCRIBE || !(buddy->flags & BUDDY_REQUEST))
+		return;
+	/* The question was taken back. */
+	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	if (buddy->flags & BUDDY_SUBSCRIBED)
+		unsaved(user, buddy);
+	else
+		contact_drop(user, buddy);
 }
 
 /* ---- From the user ---- */
@@ -437,6 +479,28 @@ void contact_arrange(struct user *user, const char *name, const char *alias, con
 	tell_network(user, buddy, link_buddy_changed);
 }
 
+bool contact_has_subscriptions(const struct user *user)
+{
+	const struct config *config = user->hub->config;
+	return config_bool(config, "features.subscriptions") && config_bool(config, "service.server_mode");
+}
+
+void contact_say(struct user *user, const char *name, enum s2_subscription_verb verb)
+{
+	struct buddy *buddy = roster_find(&user->roster, name);
+	bool answer = verb == S2_SUBSCRIBED || verb == S2_UNSUBSCRIBED;
+	if (user->state != USER_ONLINE || text_equal(name, user->name))
+		return;
+	link_subscription(&user->seat, name, verb);
+	if (!buddy || !answer || !(buddy->flags & BUDDY_REQUEST))
+		return;
+	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	if (verb == S2_SUBSCRIBED || buddy->flags & BUDDY_SUBSCRIBED)
+		unsaved(user, buddy);
+	else
+		contact_drop(user, buddy);
+}
+
 bool contact_put(struct user *user, const char *name, const char *alias, const char *groups)
 {
 	bool created;
@@ -446,7 +510,10 @@ bool contact_put(struct user *user, const char *name, const char *alias, const c
 	if (!buddy)
 		return false;
 	buddy->flags |= BUDDY_SUBSCRIBED | BUDDY_ASKED;
-	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	if (!contact_has_subscriptions(user))
+		buddy->flags &= (uint8_t)~BUDDY_REQUEST;
+	else if (buddy->subscription == S2_SUBSCRIPTION_UNKNOWN)
+		buddy->subscription = S2_SUBSCRIPTION_NONE; /* listed, and nothing else */
 	buddy = roster_set(&user->roster, buddy, BUDDY_ALIAS, alias);
 	buddy = roster_set(&user->roster, buddy, BUDDY_GROUPS, groups);
 	unsaved(user, buddy);

@@ -102,6 +102,7 @@ static const struct link_events link_table = {
     .buddy = contact_changed,
     .buddy_removed = contact_removed,
     .authorization = contact_authorization,
+    .subscription = contact_said,
     .block_result = block_ended,
     .participant = room_participant,
     .room_nickname = room_renamed,

@@ -45,7 +45,9 @@ struct hub_events {
 	/* The contact is to come into the user's roster; or (BUDDY_REQUEST) it asks to see his presence; or he has
 	 * added it himself (BUDDY_SUBSCRIBED) and the other direction is missing. */
 	void (*buddy_subscribe)(void *arg, struct user *, const struct buddy *);
-	/* The network has changed its alias or groups. */
+	/* The contact has said so; server mode. */
+	void (*subscription)(void *arg, struct user *, const struct buddy *, enum s2_subscription_verb);
+	/* The network has changed its alias or groups, or (contact_has_subscriptions) who may see whom. */
 	void (*buddy_changed)(void *arg, struct user *, const struct buddy *);
 	/* It has another picture (or none). */
 	void (*buddy_icon)(void *arg, struct user *, const struct buddy *);
@@ -284,6 +286,10 @@ const char *contact_node_of_new(struct arena *, const struct hub *, const char *
 void contact_subscribe(struct user *, const char *name);
 void contact_subscribed(struct user *, const char *name);
 void contact_unsubscribe(struct user *, const char *name, bool unsubscribed);
+/* Server mode, where the network itself knows who may see whom: the states of RFC 6121 are its own, and in place of the
+ * three above contact_say tells it what the user says. */
+bool contact_has_subscriptions(const struct user *);
+void contact_say(struct user *, const char *name, enum s2_subscription_verb);
 /* NULL if there is none. Borrowed until the contact changes. */
 const struct buddy *contact_find(const struct user *, const char *name);
 /* The contact behind `at`, in the order of names; NULL at the end. */

@@ -117,6 +117,15 @@ static void on_question_end(struct backend *b, struct seat *seat, const struct w
 		TELL(b, question_end, seat, frame->result.id, frame->result.condition, frame->result.text);
 }
 
+static void on_subscription(struct backend *b, struct seat *seat, const struct wire_frame *frame)
+{
+	enum s2_subscription_verb verb = frame->subscription.verb;
+	if (verb == S2_SUBSCRIBE)
+		TELL(b, authorization, seat, frame->subscription.name);
+	else if (verb < S2_SUBSCRIPTION_VERBS)
+		TELL(b, subscription, seat, frame->subscription.name, verb);
+}
+
 static void on_block_result(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
 	TELL(b, block_result, seat, frame->result.peer, frame->result.condition, frame->result.text);
@@ -261,6 +270,7 @@ static const struct {
     [WIRE_MESSAGE_RESULT] = {on_message_result, true},
     [WIRE_ROOM_ERROR] = {on_room_error, false},
     [WIRE_BLOCK_RESULT] = {on_block_result, false},
+    [WIRE_SUBSCRIPTION] = {on_subscription, false},
     [WIRE_ANNOTATION] = {on_annotation, false},
     [WIRE_REQUEST] = {on_question, false},
     [WIRE_REQUEST_END] = {on_question_end, false},

@@ -114,6 +114,11 @@ void link_buddy_removed(struct seat *seat, const struct s2_buddy *buddy)
 	send_buddy(seat, WIRE_BUDDY_REMOVED, buddy, false);
 }
 
+void link_subscription(struct seat *seat, const char *name, enum s2_subscription_verb verb)
+{
+	send_frame(seat, &(struct wire_frame){.type = WIRE_SUBSCRIPTION, .subscription = {name, verb}});
+}
+
 void link_buddies(struct seat *seat, const struct s2_buddy *buddies, size_t count)
 {
 	send_frame(seat, &(struct wire_frame){.type = WIRE_BUDDIES, .buddies = {buddies, count}});

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The roster (RFC 6121 section 2): the contacts that the user has on the network. What he changes goes there; what the
- * network changes is pushed to his clients. The version is a hash of what is in it, so nothing has to be remembered. */
+ * network changes is pushed to his clients. The version is a hash of what is in it, so nothing has to be remembered. Who
+ * may see whom (section 3) is the network's to know; where it has no such thing, contacts see each other. */
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,14 @@ static const char *item_jid(struct server *server, const struct user *user, cons
 	return node ? arena_printf(arena, "%s@%s", node, server->jid) : NULL;
 }
 
+static const char *subscription_name(const struct buddy *buddy)
+{
+	bool to = s2_subscription_to(buddy->subscription), from = s2_subscription_from(buddy->subscription);
+	if (buddy->subscription == S2_SUBSCRIPTION_UNKNOWN || (to && from))
+		return "both";
+	return to ? "to" : from ? "from" : "none";
+}
+
 static void write_item(struct server *server, struct writer *writer, const struct user *user, const struct buddy *buddy)
 {
 	const char *jid = item_jid(server, user, buddy);
@@ -29,7 +38,8 @@ static void write_item(struct server *server, struct writer *writer, const struc
 	xml_open(writer, "item", NULL);
 	xml_attr(writer, "jid", jid);
 	xml_attr(writer, "name", text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
-	xml_attr(writer, "subscription", "both");
+	xml_attr(writer, "subscription", subscription_name(buddy));
+	xml_attr(writer, "ask", buddy->pending ? "subscribe" : NULL);
 	char *rest = arena_strdup(server_arena(server), buddy_text(buddy, BUDDY_GROUPS)), *group;
 	while (rest && *rest && (group = strsep(&rest, "\n")))
 		xml_leaf(writer, "group", NULL, text_or_null(group));
@@ -52,10 +62,15 @@ static void roster_version(const struct user *user, char out[VERSION_BYTES])
 	const struct buddy *buddy;
 	for (unsigned at = 0; user && (buddy = contact_at(user, at)); at++) {
 		static const enum buddy_text texts[] = {BUDDY_NAME, BUDDY_ALIAS, BUDDY_GROUPS};
-		for (size_t i = 0; is_listed(buddy) && i < sizeof texts / sizeof *texts; i++) {
+		if (!is_listed(buddy))
+			continue;
+		for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 			const char *text = buddy_text(buddy, texts[i]);
 			EVP_DigestUpdate(context, text, strlen(text) + 1);
 		}
+		const char *subscription = subscription_name(buddy);
+		EVP_DigestUpdate(context, subscription, strlen(subscription) + 1);
+		EVP_DigestUpdate(context, buddy->pending ? "?" : "", 1);
 	}
 	EVP_DigestFinal_ex(context, digest, NULL);
 	EVP_MD_CTX_free(context);
@@ -181,6 +196,29 @@ void server_contact_new(struct upstream *upstream, struct user *user, const stru
 	free(name);
 }
 
+static const char *const verb_names[S2_SUBSCRIPTION_VERBS] = {
+    [S2_SUBSCRIBE] = "subscribe",
+    [S2_SUBSCRIBED] = "subscribed",
+    [S2_UNSUBSCRIBE] = "unsubscribe",
+    [S2_UNSUBSCRIBED] = "unsubscribed",
+};
+
+void server_contact_said(struct upstream *upstream, struct user *user, const struct buddy *buddy,
+                         enum s2_subscription_verb verb)
+{
+	struct account *account = account_of(upstream, user);
+	const char *from = account ? item_jid(account->server, user, buddy) : NULL;
+	if (!from)
+		return;
+	LIST_EACH (&account->sessions, node) {
+		struct session *session = LIST_ITEM(node, struct session, node);
+		if (!session->interested)
+			continue;
+		server_write(account->server, "presence", from, account->jid, verb_names[verb]);
+		server_write_end(session);
+	}
+}
+
 void server_contact_changed(struct upstream *upstream, struct user *user, const struct buddy *buddy)
 {
 	struct account *account = account_of(upstream, user);
@@ -267,12 +305,24 @@ void roster_change(struct ask *ask)
 		put_item(ask, user, name, item);
 }
 
+static void say(struct user *user, const char *name, const char *type)
+{
+	for (unsigned verb = 0; verb < S2_SUBSCRIPTION_VERBS; verb++) {
+		if (text_equal(type, verb_names[verb]))
+			contact_say(user, name, verb);
+	}
+}
+
 void roster_subscription(struct session *session, struct arena *arena, const struct element *presence, const char *node)
 {
 	struct account *account = session->account;
 	struct server *server = account->server;
-	const struct user *user = account_user(account);
+	struct user *user = account_user(account);
 	const char *name = arena_strdup(arena, contact_name(arena, user, node));
+	if (user && contact_has_subscriptions(user)) {
+		say(user, name, element_get(presence, "type"));
+		return;
+	}
 	bool before = user && is_listed(contact_find(user, name));
 	const char *jid = before ? item_jid(server, user, contact_find(user, name)) : NULL;
 	char *bare = mem_strdup(account->jid);

@@ -33,6 +33,7 @@ const char *server_upload_place(struct upstream *, struct arena *, const char *o
 void server_logged_out(struct upstream *, const char *jid, const char *text, const enum s2_connection_error *);
 /* A contact is to come into the roster, or asks to be let in (BUDDY_REQUEST); its item has changed; it has to go. */
 void server_contact_new(struct upstream *, struct user *, const struct buddy *);
+void server_contact_said(struct upstream *, struct user *, const struct buddy *, enum s2_subscription_verb);
 void server_contact_changed(struct upstream *, struct user *, const struct buddy *);
 void server_contact_removed(struct upstream *, struct user *, const struct buddy *);
 

@@ -114,6 +114,13 @@ static void room_nickname(void *arg, struct seat *seat, const struct s2_room *ro
 	two_texts(arg, seat, room->name, room->nickname);
 }
 
+static void subscription(void *arg, struct seat *seat, const char *name, enum s2_subscription_verb verb)
+{
+	if (verb < S2_SUBSCRIBED || verb > S2_UNSUBSCRIBED)
+		abort();
+	one_text(arg, seat, name);
+}
+
 static void block_result(void *arg, struct seat *seat, const char *name, enum s2_condition condition, const char *text)
 {
 	one_text(arg, seat, name);
@@ -191,6 +198,7 @@ static const struct link_events events = {
     .buddy = buddy,
     .buddy_removed = one_text,
     .authorization = one_text,
+    .subscription = subscription,
     .card = card,
     .participant = participant,
     .room_nickname = room_nickname,

@@ -391,6 +391,11 @@ void s2_authorization_request(struct s2_user *user, const char *name)
 	demand(!user->gone && *name);
 }
 
+void s2_subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb)
+{
+	text(name);
+}
+
 void s2_block_result(struct s2_user *user, const char *name, enum s2_condition condition, const char *text)
 {
 	demand(--asked.open_blocks >= 0);

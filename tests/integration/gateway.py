@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SPECTRUM2_BUILD", ROOT / "build")).resolve()
 MAIN = BUILD / "spectrum/spectrum2"
 ECHO = BUILD / "backends/echo/spectrum2_echo_backend"
+LOOPBACK = BUILD / "backends/loopback/spectrum2_loopback_backend"
 FILES = BUILD / "tests/peers/files_backend"
 ASKING = BUILD / "tests/peers/asking_backend"
 IRC = BUILD / "backends/irc/spectrum2_irc_backend"

@@ -16,13 +16,14 @@ TYPES = {
     "BUDDIES": 35, "API_VERSION": 36, "MESSAGE_RESULT": 101, "ROOM_ERROR": 102,
     "ANNOTATION": 103, "SLOT_REQUEST": 104, "SLOT": 105, "REQUEST": 120, "RESPONSE": 121, "REQUEST_END": 122,
     "ROOM_ORDER": 130, "ROOM_ANSWER": 131, "ROOM_INFO": 132, "ROOM_INVITATION": 133, "BLOCK_RESULT": 150,
+    "SUBSCRIPTION": 151,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
 # Message: {field number: (name, kind)}; kinds: str, bytes, int, or another message; a list of one kind is repeated.
 BUDDY = {1: ("userName", str), 2: ("buddyName", str), 3: ("alias", str), 4: ("group", [str]), 5: ("status", int),
          6: ("statusMessage", str), 7: ("iconHash", str), 8: ("blocked", int),
-         101: ("idleSince", int), 102: ("lacks", int)}
+         101: ("idleSince", int), 102: ("lacks", int), 103: ("subscription", int), 104: ("pending", int)}
 ATTACHMENT = {1: ("url", str), 2: ("mimeType", str), 3: ("description", str), 101: ("name", str), 102: ("sha256", str),
               103: ("bytes", int), 104: ("width", int), 105: ("height", int)}
 CONVERSATION = {1: ("userName", str), 2: ("buddyName", str), 3: ("message", str), 4: ("nickname", str),
@@ -79,6 +80,7 @@ MESSAGES = {
                   6: ("iconHash", str), 7: ("flags", int), 8: ("most", int)},
     "ROOM_INVITATION": {1: ("user", str), 2: ("room", str), 3: ("title", str), 4: ("password", str), 5: ("name", str),
                         6: ("nickname", str), 7: ("reason", str)},
+    "SUBSCRIPTION": {1: ("user", str), 2: ("buddy", str), 3: ("verb", int)},
     "BLOCK_RESULT": {1: ("user", str), 2: ("buddy", str), 3: ("condition", int), 4: ("text", str)},
     "ROOM_ERROR": {1: ("user", str), 2: ("room", str), 3: ("nickname", str), 4: ("condition", int),
                    5: ("text", str)},

@@ -175,6 +175,11 @@ static void on_room_subject(void *arg, struct seat *seat, const struct s2_messag
 	trace(arg, "subject", seat, "%s %s", message->peer, or_dash(message->body));
 }
 
+static void on_subscription(void *arg, struct seat *seat, const char *name, enum s2_subscription_verb verb)
+{
+	trace(arg, "subscription", seat, "%s %d", name, (int)verb);
+}
+
 static void on_block_result(void *arg, struct seat *seat, const char *name, enum s2_condition condition,
                             const char *text)
 {
@@ -213,6 +218,7 @@ static const struct link_events events = {
     .buddy = on_buddy,
     .buddy_removed = on_buddy_removed,
     .authorization = on_authorization,
+    .subscription = on_subscription,
     .card = on_card,
     .participant = on_participant,
     .room_nickname = on_room_nickname,

@@ -45,6 +45,8 @@ static void dump_buddy(struct str *out, const struct s2_buddy *buddy)
 	dump_number(out, "blocked", buddy->blocked);
 	dump_number(out, "idle_since", buddy->idle_since);
 	dump_number(out, "lacks", buddy->lacks);
+	dump_number(out, "subscription", buddy->subscription);
+	dump_number(out, "pending", buddy->pending);
 }
 
 static void dump_card(struct str *out, const struct s2_card *card)
@@ -274,6 +276,10 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 		dump_number(out, "condition", frame->result.condition);
 		dump_text(out, "text", frame->result.text);
 		dump_text(out, "network_id", frame->result.network_id);
+		break;
+	case WIRE_SUBSCRIPTION:
+		dump_text(out, "name", frame->subscription.name);
+		dump_number(out, "verb", frame->subscription.verb);
 		break;
 	case WIRE_ANNOTATION:
 		dump_annotation(out, &frame->annotation);
@@ -538,6 +544,8 @@ static const struct {
      {.type = WIRE_ANNOTATION,
       .user = "a@b",
       .annotation = {.kind = S2_REACTION, .peer = "eve", .target = "n1", .reactions = reactions, .reaction_count = 2}}},
+    {WIRE_TO_MAIN, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_UNSUBSCRIBED}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_SUBSCRIBE}}},
     {WIRE_TO_MAIN,
      {.type = WIRE_BLOCK_RESULT, .user = "a@b", .result = {.peer = "eve", .condition = S2_NOT_ALLOWED, .text = "no"}}},
     {WIRE_TO_MAIN,
@@ -653,8 +661,14 @@ static void people_have_more_for_new_peers(void **state)
 	const struct wire_frame buddy = {
 	    .type = WIRE_BUDDY_CHANGED,
 	    .user = "a@b",
-	    .buddy = {.name = "eve", .status = S2_STATUS_AWAY, .idle_since = 1763805600001, .lacks = 1u << 31 | 1}};
-	check_way(WIRE_TO_MAIN, true, &buddy, "6 user=a@b name=eve status=1 idle_since=1763805600001 lacks=2147483649");
+	    .buddy = {.name = "eve",
+	              .status = S2_STATUS_AWAY,
+	              .idle_since = 1763805600001,
+	              .lacks = 1u << 31 | 1,
+	              .subscription = S2_SUBSCRIPTION_FROM,
+	              .pending = true}};
+	check_way(WIRE_TO_MAIN, true, &buddy,
+	          "6 user=a@b name=eve status=1 idle_since=1763805600001 lacks=2147483649 subscription=6 pending=1");
 	check_way(WIRE_TO_MAIN, false, &buddy, "6 user=a@b name=eve status=1");
 	const struct wire_frame card = {.type = WIRE_VCARD,
 	                                .user = "a@b",
