@@ -209,6 +209,19 @@ static void check_pattern(const struct check *check)
 		complain(check, check->warnings, "\\d has no meaning in extended regular expressions; write [0-9]");
 }
 
+static void check_stored_passwords(const struct check *check)
+{
+	const char *database = config_text(check->config, "database.type");
+	check_pattern(check);
+	if (!*check->value)
+		return;
+	if (!server_mode(check))
+		complain(check, check->warnings, "has a meaning in server mode only; leave it out");
+	else if (text_empty(database) || !strcmp(database, "none"))
+		complain(check, check->warnings,
+		         "without a database they are kept in memory, until the end of the process; set database.type");
+}
+
 static void check_user(const struct check *check)
 {
 	if (*check->value && !getpwnam(check->value))
@@ -264,6 +277,7 @@ static const struct {
     {"service.jid", check_jid},
     {"service.password", check_password},
     {"service.port", check_port},
+    {"service.store_passwords", check_stored_passwords},
     {"service.cert", check_cert},
     {"service.backend", check_backend},
     {"service.user", check_user},

@@ -56,6 +56,9 @@ const struct config_key config_keys[] = {
     LIST("service.admin_jid", "Bare JIDs that may give admin commands."),
     TEXT("service.admin_password", "",
          "Server mode: password with which service.admin_jid logs in; empty: no such login."),
+    TEXT("service.store_passwords", "",
+         "Server mode: extended regular expression; users whose whole name on the network matches it have their "
+         "password kept, sealed, so that their clients can log in by SCRAM; empty: nobody."),
     TEXT("service.cert", "",
          "Server mode: file with certificate, chain and key for TLS, PEM or PKCS#12; empty: one that is made."),
     TEXT("service.cert_password", "", "Password of that file."),

@@ -2,14 +2,19 @@
 #include "lib/xmpp/sasl_server.h"
 
 #include <gsasl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/encode.h"
 #include "lib/base/mem.h"
+#include "lib/base/utf8.h"
 
 #define MESSAGE_BYTES 8192 /* of one message of a client */
+#define HASH_BYTES 32
 
 struct sasl_server {
 	Gsasl_session *session;
@@ -19,6 +24,7 @@ struct sasl_server {
 	char *binding; /* base64 */
 	char *name, *authorization, *password;
 	bool begun;
+	bool challenged; /* the client has got what it makes its proof with */
 };
 
 static const char *const names[SASL_MECHANISMS] = {
@@ -40,18 +46,76 @@ enum sasl_mechanism sasl_server_mechanism(const char *name)
 	return mechanism;
 }
 
+/* ---- Keys ---- */
+
+static bool is_unchanged(const char *password, Gsasl_saslprep_flags flags)
+{
+	char *prepared = NULL;
+	if (gsasl_saslprep(password, flags, &prepared, NULL) != GSASL_OK)
+		return false;
+	bool same = !strcmp(password, prepared);
+	OPENSSL_cleanse(prepared, strlen(prepared));
+	gsasl_free(prepared);
+	return same;
+}
+
+/* What SASLprep leaves as it is, with characters of Unicode 3.2 only. Which of the flags refuses others depends on the
+ * library's version. */
+static bool is_prepared(const char *password)
+{
+	return is_unchanged(password, 0) && is_unchanged(password, GSASL_ALLOW_UNASSIGNED);
+}
+
+static void key_text(char out[SASL_KEY_TEXT], const unsigned char key[HASH_BYTES])
+{
+	struct str text = {0};
+	base64_encode(&text, key, HASH_BYTES);
+	memcpy(out, text.data, SASL_KEY_TEXT);
+	OPENSSL_cleanse(text.data, text.len);
+	str_fini(&text);
+}
+
+static void hmac(const unsigned char key[HASH_BYTES], const char *text, unsigned char out[HASH_BYTES])
+{
+	HMAC(EVP_sha256(), key, HASH_BYTES, (const unsigned char *)text, strlen(text), out, NULL);
+}
+
+/* RFC 5802 section 3. */
+bool sasl_keys_make(struct sasl_keys *keys, const char *password)
+{
+	unsigned char salted[HASH_BYTES], client[HASH_BYTES], stored[HASH_BYTES], server[HASH_BYTES];
+	struct str salt = {0};
+	bool good = is_prepared(password) && base64_decode(&salt, keys->salt, strlen(keys->salt)) &&
+	            PKCS5_PBKDF2_HMAC(password, (int)strlen(password), (const unsigned char *)salt.data, (int)salt.len,
+	                              (int)keys->iterations, EVP_sha256(), sizeof salted, salted) == 1;
+	str_fini(&salt);
+	if (!good)
+		return false;
+	hmac(salted, "Client Key", client);
+	hmac(salted, "Server Key", server);
+	EVP_Digest(client, sizeof client, stored, NULL, EVP_sha256(), NULL);
+	key_text(keys->stored_key, stored);
+	key_text(keys->server_key, server);
+	OPENSSL_cleanse(salted, sizeof salted);
+	OPENSSL_cleanse(client, sizeof client);
+	OPENSSL_cleanse(server, sizeof server);
+	return true;
+}
+
+/* ---- Exchanges ---- */
+
 static int give_keys(struct sasl_server *sasl, Gsasl_session *session)
 {
-	struct sasl_keys keys;
 	const char *name = gsasl_property_get(session, GSASL_AUTHID);
+	const struct sasl_keys *keys = name && sasl->asker ? sasl->asker->keys(sasl->arg, name) : NULL;
 	char iterations[16];
-	if (!name || !sasl->asker || !sasl->asker->keys(sasl->arg, name, &keys))
+	if (!keys)
 		return GSASL_NO_CALLBACK;
-	snprintf(iterations, sizeof iterations, "%u", keys.iterations);
+	snprintf(iterations, sizeof iterations, "%u", keys->iterations);
 	gsasl_property_set(session, GSASL_SCRAM_ITER, iterations);
-	gsasl_property_set(session, GSASL_SCRAM_SALT, keys.salt);
-	gsasl_property_set(session, GSASL_SCRAM_STOREDKEY, keys.stored_key);
-	gsasl_property_set(session, GSASL_SCRAM_SERVERKEY, keys.server_key);
+	gsasl_property_set(session, GSASL_SCRAM_SALT, keys->salt);
+	gsasl_property_set(session, GSASL_SCRAM_STOREDKEY, keys->stored_key);
+	gsasl_property_set(session, GSASL_SCRAM_SERVERKEY, keys->server_key);
 	return GSASL_OK;
 }
 
@@ -60,8 +124,6 @@ static int asked(Gsasl *gsasl, Gsasl_session *session, Gsasl_property property)
 {
 	struct sasl_server *sasl = gsasl_session_hook_get(session);
 	switch (property) {
-	case GSASL_VALIDATE_SIMPLE:
-		return GSASL_OK; /* only the network knows */
 	case GSASL_CB_TLS_EXPORTER:
 		if (!sasl->binding)
 			return GSASL_NO_CALLBACK;
@@ -99,6 +161,8 @@ struct sasl_server *sasl_server_new(enum sasl_mechanism mechanism, const unsigne
 		base64_encode(&text, binding, 32);
 		sasl->binding = str_take(&text);
 	}
+	if (mechanism == SASL_PLAIN)
+		return sasl;
 	if (gsasl_server_start(library(), names[mechanism], &sasl->session) != GSASL_OK) {
 		sasl_server_free(&sasl);
 		return NULL;
@@ -122,13 +186,39 @@ void sasl_server_free(struct sasl_server **at)
 	free(sasl);
 }
 
+enum sasl_mechanism sasl_server_used(const struct sasl_server *sasl)
+{
+	return sasl->mechanism;
+}
+
 static enum sasl_outcome finish(struct sasl_server *sasl)
 {
 	sasl->name = mem_strdup(gsasl_property_fast(sasl->session, GSASL_AUTHID));
 	sasl->authorization = mem_strdup(gsasl_property_fast(sasl->session, GSASL_AUTHZID));
-	if (sasl->mechanism == SASL_PLAIN)
-		sasl->password = mem_strdup(gsasl_property_fast(sasl->session, GSASL_PASSWORD));
 	return sasl->name && *sasl->name ? SASL_PROVED : SASL_MALFORMED;
+}
+
+/* RFC 4616, without the library: that changes passwords, and refuses some, by SASLprep; but whether one is right is for
+ * the network to say. Control characters are nobody's. */
+static enum sasl_outcome take_plain(struct sasl_server *sasl, const struct str *in)
+{
+	const char *as = str_text(in), *end = as + in->len;
+	const char *name = memchr(as, '\0', in->len);
+	const char *password = name ? memchr(name + 1, '\0', (size_t)(end - name - 1)) : NULL;
+	if (!password || memchr(password + 1, '\0', (size_t)(end - password - 1)) || !*++name)
+		return SASL_MALFORMED;
+	for (const char *at = as; at < end; at++) {
+		if ((*at && (unsigned char)*at < ' ') || *at == 0x7f)
+			return SASL_MALFORMED;
+	}
+	password++;
+	if (!utf8_xml_valid(as, strlen(as)) || !utf8_xml_valid(name, strlen(name)) ||
+	    !utf8_xml_valid(password, strlen(password)))
+		return SASL_MALFORMED;
+	sasl->authorization = mem_strdup(as);
+	sasl->name = mem_strdup(name);
+	sasl->password = mem_strdup(password);
+	return SASL_PROVED;
 }
 
 static enum sasl_outcome step_of(struct sasl_server *sasl, int code)
@@ -137,14 +227,32 @@ static enum sasl_outcome step_of(struct sasl_server *sasl, int code)
 	case GSASL_OK:
 		return finish(sasl);
 	case GSASL_NEEDS_MORE:
+		sasl->challenged = true;
 		return SASL_MORE;
 	case GSASL_AUTHENTICATION_ERROR:
+		return sasl->challenged ? SASL_WRONG : SASL_UNFIT;
 	case GSASL_NO_CALLBACK:
 	case GSASL_NO_PASSWORD:
-		return SASL_WRONG;
+	case GSASL_NO_CB_TLS_UNIQUE:
+	case GSASL_NO_CB_TLS_EXPORTER:
+		return SASL_UNFIT;
 	default:
 		return SASL_MALFORMED;
 	}
+}
+
+static enum sasl_outcome take_scram(struct sasl_server *sasl, const struct str *in, struct str *out)
+{
+	char *answer = NULL;
+	size_t len = 0;
+	/* Only -PLUS may bind; the library would go on. */
+	if (sasl->mechanism == SASL_SCRAM_SHA_256 && !sasl->challenged && in->len && *in->data == 'p')
+		return SASL_UNFIT;
+	int code = gsasl_step(sasl->session, str_text(in), in->len, &answer, &len);
+	if (code == GSASL_OK || code == GSASL_NEEDS_MORE)
+		base64_encode(out, answer ? answer : "", len);
+	gsasl_free(answer);
+	return step_of(sasl, code);
 }
 
 enum sasl_outcome sasl_server_step(struct sasl_server *sasl, const char *base64, struct str *out)
@@ -162,16 +270,11 @@ enum sasl_outcome sasl_server_step(struct sasl_server *sasl, const char *base64,
 		str_fini(&in);
 		return SASL_BAD_ENCODING;
 	}
-	char *answer = NULL;
-	size_t len = 0;
-	int code = gsasl_step(sasl->session, str_text(&in), in.len, &answer, &len);
-	if (code == GSASL_OK || code == GSASL_NEEDS_MORE)
-		base64_encode(out, answer ? answer : "", len);
+	enum sasl_outcome outcome = sasl->mechanism == SASL_PLAIN ? take_plain(sasl, &in) : take_scram(sasl, &in, out);
 	if (in.data)
 		explicit_bzero(in.data, in.len);
 	str_fini(&in);
-	gsasl_free(answer);
-	return step_of(sasl, code);
+	return outcome;
 }
 
 const char *sasl_server_name(const struct sasl_server *sasl)

@@ -264,6 +264,7 @@ struct kept {
 	int64_t time;    /* 0 = now */
 	uint64_t number; /* greater for what came later; where it is removed: up to this one, 0 = all */
 	unsigned most;   /* of the node; where it is asked for: the last ones; 0 = any number */
+	bool sealed;     /* a secret, to be asked for as such: "" if it can't be opened any more */
 };
 enum keep_end { KEEP_DONE, KEEP_FULL, KEEP_FAILED };
 /* Answers never come inside of the call. `done` may be NULL. */

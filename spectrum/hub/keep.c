@@ -31,7 +31,8 @@ static struct store_item to_store(const char *owner, const struct kept *kept)
 	                           .content = kept->content,
 	                           .time = kept->time ? kept->time : clock_wall_ms(),
 	                           .number = kept->number,
-	                           .most = kept->most};
+	                           .most = kept->most,
+	                           .sealed = kept->sealed};
 }
 
 static void changed(void *arg, const char *error)

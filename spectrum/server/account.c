@@ -124,6 +124,8 @@ void server_logged_out(struct upstream *upstream, const char *jid, const char *t
 {
 	struct server *server = LIST_ITEM(upstream, struct server, upstream);
 	struct account *account = account_find(server, jid);
+	if (error && *error == S2_ERROR_AUTHENTICATION_FAILED)
+		keyring_forget(server->keyring, jid);
 	if (!account || server->stopping)
 		return;
 	account->held = false;

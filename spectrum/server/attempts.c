@@ -17,8 +17,8 @@
 #define KNOWN_MS (30ull * 24 * 3600 * 1000)
 #define RECORDS_MOST 16384 /* of failures, and of addresses that are known */
 
-/* Kinds: an address, an account (user), an address that is known to be the account's. */
-enum kind { ADDRESS = 'a', ACCOUNT = 'u', KNOWN = 'k' };
+/* Kinds: an address, an account (user), an address that is known to be the account's, one that has not got in. */
+enum kind { ADDRESS = 'a', ACCOUNT = 'u', KNOWN = 'k', STUCK = 's' };
 
 struct record {
 	struct list node; /* the oldest first */
@@ -28,7 +28,7 @@ struct record {
 };
 
 struct attempts {
-	struct map by_key; /* "a ADDRESS", "u JID" or "k ADDRESS JID" */
+	struct map by_key; /* "a ADDRESS", "u JID", "k ADDRESS JID" or "s ADDRESS JID" */
 	struct list failed, known;
 	size_t failed_count, known_count;
 };
@@ -116,6 +116,16 @@ uint64_t attempts_wait(struct attempts *attempts, const char *address, const cha
 	return a > u ? a : u;
 }
 
+bool attempts_has_failed(struct attempts *attempts, const char *address, const char *account, uint64_t now)
+{
+	return find(attempts, STUCK, address, account, now);
+}
+
+void attempts_note(struct attempts *attempts, const char *address, const char *account, uint64_t now)
+{
+	touch(attempts, STUCK, address, account, now);
+}
+
 static void count(struct attempts *attempts, enum kind kind, const char *name, unsigned free_of, uint64_t now)
 {
 	struct record *record = touch(attempts, kind, name, "", now);
@@ -136,11 +146,13 @@ void attempts_failed(struct attempts *attempts, const char *address, const char 
 {
 	count(attempts, ADDRESS, address, FREE_OF_ADDRESS, now);
 	count(attempts, ACCOUNT, account, FREE_OF_ACCOUNT, now);
+	attempts_note(attempts, address, account, now);
 	forget(attempts, find(attempts, KNOWN, address, account, now));
 }
 
 void attempts_succeeded(struct attempts *attempts, const char *address, const char *account, uint64_t now)
 {
 	forget(attempts, find(attempts, ACCOUNT, account, "", now));
+	forget(attempts, find(attempts, STUCK, address, account, now));
 	touch(attempts, KNOWN, address, account, now);
 }

@@ -13,6 +13,10 @@ struct attempts *attempts_new(void);
 void attempts_free(struct attempts **);
 /* Milliseconds until this address, or this account, may try again; 0 = now. `now` is loop_now. */
 uint64_t attempts_wait(struct attempts *, const char *address, const char *account, uint64_t now);
+/* Somebody at this address has not managed to log in to this account lately. */
+bool attempts_has_failed(struct attempts *, const char *address, const char *account, uint64_t now);
+/* That is so, but he has guessed nothing. */
+void attempts_note(struct attempts *, const char *address, const char *account, uint64_t now);
 /* A password was wrong. */
 void attempts_failed(struct attempts *, const char *address, const char *account, uint64_t now);
 /* A password was right: the account's count begins anew, not the address's, which may try many accounts. From now on

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log-in (RFC 6120 section 6). Only the network knows whether a password is right, so a client that brings one (PLAIN,
- * inside of TLS) gets its answer when the network has given its own. A token that stands for a session which is there
- * (XEP-0484) needs no network. Who fails too often waits. */
+ * inside of TLS) gets its answer when the network has given its own. Where the administrator has passwords kept, a
+ * client may prove that it knows the one that is kept (SCRAM), and the network is asked with that. A token that stands
+ * for a session which is there (XEP-0484) needs no network. Who fails too often waits. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,24 +19,6 @@
 bool auth_is_offered(const struct stream *stream)
 {
 	return channel_is_secure(stream->channel) || !stream->server->tls_required;
-}
-
-bool auth_mechanism_is_offered(const struct stream *stream, enum sasl_mechanism mechanism)
-{
-	return mechanism == SASL_PLAIN;
-}
-
-bool auth_token_is_offered(const struct stream *stream, enum fast_mechanism mechanism)
-{
-	unsigned char binding[32];
-	return mechanism == FAST_NONE || channel_export(stream->channel, binding);
-}
-
-void auth_end(struct stream *stream)
-{
-	sasl_server_free(&stream->sasl);
-	proof_free(&stream->proof);
-	wish_free(&stream->wish);
 }
 
 /* Of an address: without the port; of IPv6 the half that a network has. */
@@ -55,15 +38,74 @@ static const char *address_of(struct stream *stream)
 	return address;
 }
 
+/* ---- What is offered ---- */
+
+/* Clients take the best mechanism that they see, and most of them no other one if that fails. So SCRAM is shown to who
+ * says in the stream's header for whom he comes (RFC 6120 section 4.7.1) if that account has keys, and to nobody else.
+ * That tells anybody who asks whether it has some; salts made up for accounts without would hide nothing, as they could
+ * not log in by them.
+ *
+ * A proof that is wrong may be that of a new password, which only the network knows, and a client may not be able to
+ * bind as we do: who has not got in from here sees PLAIN alone the next time. */
+void auth_claim(struct stream *stream, const char *from)
+{
+	struct server *server = stream->server;
+	struct jid jid;
+	mem_replace(&stream->claimed, NULL);
+	if (from && jid_parse(server_arena(server), from, &jid) && keyring_find(server->keyring, jid.bare) &&
+	    !account_is_admin(server->hub, jid.bare))
+		stream->claimed = mem_strdup(jid.bare);
+}
+
+/* What the stream exports to bind to; also where the client does not bind, so that it is noticed if somebody has hidden
+ * that it can. */
+static const unsigned char *binding_of(const struct stream *stream, unsigned char binding[32])
+{
+	return channel_export(stream->channel, binding) ? binding : NULL;
+}
+
+static bool can_begin(const struct stream *stream, enum sasl_mechanism mechanism)
+{
+	unsigned char binding[32];
+	if (mechanism == SASL_PLAIN)
+		return true;
+	return stream->claimed && keyring_find(stream->server->keyring, stream->claimed) &&
+	       (mechanism == SASL_SCRAM_SHA_256 || binding_of(stream, binding));
+}
+
+bool auth_mechanism_is_offered(struct stream *stream, enum sasl_mechanism mechanism)
+{
+	const struct server *server = stream->server;
+	return can_begin(stream, mechanism) &&
+	       (mechanism == SASL_PLAIN ||
+	        !attempts_has_failed(server->attempts, address_of(stream), stream->claimed, loop_now(server->loop)));
+}
+
+bool auth_token_is_offered(const struct stream *stream, enum fast_mechanism mechanism)
+{
+	unsigned char binding[32];
+	return mechanism == FAST_NONE || channel_export(stream->channel, binding);
+}
+
+void auth_end(struct stream *stream)
+{
+	sasl_server_free(&stream->sasl);
+	proof_free(&stream->proof);
+	recall_cancel(&stream->recall);
+	mem_replace(&stream->last_word, NULL);
+	wish_free(&stream->wish);
+}
+
 /* `base64`: what the mechanism has to say with it, NULL for nothing. */
-static void succeed(struct stream *stream, const char *base64)
+static void succeed(struct stream *stream, const char *mechanism, const char *base64)
 {
 	struct server *server = stream->server;
 	attempts_succeeded(server->attempts, address_of(stream), stream->jid, loop_now(server->loop));
 	stream->account = account_take(server, stream->jid, stream->admin);
-	log_info("logged in peer=%s user=%s tls=%d", channel_peer(stream->channel), stream->jid,
+	log_info("logged in peer=%s user=%s mechanism=%s tls=%d", channel_peer(stream->channel), stream->jid, mechanism,
 	         channel_is_secure(stream->channel));
 	sasl_server_free(&stream->sasl);
+	mem_replace(&stream->claimed, NULL);
 	sasl_succeed(stream, base64);
 }
 
@@ -79,27 +121,50 @@ static void refused(struct stream *stream, enum s2_condition condition, const ch
 	sasl_fail(stream, wrong ? "not-authorized" : "temporary-auth-failure", text);
 }
 
+/* The password that is kept is not the network's any more. The client was not wrong about it. */
+static void refused_kept(struct stream *stream, enum s2_condition condition, const char *text)
+{
+	if (condition == S2_NOT_AUTHORIZED)
+		keyring_forget(stream->server->keyring, stream->jid);
+	sasl_fail(stream, condition == S2_NOT_AUTHORIZED ? "not-authorized" : "temporary-auth-failure", text);
+}
+
 static void answered(void *arg, enum s2_condition condition, const char *text)
 {
 	struct stream *stream = arg;
-	if (condition == S2_DONE)
-		succeed(stream, NULL);
-	else
+	const char *password = sasl_server_password(stream->sasl); /* NULL: it was the one that is kept */
+	if (condition == S2_DONE) {
+		if (password)
+			keyring_learn(stream->server->keyring, stream->jid, password);
+		char *last_word = stream->last_word;
+		stream->last_word = NULL;
+		succeed(stream, sasl_server_mechanism_name(sasl_server_used(stream->sasl)), last_word);
+		free(last_word);
+	} else if (password) {
 		refused(stream, condition, text);
+	} else {
+		refused_kept(stream, condition, text);
+	}
 }
 
 /* ---- Who it is ---- */
 
-/* The prepared node of who calls himself so; stream->jid is his address then. NULL: the log-in has failed. */
-static const char *identify(struct stream *stream, const char *name)
+/* The prepared node of who calls himself so; NULL or "": nobody can. */
+static const char *node_of(struct server *server, const char *name)
 {
-	struct server *server = stream->server;
 	struct arena *arena = server_arena(server);
 	/* Some clients give the whole address as their name. */
 	size_t len = strlen(name), domain = strlen(server->jid);
 	if (len > domain && name[len - domain - 1] == '@' && !strcasecmp(name + len - domain, server->jid))
 		name = arena_strndup(arena, name, len - domain - 1);
-	const char *node = jid_prepare_node(arena, name);
+	return jid_prepare_node(arena, name);
+}
+
+/* The same, and stream->jid is his address then. NULL: the log-in has failed. */
+static const char *identify(struct stream *stream, const char *name)
+{
+	struct server *server = stream->server;
+	const char *node = node_of(server, name);
 	if (!node || !*node) {
 		sasl_fail(stream, "not-authorized",
 		          "Give your name on the network, with % in place of @, and its password.");
@@ -133,7 +198,19 @@ static bool is_admin_password(const struct server *server, const char *password)
 	       !CRYPTO_memcmp(right, password, strlen(right));
 }
 
-static void ask(struct stream *stream, const char *node, const char *password)
+static void ask_network(struct stream *stream, const char *password)
+{
+	struct server *server = stream->server;
+	struct arena *arena = server_arena(server);
+	unsigned seconds = (unsigned)config_number(server->config, "service.login_timeout");
+	const char *node = arena_strndup(arena, stream->jid, strcspn(stream->jid, "@"));
+	stream_move(stream, STREAM_LOGIN);
+	stream->due = UINT64_MAX; /* the network's time does not count */
+	stream->proof = proof_new(server->hub, stream->jid, contact_name(arena, NULL, node), password, seconds * 1000,
+	                          answered, stream);
+}
+
+static void ask(struct stream *stream, const char *password)
 {
 	struct server *server = stream->server;
 	if (has_to_wait(stream))
@@ -141,32 +218,88 @@ static void ask(struct stream *stream, const char *node, const char *password)
 	stream->admin = account_is_admin(server->hub, stream->jid);
 	if (stream->admin) {
 		if (is_admin_password(server, password))
-			succeed(stream, NULL);
+			succeed(stream, sasl_server_mechanism_name(SASL_PLAIN), NULL);
 		else
 			refused(stream, S2_NOT_AUTHORIZED, NULL);
 		return;
 	}
-	unsigned seconds = (unsigned)config_number(server->config, "service.login_timeout");
-	stream_move(stream, STREAM_LOGIN);
-	stream->due = UINT64_MAX; /* the network's time does not count */
-	stream->proof = proof_new(server->hub, stream->jid, contact_name(server_arena(server), NULL, node), password,
-	                          seconds * 1000, answered, stream);
+	ask_network(stream, password);
 }
 
-/* Name and password are there: whose are they? */
-static void proved(struct stream *stream)
+/* ---- With a proof of it (SCRAM) ---- */
+
+static const struct sasl_keys *give_keys(void *arg, const char *name)
 {
-	const char *as = sasl_server_authorization(stream->sasl), *password = sasl_server_password(stream->sasl);
-	const char *node = *password && strlen(password) <= PASSWORD_BYTES ? sasl_server_name(stream->sasl) : "";
+	const struct stream *stream = arg;
+	const char *node = node_of(stream->server, name);
+	size_t len = node ? strlen(node) : 0;
+	/* Nobody but who was named in the header. */
+	bool same = len && !strncmp(node, stream->jid, len) && stream->jid[len] == '@';
+	return same ? keyring_find(stream->server->keyring, stream->jid) : NULL;
+}
+
+static const struct sasl_asker asker = {give_keys};
+
+static void recalled(void *arg, const char *password, bool broken)
+{
+	struct stream *stream = arg;
+	stream->recall = NULL;
+	if (password)
+		ask_network(stream, password);
+	else
+		refused_kept(stream, broken ? S2_REMOTE_SERVER_TIMEOUT : S2_NOT_AUTHORIZED,
+		             "Log in with your password.");
+}
+
+static void ask_with_kept(struct stream *stream, const char *last_word)
+{
+	stream_move(stream, STREAM_LOGIN);
+	stream->due = UINT64_MAX;
+	stream->last_word = mem_strdup(last_word);
+	stream->recall = keyring_recall(stream->server->keyring, stream->jid, recalled, stream);
+}
+
+/* ---- One exchange ---- */
+
+static bool may_be_whom_he_wants(struct stream *stream)
+{
+	const char *as = sasl_server_authorization(stream->sasl);
 	struct jid wanted;
-	node = identify(stream, node);
-	if (!node)
-		return;
-	if (*as && (!jid_parse(server_arena(stream->server), as, &wanted) || strcmp(wanted.bare, stream->jid) != 0)) {
-		sasl_fail(stream, "invalid-authzid", "You can log in as yourself only.");
-		return;
+	if (!*as || (jid_parse(server_arena(stream->server), as, &wanted) && !strcmp(wanted.bare, stream->jid)))
+		return true;
+	sasl_fail(stream, "invalid-authzid", "You can log in as yourself only.");
+	return false;
+}
+
+/* Name and password, or the proof, are there: whose are they? */
+static void proved(struct stream *stream, const char *last_word)
+{
+	const char *password = sasl_server_password(stream->sasl);
+	if (password) {
+		bool usable = *password && strlen(password) <= PASSWORD_BYTES;
+		if (!identify(stream, usable ? sasl_server_name(stream->sasl) : ""))
+			return;
 	}
-	ask(stream, node, password);
+	if (!may_be_whom_he_wants(stream))
+		return;
+	if (password)
+		ask(stream, password);
+	else
+		ask_with_kept(stream, last_word);
+}
+
+static void wrong(struct stream *stream)
+{
+	refused(stream, S2_NOT_AUTHORIZED, "The password is not right. If it is a new one, try it once more.");
+}
+
+/* Nothing was proved. A client that can't do better should find another way. */
+static void impossible(struct stream *stream, const char *condition, const char *text)
+{
+	struct server *server = stream->server;
+	if (stream->jid)
+		attempts_note(server->attempts, address_of(stream), stream->jid, loop_now(server->loop));
+	sasl_fail(stream, condition, text);
 }
 
 void auth_step(struct stream *stream, const char *base64)
@@ -179,16 +312,20 @@ void auth_step(struct stream *stream, const char *base64)
 		sasl_challenge(stream, str_text(&out));
 		break;
 	case SASL_PROVED:
-		proved(stream);
+		proved(stream, str_text(&out));
 		break;
 	case SASL_BAD_ENCODING:
-		sasl_fail(stream, "incorrect-encoding", NULL);
+		impossible(stream, "incorrect-encoding", NULL);
 		break;
 	case SASL_WRONG:
-		sasl_fail(stream, "not-authorized", NULL);
+		wrong(stream);
+		break;
+	case SASL_UNFIT:
+		impossible(stream, "not-authorized",
+		           "The name has to be that of the stream's header, and channel binding is by tls-exporter.");
 		break;
 	case SASL_MALFORMED:
-		sasl_fail(stream, "malformed-request", NULL);
+		impossible(stream, "malformed-request", NULL);
 		break;
 	}
 	str_fini(&out);
@@ -223,7 +360,7 @@ static void check_token(struct stream *stream, enum fast_mechanism mechanism, co
 		base64_encode(&base64, out.data, out.len);
 		stream->wish->token = true;
 		stream->wish->mechanism = mechanism;
-		succeed(stream, base64.data);
+		succeed(stream, fast_mechanism_name(mechanism), base64.data);
 	} else if (outcome == FAST_WRONG) {
 		refused(stream, S2_NOT_AUTHORIZED, NULL);
 	} else {
@@ -286,11 +423,17 @@ void auth_begin(struct stream *stream, const char *name, const char *base64)
 		begin_token(stream, token, base64);
 		return;
 	}
-	if (mechanism == SASL_MECHANISMS || !auth_mechanism_is_offered(stream, mechanism)) {
+	if (mechanism == SASL_MECHANISMS || !can_begin(stream, mechanism)) {
 		sasl_fail(stream, "invalid-mechanism", NULL);
 		return;
 	}
-	stream->sasl = sasl_server_new(mechanism, NULL, NULL, NULL);
+	if (mechanism != SASL_PLAIN) {
+		stream->jid = mem_strdup(stream->claimed);
+		if (has_to_wait(stream))
+			return;
+	}
+	unsigned char binding[32];
+	stream->sasl = sasl_server_new(mechanism, binding_of(stream, binding), &asker, stream);
 	if (stream->sasl)
 		auth_step(stream, base64);
 	else

@@ -20,6 +20,7 @@
 #include "spectrum/server/attempts.h"
 #include "spectrum/server/channel.h"
 #include "spectrum/server/fast.h"
+#include "spectrum/server/keyring.h"
 #include "spectrum/server/server.h"
 
 struct server {
@@ -47,6 +48,7 @@ struct server {
 	struct timer *tick; /* runs while there are strangers */
 	struct attempts *attempts;
 	struct fast *fast;
+	struct keyring *keyring;
 	bool started, stopping;
 	void (*stopped)(void *arg);
 	struct deferred stop_later;
@@ -92,6 +94,8 @@ struct stream {
 	struct account *account; /* once logged in */
 	struct sasl_server *sasl;
 	struct proof *proof;
+	struct recall *recall; /* the password that is kept is on its way */
+	char *last_word;       /* base64: what goes with the success once the network has let him in */
 	struct wish *wish; /* NULL: a log-in of the old form, or none */
 	struct deferred ending;
 	uint64_t due;   /* ms: of a stranger */
@@ -104,6 +108,8 @@ struct stream {
 	bool counted;      /* among the strangers */
 	bool said_goodbye; /* the client has ended its stream: nobody comes back */
 	bool admin;        /* tries to log in as one */
+	bool headed;       /* a header has come; what follows waits for the keyring */
+	char *claimed;     /* bare, of the header: an account with keys, NULL for any other */
 	char *jid;         /* bare, that is tried or logged in */
 };
 
@@ -115,6 +121,8 @@ void stream_drop(struct stream *);
 void stream_drop_all(struct server *);
 /* Sends what is buffered: before the process ends. */
 void stream_flush(struct stream *);
+/* The keyring is there now. */
+void stream_go_on_all(struct server *);
 /* Those that are silent give back memory. */
 void stream_rest_silent(struct server *, uint64_t now);
 /* A stream-level element (no stanza), to be closed with stream_close. */
@@ -142,7 +150,7 @@ struct wish {
 	enum fast_mechanism mechanism;
 };
 void wish_free(struct wish **);
-void sasl_write_features(const struct stream *, struct writer *);
+void sasl_write_features(struct stream *, struct writer *);
 /* What may come in the stream's state; false if it is none of it. */
 bool sasl_received(struct stream *, struct arena *, const struct element *);
 void sasl_challenge(struct stream *, const char *base64);
@@ -151,8 +159,10 @@ void sasl_fail(struct stream *, const char *condition, const char *text);
 void sasl_succeed(struct stream *, const char *base64);
 
 /* ---- auth.c: who may log in ---- */
+/* Who the stream's header says it is from; NULL: it does not say. */
+void auth_claim(struct stream *, const char *from);
 bool auth_is_offered(const struct stream *);
-bool auth_mechanism_is_offered(const struct stream *, enum sasl_mechanism);
+bool auth_mechanism_is_offered(struct stream *, enum sasl_mechanism);
 bool auth_token_is_offered(const struct stream *, enum fast_mechanism);
 /* `base64` is NULL without an initial response. */
 void auth_begin(struct stream *, const char *mechanism, const char *base64);

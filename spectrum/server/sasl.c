@@ -15,12 +15,25 @@
 
 /* ---- Features ---- */
 
-static void write_mechanisms(const struct stream *stream, struct writer *writer)
+static void write_mechanisms(struct stream *stream, struct writer *writer)
 {
-	for (unsigned i = 0; i < SASL_MECHANISMS; i++) {
+	/* The best one first (RFC 6120 section 6.4.1). */
+	for (unsigned i = SASL_MECHANISMS; i-- > 0;) {
 		if (auth_mechanism_is_offered(stream, i))
 			xml_leaf(writer, "mechanism", NULL, sasl_server_mechanism_name(i));
 	}
+}
+
+/* XEP-0440: beside mechanisms that bind. */
+static void write_binding(struct stream *stream, struct writer *writer)
+{
+	if (!auth_mechanism_is_offered(stream, SASL_SCRAM_SHA_256_PLUS))
+		return;
+	xml_open(writer, "sasl-channel-binding", NS_SASL_BINDING);
+	xml_open(writer, "channel-binding", NULL);
+	xml_attr(writer, "type", "tls-exporter");
+	xml_close(writer);
+	xml_close(writer);
 }
 
 static void write_inline(const struct stream *stream, struct writer *writer)
@@ -46,7 +59,7 @@ static void write_inline(const struct stream *stream, struct writer *writer)
 	xml_close(writer);
 }
 
-void sasl_write_features(const struct stream *stream, struct writer *writer)
+void sasl_write_features(struct stream *stream, struct writer *writer)
 {
 	if (!auth_is_offered(stream))
 		return;
@@ -57,6 +70,7 @@ void sasl_write_features(const struct stream *stream, struct writer *writer)
 	write_mechanisms(stream, writer);
 	write_inline(stream, writer);
 	xml_close(writer);
+	write_binding(stream, writer);
 }
 
 /* ---- What the client says ---- */

@@ -277,6 +277,7 @@ static void server_free(struct upstream *upstream)
 	loop_defer_cancel(&server->cleaning);
 	attempts_free(&server->attempts);
 	fast_free(&server->fast);
+	keyring_free(&server->keyring);
 	outbound_fini(server);
 	tls_free(&server->tls);
 	free(server->certificate);
@@ -313,9 +314,16 @@ static const struct upstream_verbs server_verbs = {
     .close = outbound_close,
 };
 
+static void keys_are_known(void *arg)
+{
+	stream_go_on_all(arg);
+}
+
 void server_attach(struct upstream *upstream, struct hub *hub)
 {
-	server_of(upstream)->hub = hub;
+	struct server *server = server_of(upstream);
+	server->hub = hub;
+	keyring_attach(server->keyring, hub, keys_are_known, server);
 }
 
 static bool open_ports(struct server *server, char **error)
@@ -351,8 +359,9 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	    config_bool(config, "service.require_tls") && (!text_empty(config_text(config, "service.cert")) ||
 	                                                   !server_is_loopback(config_text(config, "service.server")));
 	raise_limit();
-	server->tls = load_certificate(server, &tls_error);
-	if (!server->tls)
+	server->keyring = keyring_new(loop, config, error);
+	server->tls = server->keyring ? load_certificate(server, &tls_error) : NULL;
+	if (tls_error)
 		*error = mem_strdup(tls_error);
 	if (!server->tls || !open_ports(server, error)) {
 		server_free(&server->upstream);

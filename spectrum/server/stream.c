@@ -113,6 +113,7 @@ static void stream_free(struct stream *stream)
 		channel_finish(&stream->channel);
 	else
 		channel_free(&stream->channel);
+	free(stream->claimed);
 	free(stream->jid);
 	free(stream);
 }
@@ -274,15 +275,44 @@ static const char *header_fault(struct stream *stream, const struct element *hea
 	return NULL;
 }
 
+static void go_on(struct stream *stream)
+{
+	stream->headed = false;
+	send_header(stream);
+	send_features(stream);
+}
+
 static void header_received(struct stream *stream, const struct element *header)
 {
-	const char *text, *fault = header_fault(stream, header, &text);
+	const char *text, *from = element_get(header, "from"), *fault = header_fault(stream, header, &text);
 	if (fault) {
 		stream_end(stream, fault, text);
 		return;
 	}
-	send_header(stream);
-	send_features(stream);
+	mem_replace(&stream->claimed, NULL);
+	/* In the first moments after a start it is not known yet who has keys. */
+	if (from && !stream->account && !keyring_is_ready(stream->server->keyring)) {
+		stream->claimed = mem_strdup(from);
+		stream->headed = true;
+		return;
+	}
+	if (!stream->account)
+		auth_claim(stream, from);
+	go_on(stream);
+}
+
+void stream_go_on_all(struct server *server)
+{
+	LIST_EACH (&server->strangers, node) {
+		struct stream *stream = LIST_ITEM(node, struct stream, node);
+		if (!stream->headed || stream->ending.queued)
+			continue;
+		char *from = stream->claimed;
+		stream->claimed = NULL;
+		auth_claim(stream, from);
+		free(from);
+		go_on(stream);
+	}
 }
 
 static void on_header(void *arg, const struct element *header)

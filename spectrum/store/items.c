@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What server mode keeps for its users, in SQLite: messages for who is away, published items, private data, lists.
  * Called by the driver's table of jobs. */
+#include <stdlib.h>
+
 #include "spectrum/store/sqlite.h"
+
+/* What a secret is bound to besides its owner. */
+static char *place_of(const struct store_item *item)
+{
+	return mem_printf("%s %s %s", item->kind, item->node, item->id);
+}
+
+static void seal(struct sqlite *sqlite, const struct store_item *item, struct str *out)
+{
+	char *place = place_of(item);
+	secret_seal(sqlite->secret, item->owner, place, item->content, out);
+	free(place);
+}
+
+/* What stands there in the clear was not put there by us. */
+static const char *unseal(struct sqlite *sqlite, const struct store_item *item, struct arena *arena)
+{
+	char *place = place_of(item);
+	struct str plain = {0};
+	bool good = secret_unseal(sqlite->secret, item->owner, place, item->content, &plain) == SECRET_SEALED;
+	const char *text = arena_strdup(arena, good ? str_text(&plain) : "");
+	str_wipe(&plain);
+	free(place);
+	return text;
+}
 
 /* Those of the node that are more than `most`, the oldest first. */
 static int limit(struct sqlite *sqlite, const struct store_item *item)
@@ -19,6 +46,7 @@ static int limit(struct sqlite *sqlite, const struct store_item *item)
 int items_put(struct sqlite *sqlite, struct job *job)
 {
 	const struct store_item *item = &job->item;
+	struct str sealed = {0};
 	int64_t count = 0;
 	int code = SQLITE_OK;
 	if (item->most && job->flag)
@@ -31,8 +59,11 @@ int items_put(struct sqlite *sqlite, struct job *job)
 		job_fail(job, STORE_FULL);
 		return SQLITE_OK;
 	}
-	code =
-	    RUN(sqlite, PUT_ITEM, "ttttit", item->owner, item->kind, item->node, item->id, item->time, item->content);
+	if (item->sealed)
+		seal(sqlite, item, &sealed);
+	code = RUN(sqlite, PUT_ITEM, "ttttit", item->owner, item->kind, item->node, item->id, item->time,
+	           item->sealed ? str_text(&sealed) : item->content);
+	str_fini(&sealed);
 	return code == SQLITE_OK && item->most && !job->flag ? limit(sqlite, item) : code;
 }
 
@@ -60,6 +91,8 @@ int items_get(struct sqlite *sqlite, struct job *job)
 		    .time = sqlite3_column_int64(row, 3),
 		    .content = sqlite_column(sqlite, GET_ITEMS, 4, arena),
 		};
+		if (item->sealed)
+			found.content = unseal(sqlite, &found, arena);
 		str_add(&sqlite->rows, &found, sizeof found);
 		job->item_count++;
 	}

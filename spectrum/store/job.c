@@ -96,6 +96,8 @@ static void results_free(struct job *job)
 {
 	if (job->found)
 		wipe(job->found->password);
+	for (size_t i = 0; job->kind == JOB_GET_ITEMS && job->item.sealed && i < job->item_count && job->items; i++)
+		wipe(job->items[i].content);
 	job->found = NULL;
 	job->first_item = job->last_item = NULL;
 	job->page = (struct store_page){0};
@@ -108,6 +110,8 @@ void job_free(struct job *job)
 {
 	if (job->kind == JOB_PUT_USER)
 		wipe(job->user.password);
+	if (job->kind == JOB_PUT_ITEM && job->item.sealed)
+		wipe(job->item.content);
 	results_free(job);
 	free(job->error);
 	free(job);

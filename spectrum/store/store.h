@@ -163,6 +163,7 @@ struct store_item {
 	int64_t time;        /* ms since 1970 */
 	uint64_t number;     /* the database's: greater for what was put later */
 	unsigned most;       /* items of this node; 0 = any number */
+	bool sealed;         /* the content is a secret; "" where one can't be opened any more */
 };
 #define STORE_FULL "full"
 /* Inserts, or replaces the one with the same id. Above `most` the oldest ones go; with `refuse` the new one is not taken

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fuzz target: one client's connection to server mode, with the whole main process behind it but for backends. The
  * input is a text: a line that begins with '!' is something that happens (see act), any other line comes from the
- * client; in place of $ stands a newline. The administrator's log-in works, as it needs no network. The server must
- * offer no log-in and take none on a connection without TLS, must write nothing but text fit for XML, and must let go
- * of everything when the connection ends. */
+ * client; in place of $ stands a newline. The administrator's log-in works, as it needs no network; romeo@a.test has keys,
+ * so he may try SCRAM, as if for the first time with each input. The server must offer no log-in and take none on a
+ * connection without TLS, must write nothing but text fit for XML, and must let go of everything when the connection
+ * ends. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,7 +214,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	FILE *file = fopen(path, "w");
 	fprintf(file,
 	        "[service]\nserver_mode=1\njid=a.test\nserver=127.0.0.1\nport=%u\nbackend=/bin/true\n"
-	        "require_tls=1\ncert=%s/server.pem\nworking_dir=%s\nadmin_jid=admin@a.test\nadmin_password=p\n"
+	        "require_tls=1\nstore_passwords=romeo\ncert=%s/server.pem\nworking_dir=%s\nadmin_jid=admin@a.test\nadmin_password=p\n"
 	        "[database]\ntype=none\n[upload]\ndirectory=%s\n",
 	        free_port(), program.directory, program.directory, program.directory);
 	fclose(file);
@@ -235,6 +236,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	program.server = LIST_ITEM(program.frontend->upstream, struct server, upstream);
 	connection = mem_new(sizeof *connection);
 	connection->freed = true;
+	keyring_learn(program.server->keyring, "romeo@a.test", "p");
+	while (!keyring_find(program.server->keyring, "romeo@a.test"))
+		turn();
 	atexit(clean_up);
 	return 0;
 }
@@ -242,6 +246,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = mem_strndup((const char *)data, size), *rest = text;
+	attempts_free(&program.server->attempts);
+	program.server->attempts = attempts_new();
 	begin(false, false);
 	while (rest) {
 		char *line = strsep(&rest, "\n");

@@ -20,10 +20,13 @@ class Village(backend.Backend):
         self.status = {}    # legacy name -> (status, text)
         self.lists = {}     # legacy name -> names that he sees
         self.tries = {}     # legacy name -> passwords that were tried
+        self.passwords = {} # legacy name -> the only one that is right; of others any but those above are
 
     def on_3(self, login):  # LOGIN
         jid, name, password = login[1], login[2], login[3]
         self.tries.setdefault(name, []).append(password)
+        if self.passwords.get(name, password) != password:
+            password = b"wrong"
         if password in PASSWORDS:
             if PASSWORDS[password]:
                 error, text = PASSWORDS[password]
@@ -109,7 +112,15 @@ class Village(backend.Backend):
         self.say(user, peer, b" ".join(self.tries.get(text.split()[1].encode(), [])))
 
 
+    def changed(self, user, peer, text):
+        """`PASSWORD NAME PASSWORD`: from now on."""
+        _, name, password = text.split()
+        self.passwords[name.encode()] = password.encode()
+        self.say(user, peer, "changed")
+
+
 backend.BODIES["TRIED"] = Village.tried
+backend.BODIES["PASSWORD"] = Village.changed
 backend.Backend = Village
 if __name__ == "__main__":
     backend.main()

@@ -69,6 +69,25 @@ static void who_was_there_before_is_not_kept_away_by_others(void **state)
 	attempts_free(&attempts);
 }
 
+static void who_was_wrong_about_an_account_is_known_for_a_while(void **state)
+{
+	struct attempts *attempts = attempts_new();
+	attempts_failed(attempts, EVIL, ROMEO, 1);
+	attempts_failed(attempts, HOME, ROMEO, 1);
+	assert_true(attempts_has_failed(attempts, EVIL, ROMEO, 2));
+	assert_false(attempts_has_failed(attempts, EVIL, "juliet@a.test", 2));
+	/* Who is right is not the other one. */
+	attempts_succeeded(attempts, HOME, ROMEO, 3);
+	assert_false(attempts_has_failed(attempts, HOME, ROMEO, 3));
+	assert_true(attempts_has_failed(attempts, EVIL, ROMEO, 3));
+	assert_false(attempts_has_failed(attempts, EVIL, ROMEO, 901 * SECOND));
+	for (unsigned i = 0; i < 100; i++)
+		attempts_note(attempts, EVIL, ROMEO, 1000 * SECOND);
+	assert_true(attempts_has_failed(attempts, EVIL, ROMEO, 1000 * SECOND));
+	assert_int_equal(attempts_wait(attempts, EVIL, ROMEO, 1000 * SECOND), 0);
+	attempts_free(&attempts);
+}
+
 static void the_oldest_are_forgotten_when_there_are_too_many(void **state)
 {
 	struct attempts *attempts = attempts_new();
@@ -88,6 +107,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_account_waits_longer_each_time),
     cmocka_unit_test(an_address_that_tries_many_accounts_waits),
     cmocka_unit_test(who_was_there_before_is_not_kept_away_by_others),
+    cmocka_unit_test(who_was_wrong_about_an_account_is_known_for_a_while),
     cmocka_unit_test(the_oldest_are_forgotten_when_there_are_too_many),
 };
 RUN_TESTS(tests)

@@ -502,6 +502,33 @@ static const char *put_item(struct env *env, const struct store_item *item, bool
 	return str_text(&env->list);
 }
 
+static const char *secrets(struct env *env, const char *node)
+{
+	env->outstanding++;
+	store_get_items(env->store, &(struct store_item){.owner = BOB, .kind = "password", .node = node, .sealed = true},
+	                take_items, env);
+	wait_for_answers(env);
+	return str_text(&env->list);
+}
+
+static void items_that_are_secrets_are_sealed(void **state)
+{
+	struct env *env = *state;
+	open_store(env);
+	struct store_item item = {.owner = BOB, .kind = "password", .node = "a", .content = "S3cret", .sealed = true};
+	assert_string_equal(put_item(env, &item, false), "done");
+	item.node = "b";
+	item.content = "another";
+	assert_string_equal(put_item(env, &item, false), "done");
+	assert_string_equal(secrets(env, "a"), "password/a/=S3cret ");
+	assert_string_equal(query(env, "SELECT substr(content, 1, 3) FROM s2_items WHERE node = 'a'"), "v1$");
+	/* In another row, or put there by somebody without the key, they are nothing. */
+	query(env, "UPDATE s2_items SET content = (SELECT content FROM s2_items WHERE node = 'b') WHERE node = 'a'");
+	assert_string_equal(secrets(env, "a"), "password/a/= ");
+	query(env, "UPDATE s2_items SET content = 'clear' WHERE node = 'a'");
+	assert_string_equal(secrets(env, NULL), "password/a/= password/b/=another ");
+}
+
 static void items_are_kept_replaced_limited_and_removed(void **state)
 {
 	struct env *env = *state;
@@ -719,6 +746,7 @@ static const struct CMUnitTest tests[] = {
     CLOSED(an_old_database_opens_with_all_its_rows),
     CLOSED(an_old_database_is_copied_before_it_is_changed),
     CLOSED(spectrum_2_can_go_on_with_the_database),
+    CLOSED(items_that_are_secrets_are_sealed),
     CLOSED(items_are_kept_replaced_limited_and_removed),
     CLOSED(other_versions_are_refused_untouched),
     CLOSED(an_interrupted_migration_is_done_again),
