@@ -18,13 +18,14 @@
 struct refusal {
 	struct server *server;
 	char *from, *to, *id;
+	bool quiet; /* is an error itself */
 };
 
 static void kept(void *arg, enum keep_end end)
 {
 	struct refusal *refusal = arg;
 	struct arena arena = {0};
-	if (end != KEEP_DONE) {
+	if (end != KEEP_DONE && !refusal->quiet) {
 		struct element *message = element_new(&arena, "message", NS_CLIENT);
 		element_set(&arena, message, "from", refusal->from);
 		element_set(&arena, message, "to", refusal->to);
@@ -51,7 +52,8 @@ void offline_keep(struct server *server, const char *owner, const struct element
 	random_id(id, sizeof id - 1);
 	struct refusal *refusal = mem_new(sizeof *refusal);
 	*refusal = (struct refusal){server, mem_strdup(element_get(message, "from")), mem_strdup(owner),
-	                            mem_strdup(element_get(message, "id"))};
+	                            mem_strdup(element_get(message, "id")),
+	                            text_equal(element_get(message, "type"), "error")};
 	keep_put(server->hub, owner,
 	         &(struct kept){.kind = KIND,
 	                        .id = id,

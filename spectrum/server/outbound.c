@@ -133,7 +133,9 @@ static unsigned reach(struct account *account, const char *resource, enum messag
 static void nobody_there(struct server *server, const char *owner, const struct element *message,
                          enum message_kind kind)
 {
-	if (kind == KIND_CHAT && message_is_worth_keeping(message))
+	/* An error says that a message of the user's own has not arrived: somebody has to hear of it. XEP-0160 section 3 means
+	 * those of strangers. */
+	if (kind == KIND_ERROR || (kind == KIND_CHAT && message_is_worth_keeping(message)))
 		offline_keep(server, owner, message);
 	else if (kind == KIND_CHAT && element_child(message, "body", NULL))
 		outbound_bounce(server, message, S2_SERVICE_UNAVAILABLE);

@@ -101,6 +101,33 @@ async def test_they_survive_a_kill(servers, people):
     await ann.expect(message(BOB, "before the kill"))
 
 
+async def test_who_has_left_hears_later_that_his_words_did_not_arrive(servers, people):
+    """The backend hangs, and then the process itself is killed: each message is delivered or refused all the same."""
+    server = await village(servers)
+    ann = await come(people, server, "ann")
+    ann.send_message(f"control@{DOMAIN}", "HANG")
+    lost = ann.send_message(f"nobody@{DOMAIN}", "into the void")
+    await ann.sync(DOMAIN)
+    await ann.close()
+    await server.logged("unbound user=ann")
+    await server.logged("killed")
+    ann = await come(people, server, "ann")
+    got = await ann.expect(message(f"nobody@{DOMAIN}", type="error", id=lost))
+    assert got.error[2] and got.child("delay", DELAY) is not None
+    ann.send_message(f"control@{DOMAIN}", "HANG")
+    lost = ann.send_message(f"nobody@{DOMAIN}", "into the void again")
+    await ann.sync(DOMAIN)
+    server.kill()
+    await server.up()
+    ann = await come(people, server, "ann", "other")
+    got = await ann.expect(message(f"nobody@{DOMAIN}", type="error", id=lost))
+    assert got.error[2]
+    await ann.close()
+    again = await come(people, server, "ann")
+    await again.sync(None)
+    assert not again.take(message(type="error"))
+
+
 async def test_more_than_may_wait_is_refused(servers, people):
     server = await village(servers, service__offline_messages=3)
     ann = await come(people, server, "ann")
