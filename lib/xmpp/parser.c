@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/xmpp/expat_calls.h"
 #include "lib/xmpp/names.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/tree.h"
@@ -258,10 +259,7 @@ static void on_comment(void *arg, const char *text)
 /* A long namespace is repeated in expat's memory for each attribute that is in it. */
 static void limit_memory(struct parser *parser)
 {
-#ifdef HAVE_ALLOC_TRACKER
-	XML_SetAllocTrackerMaximumAmplification(parser->expat, 1.0f);
-	XML_SetAllocTrackerActivationThreshold(parser->expat, EXPAT_BYTES + 8ull * parser->limits.stanza_bytes);
-#endif
+	expat_bound_memory(parser->expat, EXPAT_BYTES + 8ull * parser->limits.stanza_bytes);
 }
 
 static void expat_start(struct parser *parser)
@@ -269,10 +267,7 @@ static void expat_start(struct parser *parser)
 	XML_Parser expat = XML_ParserCreateNS("UTF-8", NAMES_SEPARATOR);
 	if (!expat)
 		abort();
-#ifdef HAVE_REPARSE_DEFERRAL
-	/* Or the last stanza of a burst would wait for more bytes to come. */
-	XML_SetReparseDeferralEnabled(expat, XML_FALSE);
-#endif
+	expat_be_prompt(expat);
 	XML_SetReturnNSTriplet(expat, 1);
 	XML_SetUserData(expat, parser);
 	XML_SetElementHandler(expat, on_start, on_end);

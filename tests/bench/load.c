@@ -9,7 +9,6 @@
  *ends the run with status 1. CPU seconds, unlike wall time, can be compared on a busy machine. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <expat.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -26,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/xmpp/expat_calls.h"
 #include "measure.h"
 
 #define GATEWAY "gw.localhost"
@@ -520,9 +520,7 @@ static void start(char **command)
 	setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	close(listener);
 	parser = XML_ParserCreateNS(NULL, ' ');
-#ifdef HAVE_REPARSE_DEFERRAL
-	XML_SetReparseDeferralEnabled(parser, XML_FALSE); /* or the end of a burst waits for what comes next */
-#endif
+	expat_be_prompt(parser);
 	XML_SetElementHandler(parser, on_start, on_end);
 	XML_SetCharacterDataHandler(parser, on_text);
 	while (!linked)
