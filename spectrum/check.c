@@ -270,6 +270,32 @@ static void check_admin(const struct check *check)
 		         "nobody can log in as admin; set service.admin_password, or leave this key out");
 }
 
+/* One key of the section, the name of which is the domain. */
+static void check_component(const struct check *check)
+{
+	const char *domain = strchr(check->key, '.') + 1;
+	if (!is_domain(domain))
+		complain(check, check->errors, "the key is no domain; write a line such as irc.example.org = SECRET");
+	else if (text_equal(domain, config_text(check->config, "service.jid")))
+		complain(check, check->errors, "this is our own domain; give the component one of its own");
+	else if (!*check->value)
+		complain(check, check->errors, "has no secret; write the one that the component has");
+	else if (!server_mode(check))
+		complain(check, check->warnings, "has no effect without service.server_mode");
+	else if (!config_number(check->config, "service.component_port"))
+		complain(check, check->warnings,
+		         "can't connect; set service.component_port to the port for components, usually 5347");
+}
+
+static void check_component_address(const struct check *check)
+{
+	if (config_number(check->config, "service.component_port") && strncmp(check->value, "127.", 4) != 0 &&
+	    strcmp(check->value, "::1") != 0)
+		complain(check, check->warnings,
+		         "there is no TLS for components, so anybody on the way can read and change everything; use a "
+		         "loopback address, or a network that is yours alone");
+}
+
 static const struct {
 	const char *key;
 	void (*run)(const struct check *);
@@ -279,6 +305,7 @@ static const struct {
     {"service.port", check_port},
     {"service.store_passwords", check_stored_passwords},
     {"service.cert", check_cert},
+    {"service.component_address", check_component_address},
     {"service.backend", check_backend},
     {"service.user", check_user},
     {"service.group", check_group},
@@ -296,6 +323,18 @@ static const struct {
     {"irc.verify_cert", check_verify},
 };
 
+struct components {
+	const struct config *config;
+	struct str *errors, *warnings;
+};
+
+static void check_one_component(void *arg, const char *key)
+{
+	const struct components *components = arg;
+	check_component(&(struct check){components->config, key, config_text(components->config, key),
+	                                components->errors, components->warnings});
+}
+
 void check_config(const struct config *config, struct str *errors, struct str *warnings)
 {
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
@@ -303,4 +342,5 @@ void check_config(const struct config *config, struct str *errors, struct str *w
 		struct check check = {config, checks[i].key, value ? value : "", errors, warnings};
 		checks[i].run(&check);
 	}
+	config_each(config, "components", check_one_component, &(struct components){config, errors, warnings});
 }

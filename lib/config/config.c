@@ -249,14 +249,27 @@ static const char *checked(struct load *load, const struct config_key *known, co
 	}
 }
 
+/* The row of the table that stands for all keys of a section. */
+static const struct config_key *family_of(const char *key)
+{
+	size_t section = strcspn(key, ".") + 1;
+	for (size_t i = 0; key[section - 1] && key[section] && i < config_key_count; i++) {
+		if (!strncmp(config_keys[i].name, key, section) && !strcmp(config_keys[i].name + section, "*"))
+			return &config_keys[i];
+	}
+	return NULL;
+}
+
 /* One assignment of a file (line > 0) or the command line. */
 static void assign(struct load *load, const char *key, const char *value, unsigned line)
 {
 	struct entry *entry = map_get(&load->config->given, key);
 	enum origin origin = line ? FROM_FILE : COMMAND_LINE;
 	if (!entry) {
-		warn_unknown(load, key, line);
-		entry = entry_new(&load->config->given, key, NULL, origin);
+		const struct config_key *family = family_of(key);
+		if (!family)
+			warn_unknown(load, key, line);
+		entry = entry_new(&load->config->given, key, family, origin);
 	}
 	if (entry->known && !(value = checked(load, entry->known, value, line)))
 		return;
@@ -498,6 +511,15 @@ size_t config_count(const struct config *config, const char *key)
 {
 	const struct entry *entry = find(config, key);
 	return entry ? entry->count : 0;
+}
+
+void config_each(const struct config *config, const char *section, void (*call)(void *arg, const char *key), void *arg)
+{
+	size_t len = strlen(section);
+	MAP_EACH (&config->given, struct entry, entry) {
+		if (entry->count && !strncmp(entry->key, section, len) && entry->key[len] == '.')
+			call(arg, entry->key);
+	}
 }
 
 bool config_is_set(const struct config *config, const char *key)

@@ -55,6 +55,8 @@ int64_t config_number(const struct config *, const char *key);   /* 0 if no numb
 bool config_bool(const struct config *, const char *key);        /* false if none */
 size_t config_count(const struct config *, const char *key);     /* values of a list */
 const char *config_item(const struct config *, const char *key, size_t index);
+/* Calls for each key of a section that has a value, in no order. */
+void config_each(const struct config *, const char *section, void (*call)(void *arg, const char *key), void *arg);
 /* True if file or command line set it. */
 bool config_is_set(const struct config *, const char *key);
 /* Where in the file its (first) value stands; 0 if it does not come from there. */

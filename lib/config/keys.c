@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The one table of all known keys: what config.c checks values against, what docs/man/spectrum2.cfg.5 lists. Keys that
  * Spectrum 2's files use keep name, default and meaning; the sections "irc" and "xmpp", service.nameserver and
- * service.backend_timeout are ours. A section stays together, in the order in which the manual shows it. */
+ * service.backend_timeout are ours. A section stays together, in the order in which the manual shows it. A name that
+ * ends with ".*" stands for all keys of its section. */
 #include "lib/config/config.h"
 
 #include <string.h>
@@ -81,6 +82,11 @@ const struct config_key config_keys[] = {
     NUMBER("service.offline_messages", "1000", 0, 1000000,
            "Server mode: most messages that wait for a user who is away; more are refused with an error."),
     NUMBER("service.login_timeout", "60", 1, 600, "Server mode: seconds that the network has to accept a log-in."),
+    NUMBER("service.component_port", "0", 0, 65535,
+           "Server mode: port for the components of section components (XEP-0114), usually 5347; 0: none."),
+    TEXT("service.component_address", "127.0.0.1",
+         "Address to listen on for them; there is no TLS on that port, so that it is for this machine or a private "
+         "network."),
     SWITCH("service.verify_certs", "1", "0: accept any certificate from network servers. Dangerous."),
     SWITCH("service.more_resources", "0", "Server mode: let a user be logged in with several clients at once."),
     SWITCH("service.enable_privacy_lists", "1", "Blocking of contacts."),
@@ -130,6 +136,9 @@ const struct config_key config_keys[] = {
     TEXT("upload.directory", "", "Where the files are; empty: upload in service.working_dir."),
     TEXT("upload.url", "",
          "What their addresses begin with, for a reverse proxy; empty: the domain and service.websocket_port."),
+
+    TEXT("components.*", NULL,
+         "Server mode: a component that may connect to service.component_port: its domain, and as value its secret."),
 
     LIST("vhosts.vhost", "Further JIDs; the manager runs one more instance of this file for each."),
 
@@ -275,9 +284,10 @@ const size_t config_key_count = sizeof config_keys / sizeof *config_keys;
 
 /* Whole names, and beginnings that end with a dot. */
 static const char *const fixed[] = {
-    "service.jid",      "service.server_mode",  "service.user",         "service.group",
-    "service.frontend", "service.backend_host", "service.backend_port", "service.working_dir",
-    "service.pidfile",  "service.portfile",     "vhosts.vhost",         "database.",
+    "service.jid",      "service.server_mode",  "service.user",           "service.group",
+    "service.frontend", "service.backend_host", "service.backend_port",   "service.working_dir",
+    "service.pidfile",  "service.portfile",     "service.component_port", "service.component_address",
+    "vhosts.vhost",     "database.",
 };
 
 bool config_key_is_fixed(const char *name)

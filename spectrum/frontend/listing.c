@@ -11,6 +11,7 @@
 #include "spectrum/frontend/muc.h"
 #include "lib/xmpp/rsm.h"
 #include "spectrum/hub/address.h"
+#include "spectrum/server/server.h"
 
 #define PAGE_MOST 100
 #define ROOMS_MOST 100000 /* of one catalog */
@@ -298,6 +299,12 @@ static void ask_server(struct request *request, const struct rsm *rsm)
 
 /* ---- disco#items ---- */
 
+/* What else is served here, by components of others. */
+static void add_guest(void *arg, const char *domain)
+{
+	items_add(arg, domain, NULL);
+}
+
 void listing_get(struct request *request, const struct element *payload)
 {
 	const char *node = element_get(payload, "node");
@@ -320,6 +327,8 @@ void listing_get(struct request *request, const struct element *payload)
 	}
 	if (!node && request->target == TARGET_GATEWAY) {
 		collect_rooms(request, &items);
+		if (request->frontend->serves)
+			server_each_guest(request->frontend->upstream, add_guest, &items);
 		const char *home = foreign_home(request);
 		if (home)
 			items_add(&items, room_address(request, home), home);

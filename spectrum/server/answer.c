@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers to IQs that a user's account is asked: by one of his clients, or by the gateway (which then gets it as if it
- * had come from another server). They may come later than the question. */
+/* Answers to IQs that a user's account is asked: by one of his clients, by the gateway (which then gets it as if it
+ * had come from another server), or by a component. They may come later than the question. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +63,7 @@ void answer_send(struct answer *answer)
 	struct session *session = server_session(server, answer->to);
 	if (session)
 		server_write_end(session);
-	else if (!strcmp(answer->to, server->jid))
+	else if (!strcmp(answer->to, server->jid) || guest_find(server, answer->to))
 		outbound_return(server, server_write_take(server));
 	else
 		server_write_take(server);

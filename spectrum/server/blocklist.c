@@ -63,6 +63,32 @@ bool blocklist_has(const struct account *account, const char *jid)
 	return has;
 }
 
+struct looking {
+	char *jid;
+	void (*answer)(void *arg, bool blocked);
+	void *arg;
+};
+
+static void looked_up(void *arg, const struct kept *items, size_t count)
+{
+	struct looking *looking = arg;
+	struct account absent = {0};
+	for (size_t i = 0; items && i < count; i++)
+		add(&absent, items[i].id);
+	looking->answer(looking->arg, blocklist_has(&absent, looking->jid));
+	blocklist_free(&absent);
+	free(looking->jid);
+	free(looking);
+}
+
+void blocklist_ask(struct server *server, const char *owner, const char *jid, void (*answer)(void *arg, bool blocked),
+                   void *arg)
+{
+	struct looking *looking = mem_new(sizeof *looking);
+	*looking = (struct looking){mem_strdup(jid), answer, arg};
+	keep_get(server->hub, owner, &(struct kept){.kind = KIND}, looked_up, looking);
+}
+
 void blocklist_refuse(struct session *session, const struct element *stanza)
 {
 	const char *type = element_get(stanza, "type");

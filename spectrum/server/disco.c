@@ -66,6 +66,7 @@ struct looking {
 	struct answer *answer;
 	char *node;
 	bool gateway; /* asks, and not the user */
+	bool stranger; /* or neither of them */
 };
 
 static void node_got(void *arg, const struct kept *items, size_t count)
@@ -74,7 +75,8 @@ static void node_got(void *arg, const struct kept *items, size_t count)
 	struct node_config config = node_read(items && count ? items[0].content : NULL);
 	if (!items) {
 		answer_refuse(looking->answer, S2_INTERNAL_SERVER_ERROR, "The database does not work at the moment.");
-	} else if (!count || (looking->gateway && node_is_private(&config))) {
+	} else if (!count ||
+	           (looking->stranger ? !node_is_open(&config) : looking->gateway && node_is_private(&config))) {
 		answer_refuse(looking->answer, S2_ITEM_NOT_FOUND, "There is no such node.");
 	} else {
 		struct writer *writer = answer_open(looking->answer);
@@ -93,7 +95,7 @@ static void node_got(void *arg, const struct kept *items, size_t count)
 static void node_info(struct ask *ask, const char *node)
 {
 	struct looking *looking = mem_new(sizeof *looking);
-	*looking = (struct looking){answer_new(ask), mem_strdup(node), !ask->session};
+	*looking = (struct looking){answer_new(ask), mem_strdup(node), !ask->session, ask->stranger};
 	keep_get(ask->account->server->hub, ask->account->jid, &(struct kept){.kind = "node", .id = node}, node_got,
 	         looking);
 }
@@ -122,10 +124,14 @@ void disco_account_info(struct ask *ask)
 
 static void nodes_got(void *arg, const struct kept *items, size_t count)
 {
-	struct answer *answer = arg;
+	struct looking *looking = arg;
+	struct answer *answer = looking->answer;
 	struct writer *writer = answer_open(answer);
 	xml_open(writer, "query", NS_DISCO_ITEMS);
 	for (size_t i = 0; items && i < count; i++) {
+		struct node_config config = node_read(items[i].content);
+		if (looking->stranger && !node_is_open(&config))
+			continue;
 		xml_open(writer, "item", NULL);
 		xml_attr(writer, "jid", answer_account(answer));
 		xml_attr(writer, "node", items[i].id);
@@ -133,10 +139,12 @@ static void nodes_got(void *arg, const struct kept *items, size_t count)
 	}
 	xml_close(writer);
 	answer_send(answer);
+	free(looking);
 }
 
 void disco_account_items(struct ask *ask)
 {
-	keep_get(ask->account->server->hub, ask->account->jid, &(struct kept){.kind = "node"}, nodes_got,
-	         answer_new(ask));
+	struct looking *looking = mem_new(sizeof *looking);
+	*looking = (struct looking){.answer = answer_new(ask), .stranger = ask->stranger};
+	keep_get(ask->account->server->hub, ask->account->jid, &(struct kept){.kind = "node"}, nodes_got, looking);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What clients send, apart from presence: IQs to their own account are answered here, as their own server would;
- * everything else goes to the frontend (RFC 6120 section 10, RFC 6121 section 8). */
+ * everything else goes to the frontend or to a component (RFC 6120 section 10, RFC 6121 section 8). */
 #include <string.h>
 
 #include "spectrum/server/inside.h"
@@ -97,15 +97,18 @@ void inbound_ask(struct ask *ask)
 static void to_own_account(struct session *session, struct arena *arena, const struct element *iq)
 {
 	const char *type = element_get(iq, "type");
-	struct ask ask = {session->account, session, arena, iq, element_child(iq, NULL, NULL)};
+	struct ask ask = {.account = session->account,
+	                  .session = session,
+	                  .arena = arena,
+	                  .iq = iq,
+	                  .payload = element_child(iq, NULL, NULL)};
 	if (text_equal(type, "get") || text_equal(type, "set"))
 		inbound_ask(&ask);
 	else
 		notify_answered(session, arena, iq);
 }
 
-/* RFC 6120 section 8.2.3. */
-static const char *iq_fault(const struct element *iq)
+const char *inbound_iq_fault(const struct element *iq)
 {
 	const char *type = element_get(iq, "type");
 	const struct element *payload = element_child(iq, NULL, NULL);
@@ -140,7 +143,8 @@ static bool is_own(const struct session *session, const struct jid *to)
 void inbound_iq(struct session *session, struct arena *arena, const struct element *iq)
 {
 	struct server *server = session->account->server;
-	const char *to = element_get(iq, "to"), *fault = iq_fault(iq);
+	const char *to = element_get(iq, "to"), *fault = inbound_iq_fault(iq);
+	struct guest *guest = to ? guest_find(server, to) : NULL;
 	struct jid jid = {0};
 	if (fault)
 		inbound_refuse(session, iq, S2_BAD_REQUEST, fault);
@@ -150,8 +154,14 @@ void inbound_iq(struct session *session, struct arena *arena, const struct eleme
 		to_sibling(session, jid.resource, iq);
 	else if (blocklist_has(session->account, to))
 		blocklist_refuse(session, iq);
+	else if (guest)
+		guest_deliver(guest, arena, iq);
 	else if (!*jid.node && element_child(iq, "request", NS_UPLOAD))
-		slot_request(&(struct ask){session->account, session, arena, iq, element_child(iq, NULL, NULL)});
+		slot_request(&(struct ask){.account = session->account,
+		                           .session = session,
+		                           .arena = arena,
+		                           .iq = iq,
+		                           .payload = element_child(iq, NULL, NULL)});
 	else if (strcmp(jid.domain, server->jid) != 0)
 		inbound_refuse(session, iq, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
 	else
@@ -160,32 +170,15 @@ void inbound_iq(struct session *session, struct arena *arena, const struct eleme
 
 /* ---- Messages ---- */
 
-/* Only we say what our ids are. */
-static struct element *without_our_ids(struct arena *arena, const struct element *message, const char *owner)
-{
-	struct element *copy = arena_alloc(arena, sizeof *copy), **tail = &copy->children;
-	*copy = *message;
-	copy->children = NULL;
-	for (const struct element *child = message->children; child; child = child->next) {
-		if (child->name && element_is(child, "stanza-id", NS_STANZA_ID) &&
-		    text_equal(element_get(child, "by"), owner))
-			continue;
-		*tail = arena_alloc(arena, sizeof **tail);
-		**tail = *child;
-		(*tail)->next = NULL;
-		tail = &(*tail)->next;
-	}
-	return copy;
-}
-
 void inbound_message(struct session *session, struct arena *arena, const struct element *message)
 {
 	struct account *account = session->account;
 	struct server *server = account->server;
 	const char *to = element_get(message, "to");
+	struct guest *guest = to ? guest_find(server, to) : NULL;
 	struct jid jid;
 	if (element_child(message, "stanza-id", NS_STANZA_ID))
-		message = without_our_ids(arena, message, account->jid);
+		message = message_without_ids(arena, message, account->jid);
 	/* RFC 6121 section 8.1.1: without "to" it is for the own account. */
 	if (!to || (jid_parse(arena, to, &jid) && is_own(session, &jid))) {
 		outbound_deliver(account, to && *jid.resource ? jid.resource : NULL, arena, message);
@@ -195,11 +188,14 @@ void inbound_message(struct session *session, struct arena *arena, const struct 
 		blocklist_refuse(session, message);
 		return;
 	}
-	if (strcmp(jid.domain, server->jid) != 0) {
+	if (!guest && strcmp(jid.domain, server->jid) != 0) {
 		inbound_refuse(session, message, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
 		return;
 	}
 	if (!account->admin)
 		carbons_sent(account, session, mam_keep(server, account->jid, arena, message, true, false));
-	inbound_forward(server, arena, message);
+	if (guest)
+		guest_deliver(guest, arena, message);
+	else
+		inbound_forward(server, arena, message);
 }

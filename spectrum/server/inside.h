@@ -4,7 +4,8 @@
  *	channel   the bytes of one connection
  *	stream    one client on it: negotiation, log-in, errors
  *	session   one client of a user after it was bound to a resource; outlives its stream for a while
- *	account   one user with his sessions */
+ *	account   one user with his sessions
+ *	guest     a component of somebody else's */
 #ifndef SPECTRUM_SERVER_INSIDE_H
 #define SPECTRUM_SERVER_INSIDE_H
 
@@ -34,12 +35,15 @@ struct server {
 	struct tls *tls;
 	char *certificate; /* the file of it */
 	bool tls_required;
-	struct listener *listener, *direct_listener;
+	struct listener *listener, *direct_listener, *guest_listener;
 	struct web *web;       /* NULL: not configured */
 	struct map accounts;   /* by bare JID */
 	struct list strangers; /* streams that are not bound yet */
 	struct list bound;
 	struct list sleeping; /* sessions whose connection is gone (sm.c) */
+	struct map guests;    /* components that may connect, by domain */
+	struct list guest_streams;
+	unsigned guest_strangers; /* that have not proved a secret */
 	struct list asked;    /* sessions that owe an acknowledgement, the oldest question first */
 	struct map resumable; /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
@@ -212,6 +216,7 @@ struct session {
 	int8_t priority;
 	bool interested; /* has asked for the roster */
 	bool directed;   /* has sent presence to somebody, perhaps a room */
+	struct map visits; /* addresses at components to which it has; the texts are owned */
 	bool carbons;    /* wants them */
 	bool inactive;   /* nobody looks at the client (XEP-0352) */
 	bool blocklist;  /* has asked for it */
@@ -281,9 +286,10 @@ void account_tell(struct account *, const char *bytes, size_t len);
 /* A request to a user's account. */
 struct ask {
 	struct account *account;
-	struct session *session; /* whose client asks; NULL: the gateway does */
+	struct session *session; /* whose client asks; NULL: the gateway does, or a stranger */
 	struct arena *arena;
 	const struct element *iq, *payload;
+	bool stranger; /* asks what anybody may */
 };
 typedef void ask_handler(struct ask *);
 void inbound_ask(struct ask *);
@@ -292,6 +298,8 @@ void inbound_message(struct session *, struct arena *, const struct element *);
 /* Gives a stanza to the frontend. May end the session. */
 void inbound_forward(struct server *, struct arena *, const struct element *);
 void inbound_refuse(struct session *, const struct element *stanza, enum s2_condition, const char *text);
+/* NULL, or what is wrong with it (RFC 6120 section 8.2.3). */
+const char *inbound_iq_fault(const struct element *iq);
 
 /* ---- answer.c: answers to such requests, now or later ---- */
 struct answer;
@@ -326,7 +334,11 @@ void outbound_close(struct upstream *);
 void outbound_again(struct account *, const char *bytes, size_t len);
 /* A message to one of the user's clients, or (NULL) to all of them as the rules have it. */
 void outbound_deliver(struct account *, const char *resource, struct arena *, const struct element *message);
-/* Gives a stanza to the frontend when the stack is unwound: error of `type` to a stanza that could not be delivered. */
+/* The same by address: nobody of his may be there. */
+void outbound_message(struct server *, const char *owner, const char *resource, struct arena *,
+                      const struct element *message);
+/* Gives a stanza to the frontend, or to a component, when the stack is unwound: error of `type` to a stanza that could
+ * not be delivered. */
 void outbound_bounce(struct server *, const struct element *stanza, enum s2_condition);
 /* Gives a serialized stanza to it likewise. */
 void outbound_return(struct server *, const struct str *);
@@ -379,6 +391,8 @@ unsigned carbons_received(struct account *, const struct element *message, bool 
 bool message_is_state(const struct element *);
 /* In an archive, or for somebody who is away. */
 bool message_is_worth_keeping(const struct element *);
+/* Without the ids that only we may give in his name (XEP-0359). */
+struct element *message_without_ids(struct arena *, const struct element *message, const char *owner);
 
 /* ---- mam.c: the user's archive ---- */
 ask_handler mam_get, mam_set, mam_metadata;
@@ -400,6 +414,9 @@ void blocklist_load(struct account *);
 void blocklist_free(struct account *);
 /* The user does not want to hear of this address. */
 bool blocklist_has(const struct account *, const char *jid);
+/* The same of somebody who may be away; later. */
+void blocklist_ask(struct server *, const char *owner, const char *jid, void (*answer)(void *arg, bool blocked),
+                   void *arg);
 /* The error to a client that writes to somebody whom it has blocked. */
 void blocklist_refuse(struct session *, const struct element *stanza);
 
@@ -444,6 +461,43 @@ ask_handler roster_get, roster_change;
 void roster_subscription(struct session *, struct arena *, const struct element *presence, const char *node);
 /* Questions of contacts that are not answered yet, to a client that has come. */
 void roster_remind(struct session *);
+
+/* ---- guest.c: components of others (XEP-0114) ---- */
+struct guest_stream;
+struct guest {
+	struct server *server;
+	char *domain, *secret;
+	struct guest_stream *stream; /* NULL: not connected */
+	bool named;                  /* in the configuration as it was read last */
+};
+/* The port, if one is configured; false with *error. */
+bool guests_open(struct server *, char **error);
+/* Those that the configuration names; who is not among them any more is let go. */
+void guests_load(struct server *);
+void guest_stream_new(struct server *, struct channel *);
+void guests_due(struct server *, uint64_t now);
+/* Ends their streams; drops them; and forgets all. */
+void guests_stop(struct server *);
+void guests_drop(struct server *);
+void guests_free(struct server *);
+/* The component that an address belongs to, NULL: none. */
+struct guest *guest_find(const struct server *, const char *address);
+bool guest_is_connected(const struct guest *);
+/* A stanza of ours (jabber:client), or one that is written for it; lost if it is not connected. */
+void guest_send(struct guest *, struct arena *, const struct element *stanza);
+void guest_send_bytes(struct guest *, const struct str *);
+
+/* ---- guest_stanza.c: what goes to and fro between components and all others ---- */
+/* From a component: `from` is one of its addresses. */
+void guest_received(struct guest *, struct arena *, struct element *stanza);
+/* To it, or an error to the sender. */
+void guest_deliver(struct guest *, struct arena *, const struct element *stanza);
+/* A client's presence to an address there. */
+void guest_presence_from(struct session *, struct guest *, struct arena *, const struct element *presence);
+/* The client is unavailable for all that it had sent presence to. */
+void guest_leave_all(struct session *);
+/* The component's connection has ended. */
+void guest_gone(struct guest *);
 
 /* ---- server.c ---- */
 /* A stanza to one session, open for attributes and children. */

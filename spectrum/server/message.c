@@ -27,3 +27,20 @@ bool message_is_worth_keeping(const struct element *message)
 		return false;
 	return element_child(message, NULL, NULL) && !message_is_state(message);
 }
+
+struct element *message_without_ids(struct arena *arena, const struct element *message, const char *owner)
+{
+	struct element *copy = arena_alloc(arena, sizeof *copy), **tail = &copy->children;
+	*copy = *message;
+	copy->children = NULL;
+	for (const struct element *child = message->children; child; child = child->next) {
+		if (child->name && element_is(child, "stanza-id", NS_STANZA_ID) &&
+		    text_equal(element_get(child, "by"), owner))
+			continue;
+		*tail = arena_alloc(arena, sizeof **tail);
+		**tail = *child;
+		(*tail)->next = NULL;
+		tail = &(*tail)->next;
+	}
+	return copy;
+}

@@ -43,6 +43,11 @@ void node_text(const struct node_config *config, char out[32])
 	snprintf(out, 32, "%s %u", config->access, config->most);
 }
 
+bool node_is_open(const struct node_config *config)
+{
+	return !strcmp(config->access, "open");
+}
+
 bool node_is_private(const struct node_config *config)
 {
 	return strcmp(config->access, "presence") != 0 && strcmp(config->access, "open") != 0;

@@ -27,6 +27,8 @@ bool node_set(struct node_config *, struct arena *, const struct element *form);
 bool node_meets(const struct node_config *, struct arena *, const struct element *form);
 /* The form with what is set. */
 void node_write(const struct node_config *, struct writer *);
+/* Anybody may read it. */
+bool node_is_open(const struct node_config *);
 /* Only the user himself may read it. */
 bool node_is_private(const struct node_config *);
 

@@ -27,7 +27,11 @@ void outbound_read(const char *bytes, size_t len, const struct parser_events *ev
 static void on_returned(void *arg, struct arena *arena, const struct element *stanza)
 {
 	struct server *server = arg;
-	inbound_forward(server, arena, stanza);
+	struct guest *guest = guest_find(server, element_get(stanza, "to"));
+	if (guest)
+		guest_deliver(guest, arena, stanza);
+	else
+		inbound_forward(server, arena, stanza);
 }
 
 static const struct parser_events returned_events = {.stanza = on_returned};
@@ -186,6 +190,12 @@ void outbound_deliver(struct account *account, const char *resource, struct aren
 	deliver(account->server, account, account->jid, resource, arena, message, true);
 }
 
+void outbound_message(struct server *server, const char *owner, const char *resource, struct arena *arena,
+                      const struct element *message)
+{
+	deliver(server, account_find(server, owner), owner, resource, arena, message, true);
+}
+
 static void on_again(void *arg, struct arena *arena, const struct element *message)
 {
 	struct account *account = arg;
@@ -247,7 +257,7 @@ static void deliver_presence(struct server *server, struct account *account, str
 
 static void on_own_iq(void *arg, struct arena *arena, const struct element *iq)
 {
-	struct ask ask = {arg, NULL, arena, iq, element_child(iq, NULL, NULL)};
+	struct ask ask = {.account = arg, .arena = arena, .iq = iq, .payload = element_child(iq, NULL, NULL)};
 	inbound_ask(&ask);
 }
 
@@ -262,6 +272,14 @@ static void deliver_iq(struct server *server, struct account *account, struct se
 	else if (!server->out_resource && (text_equal(type, "get") || text_equal(type, "set")))
 		outbound_read(server->scratch.data, server->scratch.len, &own_iq_events, account);
 }
+
+/* To a component. */
+static void on_own_stanza(void *arg, struct arena *arena, const struct element *stanza)
+{
+	guest_deliver(arg, arena, stanza);
+}
+
+static const struct parser_events own_stanza_events = {.stanza = on_own_stanza};
 
 /* ---- The upstream's verbs ---- */
 
@@ -303,6 +321,11 @@ void outbound_close(struct upstream *upstream)
 	xml_close(&server->writer);
 	writer_end(&server->writer);
 	server->open = false;
+	struct guest *guest = server->out_own ? NULL : guest_find(server, server->out_to);
+	if (guest) {
+		outbound_read(server->scratch.data, server->scratch.len, &own_stanza_events, guest);
+		return;
+	}
 	const char *to = server->out_own ? server->out_from : server->out_to, *slash = strchr(to, '/');
 	char bare[2 * JID_PART_BYTES + 2];
 	size_t len = slash ? (size_t)(slash - to) : strlen(to);

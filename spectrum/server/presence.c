@@ -90,6 +90,7 @@ static void unavailable(struct session *session, struct arena *arena, const stru
 	account_broadcast(account, session->full, bytes->data, bytes->len);
 	free(session->presence);
 	session->presence = NULL;
+	guest_leave_all(session);
 	tell_frontend(session, arena, presence);
 }
 
@@ -122,15 +123,20 @@ void presence_from(struct session *session, struct arena *arena, const struct el
 	}
 	if (!jid_parse(arena, to, &jid) || !strcmp(jid.bare, session->account->jid))
 		return; /* everybody sees himself */
-	if (strcmp(jid.domain, server->jid) != 0) {
+	struct guest *guest = guest_find(server, jid.domain);
+	if (!guest && strcmp(jid.domain, server->jid) != 0) {
 		inbound_refuse(session, presence, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
 		return;
 	}
 	/* Directed to the domain itself it would be a log-in or log-out of this client's. */
-	if (!*jid.node)
+	if (!guest && !*jid.node)
 		return;
 	if (blocklist_has(session->account, to) && !text_equal(type, "unavailable")) {
 		blocklist_refuse(session, presence);
+		return;
+	}
+	if (guest) {
+		guest_presence_from(session, guest, arena, presence);
 		return;
 	}
 	session->directed = true;

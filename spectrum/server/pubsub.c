@@ -26,6 +26,7 @@ struct work {
 	struct server *server;
 	char *owner, *node, *id, *content, *form;
 	bool gateway; /* asks, and not the user */
+	bool stranger; /* or it is neither of them */
 	bool notify;
 	unsigned most;
 	void (*go_on)(struct work *, const struct node_config *);
@@ -71,6 +72,7 @@ static struct work *work_new(struct ask *ask, const char *node,
 	work->owner = mem_strdup(ask->account->jid);
 	work->node = mem_strdup(node);
 	work->gateway = !ask->session;
+	work->stranger = ask->stranger;
 	work->go_on = go_on;
 	return work;
 }
@@ -233,7 +235,7 @@ static void get_items(struct work *work, const struct node_config *config)
 {
 	if (!config)
 		work_refuse(work, S2_ITEM_NOT_FOUND, "There is no such node.");
-	else if (work->gateway && node_is_private(config))
+	else if (work->stranger ? !node_is_open(config) : work->gateway && node_is_private(config))
 		work_refuse(work, S2_FORBIDDEN, "This node is private.");
 	else
 		keep_get(work->server->hub, work->owner,

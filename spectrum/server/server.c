@@ -127,9 +127,10 @@ static void tick(void *arg)
 			stream_end(stream, "connection-timeout", "The log-in has taken too long.");
 	}
 	sm_due(server, now);
+	guests_due(server, now);
 	stream_rest_silent(server, now);
 	if (list_empty(&server->strangers) && list_empty(&server->awake) && list_empty(&server->asked) &&
-	    list_empty(&server->sleeping))
+	    list_empty(&server->sleeping) && list_empty(&server->guest_streams))
 		timer_stop(server->tick);
 }
 
@@ -189,6 +190,8 @@ void server_reload(struct upstream *upstream)
 {
 	struct server *server = server_of(upstream);
 	const char *error = NULL;
+	if (server->guest_listener)
+		guests_load(server);
 	struct tls *tls = load_certificate(server, &error);
 	if (tls && server->web && !web_reload(server->web, server->certificate, &error))
 		tls_free(&tls);
@@ -207,9 +210,9 @@ static void server_start(struct upstream *upstream)
 {
 	struct server *server = server_of(upstream);
 	server->started = true;
-	log_info("serves jid=%s port=%u direct_tls_port=%u tls_required=%d", server->jid,
+	log_info("serves jid=%s port=%u direct_tls_port=%u component_port=%u tls_required=%d", server->jid,
 	         listener_port(server->listener), server->direct_listener ? listener_port(server->direct_listener) : 0,
-	         server->tls_required);
+	         server->guest_listener ? listener_port(server->guest_listener) : 0, server->tls_required);
 	server->events->up(server->arg);
 }
 
@@ -247,6 +250,7 @@ static void server_stop(struct upstream *upstream, void (*stopped)(void *arg))
 	listener_free(&server->direct_listener);
 	end_all(&server->bound);
 	end_all(&server->strangers);
+	guests_stop(server);
 	if (!server->web) {
 		loop_defer(server->loop, &server->stop_later, stop_now, server);
 		return;
@@ -265,6 +269,7 @@ static void server_end(struct upstream *upstream)
 	web_free(&server->web);
 	while (!list_empty(&server->sleeping))
 		session_end(LIST_ITEM(server->sleeping.next, struct session, sm.sleeping));
+	guests_drop(server);
 }
 
 static void server_free(struct upstream *upstream)
@@ -275,6 +280,7 @@ static void server_free(struct upstream *upstream)
 	timer_free(&server->stopping_timer);
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
+	guests_free(server);
 	attempts_free(&server->attempts);
 	fast_free(&server->fast);
 	keyring_free(&server->keyring);
@@ -331,6 +337,8 @@ static bool open_ports(struct server *server, char **error)
 	server->listener = listen_on(server, "service.port", accepted, error);
 	if (server->listener && config_number(server->config, "service.direct_tls_port"))
 		server->direct_listener = listen_on(server, "service.direct_tls_port", accepted_direct, error);
+	if (!*error)
+		guests_open(server, error);
 	if (!*error && config_number(server->config, "service.websocket_port"))
 		server->web = web_new(server, server->certificate, error);
 	return !*error;
@@ -351,6 +359,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	list_init(&server->bound);
 	list_init(&server->awake);
 	list_init(&server->sleeping);
+	list_init(&server->guest_streams);
 	list_init(&server->asked);
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();

@@ -29,6 +29,9 @@ uint64_t server_upload_most(const struct upstream *);
 const char *server_upload_place(struct upstream *, struct arena *, const char *owner, const char *name,
                                 const char *type, uint64_t bytes, enum s2_condition *, const char **text);
 
+/* Calls for the domain of each component that is connected. */
+void server_each_guest(const struct upstream *, void (*call)(void *arg, const char *domain), void *arg);
+
 /* Out of the hub (hub_events). */
 void server_logged_out(struct upstream *, const char *jid, const char *text, const enum s2_connection_error *);
 /* A contact is to come into the roster, or asks to be let in (BUDDY_REQUEST); its item has changed; it has to go. */

@@ -52,6 +52,7 @@ void session_end(struct session *session)
 	csi_end(session);
 	presence_lost(session);
 	free(session->presence);
+	guest_leave_all(session);
 	free(session->wishes);
 	free(session->full);
 	free(session);

@@ -87,6 +87,8 @@ static void C_1_files_mean_what_they_say(void **state)
 	    {"[service]\njid = a.b\n", "database.database", "/var/lib/spectrum2/a.b/database.sql", NULL},
 	    {"[x]\ny = $jid and $jid\n[service]\njid = a\n", "x.y", "a and a",
 	     "gw.cfg:2: x.y: unknown key; kept for backends that know it\n"},
+	    {"[components]\na.example = x\n", "components.a.example", "x", NULL},
+	    {"", "components.a.example", NULL, NULL},
 	    {"", "nothing.there", NULL, NULL},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -122,6 +124,8 @@ static void C_3_CR_9_wrong_files_are_told_what_to_do(void **state)
 	    {"[database]\ntype = sql\n",
 	     "gw.cfg:2: database.type: \"sql\" is not possible; choose one of sqlite3|mysql|pqxx|none\n"},
 	    {"[service]\njid = a\n\njid = b\n", "gw.cfg:4: service.jid: given before, in line 2; keep one of them\n"},
+	    {"[components]\na.example = b\na.example = c\n",
+	     "gw.cfg:3: components.a.example: given before, in line 2; keep one of them\n"},
 	    {"hello world\n", "gw.cfg:1: \"hello ...\": there is no '='; write key = value, or '#' before a comment\n"},
 	    {"; hello\n", "gw.cfg:1: \"; ...\": ';' starts no comment; use '#'\n"},
 	    {"[service\n", "gw.cfg:1: \"[service\": the section has no ']'; write [service] or the like\n"},
