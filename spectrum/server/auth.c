@@ -111,14 +111,23 @@ static void succeed(struct stream *stream, const char *mechanism, const char *ba
 
 /* ---- The network's answer ---- */
 
+/* Another time it may be otherwise. */
+static bool is_temporary(enum s2_condition condition)
+{
+	return condition != S2_NOT_AUTHORIZED && condition != S2_NOT_ALLOWED && condition != S2_REGISTRATION_REQUIRED;
+}
+
+static void tell_refused(struct stream *stream, enum s2_condition condition, const char *text)
+{
+	sasl_fail(stream, is_temporary(condition) ? "temporary-auth-failure" : "not-authorized", text);
+}
+
 static void refused(struct stream *stream, enum s2_condition condition, const char *text)
 {
-	bool wrong =
-	    condition == S2_NOT_AUTHORIZED || condition == S2_NOT_ALLOWED || condition == S2_REGISTRATION_REQUIRED;
-	if (wrong)
+	if (!is_temporary(condition))
 		attempts_failed(stream->server->attempts, address_of(stream), stream->jid,
 		                loop_now(stream->server->loop));
-	sasl_fail(stream, wrong ? "not-authorized" : "temporary-auth-failure", text);
+	tell_refused(stream, condition, text);
 }
 
 /* The password that is kept is not the network's any more. The client was not wrong about it. */
@@ -126,7 +135,7 @@ static void refused_kept(struct stream *stream, enum s2_condition condition, con
 {
 	if (condition == S2_NOT_AUTHORIZED)
 		keyring_forget(stream->server->keyring, stream->jid);
-	sasl_fail(stream, condition == S2_NOT_AUTHORIZED ? "not-authorized" : "temporary-auth-failure", text);
+	tell_refused(stream, condition, text);
 }
 
 static void answered(void *arg, enum s2_condition condition, const char *text)

@@ -135,27 +135,31 @@ static void remove_kept(struct keyring *keyring, const char *jid)
 	keep_remove(keyring->hub, keyring->owner, &kept, NULL, NULL);
 }
 
-static void found_one(struct keyring *keyring, const struct kept *item)
+/* False: it can't be read. It stays there until the next log-in of that user, as the key file may come back. */
+static bool found_one(struct keyring *keyring, const struct kept *item)
 {
 	struct sasl_keys keys;
-	bool may = may_keep(keyring, item->node), whole = kept_read(item->content, &keys);
-	if (may && whole) {
-		entry_put(keyring, item->node, &keys);
-	} else {
-		log_info("the password is removed user=%s reason=%s", item->node,
-		         whole ? KEY " does not have the name" : "it can't be read with this key file");
+	bool whole = kept_read(item->content, &keys);
+	if (!may_keep(keyring, item->node)) {
+		log_info("the password is removed, as " KEY " does not have the name user=%s", item->node);
 		remove_kept(keyring, item->node);
+	} else if (whole) {
+		entry_put(keyring, item->node, &keys);
 	}
 	keys_wipe(&keys);
+	return whole;
 }
 
 static void found_all(void *arg, const struct kept *items, size_t count)
 {
 	struct keyring *keyring = arg;
-	if (!items)
-		log_error("the passwords that are kept can't be read: everybody logs in with his own");
+	size_t lost = 0;
 	for (size_t i = 0; items && i < count; i++)
-		found_one(keyring, &items[i]);
+		lost += !found_one(keyring, &items[i]);
+	if (!items)
+		log_error("the passwords that are kept can't be read: the database does not work");
+	else if (lost)
+		log_warn("passwords that are kept can't be read with this key file count=%zu", lost);
 	keyring->ready = true;
 	keyring->tell(keyring->arg);
 }

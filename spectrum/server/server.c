@@ -209,6 +209,8 @@ void server_reload(struct upstream *upstream)
 static void server_start(struct upstream *upstream)
 {
 	struct server *server = server_of(upstream);
+	if (server->stopping) /* while the database was read */
+		return;
 	server->started = true;
 	log_info("serves jid=%s port=%u direct_tls_port=%u component_port=%u tls_required=%d", server->jid,
 	         listener_port(server->listener), server->direct_listener ? listener_port(server->direct_listener) : 0,

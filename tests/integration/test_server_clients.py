@@ -87,6 +87,16 @@ async def test_a_wrong_password_is_told_in_the_networks_words(secured, clients, 
     assert (told.fields["condition"], told.fields["text"]) == ("not-authorized", "The password is not right.")
 
 
+async def test_where_passwords_are_kept_all_is_as_before(secured, clients, way):
+    """They don't say for whom they come (strophe.js would take SCRAM, if it saw it), so PLAIN it is each time."""
+    server = await secured(gateway.VILLAGE, service__store_passwords=".*")
+    for _ in range(2):
+        user = await clients(server, way, "romeo").connect()
+        await server.logged("the password is kept user=romeo@localhost done=1")
+        await user.log_out()
+    assert len(server.log_lines("logged in .*user=romeo@localhost mechanism=PLAIN")) == 2
+
+
 async def test_a_broken_connection_costs_nothing(secured, clients, people):
     """Stream management: the library comes back by itself and gets what it has missed."""
     server = await secured(gateway.VILLAGE, service__require_tls=0)

@@ -2,13 +2,19 @@
 """Server mode: log-in by SCRAM (RFC 5802, RFC 7677, RFC 9266) for users whose password the administrator has kept
 (service.store_passwords)."""
 
+import asyncio
 import base64
 import contextlib
+import re
 import sqlite3
+import ssl
 import subprocess
+import xml.etree.ElementTree as ET
 
 import pytest
 import pytest_asyncio
+import slixmpp
+import websockets
 
 import gateway
 from gateway import MAIN
@@ -24,6 +30,7 @@ SASL2 = "urn:xmpp:sasl:2"
 BIND2 = "urn:xmpp:bind:0"
 FAST = "urn:xmpp:fast:0"
 BINDING = "urn:xmpp:sasl-cb:0"
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 ANN = "ann%net"
 SECRET = "pass of Ann, which nobody must see"
 FROM = f"{ANN}@{DOMAIN}"
@@ -219,7 +226,38 @@ async def test_keys_outlive_a_restart_and_nothing_can_be_read(kept, wires, peopl
     await server.up()
     for sender in (FROM, f"ann%two@{DOMAIN}"):
         assert await Client(wires, server, sender=sender).connect() == ["PLAIN"]
-    await wait_until(lambda: not rows(server))
+    await server.logged("can't be read with this key file count=1")
+    await Client(wires, server).learn()
+
+
+async def test_those_who_come_in_the_first_moment(kept, wires):
+    """Nobody is told that he has no keys only because they are not read yet."""
+    server = await kept()
+    await Client(wires, server).learn()
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.settings["database.database"])) as db:
+        db.executemany("INSERT INTO s2_items (owner, kind, node, id, time, content) VALUES (?, 'password', ?, '', 0, ?)",
+                       ((DOMAIN, f"ann%{i}@{DOMAIN}", "x" * 300) for i in range(50_000)))
+        db.commit()
+
+    async def come():
+        client = Client(wires, server.start())
+        end = asyncio.get_running_loop().time() + LIMIT
+        while asyncio.get_running_loop().time() < end:
+            with contextlib.suppress(ConnectionError):
+                client.wire = await wires(server)
+                return client
+            await asyncio.sleep(0.001)
+
+    client = await come()
+    early = not server.log_lines("count=50000")
+    assert await client.open() == [SCRAM, "PLAIN"] and early
+    assert (await client.scram()).name == "success"
+    server.stop()
+    # It may also end in that moment.
+    client = await come()
+    client.wire.open(more=f" from='{FROM}'")
+    server.stop()
 
 
 async def test_without_a_database_they_last_as_long_as_the_process(kept, wires):
@@ -302,6 +340,20 @@ async def test_a_password_that_was_changed_on_the_network(kept, wires, people):
     assert (await client.scram()).name == "success"
 
 
+async def test_a_network_that_is_down(kept, wires, people):
+    """That says nothing about the password, which stays."""
+    server = await kept()
+    client = await Client(wires, server).learn()
+    await client.leave()
+    await change_password(people, server, "down")
+    for _ in range(2):
+        assert await client.connect() == [SCRAM, "PLAIN"]
+        failure = await client.scram()
+        assert (condition(failure), text(failure)) == ("temporary-auth-failure", "The network is down.")
+    await change_password(people, server, SECRET.split()[0])
+    assert condition(await client.scram()) == "not-authorized"
+
+
 async def test_a_new_password_that_the_server_does_not_know_yet(kept, wires, people):
     """His client takes SCRAM, and fails, as the keys are the old one's; the next try is the network's."""
     server = await kept()
@@ -371,6 +423,28 @@ async def test_in_one_step_with_binding_and_a_token(kept, wires):
     assert got.xml.find(f"{{{FAST}}}token").get("token")
 
 
+async def test_over_a_websocket(kept, wires):
+    port = free_port()
+    server = await kept(service__websocket_port=port)
+    await Client(wires, server).learn()
+    async with websockets.connect(f"ws://{DOMAIN}:{port}/xmpp-websocket", host="127.0.0.1", port=port,
+                                  subprotocols=("xmpp",)) as web:
+        async def get(name):
+            while True:
+                element = ET.fromstring(await asyncio.wait_for(web.recv(), LIMIT))
+                if element.tag.endswith("}" + name):
+                    return element
+
+        await web.send(f"<open xmlns='{FRAMING}' to='{DOMAIN}' from='{FROM}' version='1.0'/>")
+        assert [m.text for m in (await get("features")).iter(f"{{{SASL}}}mechanism")] == [SCRAM, "PLAIN"]
+        # It may be able to bind: that nothing was said of it is no lie, as there is nothing to bind to here.
+        scram = Scram(ANN, SECRET, "y")
+        await web.send(f"<auth xmlns='{SASL}' mechanism='{SCRAM}'>{encode(scram.first)}</auth>")
+        final = scram.final(base64.b64decode((await get("challenge")).text))
+        await web.send(f"<response xmlns='{SASL}'>{encode(final)}</response>")
+        assert base64.b64decode((await get("success")).text).decode() == scram.server
+
+
 async def test_who_gives_up_in_the_middle(kept, wires):
     server = await kept()
     client = await Client(wires, server).learn()
@@ -397,7 +471,8 @@ async def test_who_gives_up_in_the_middle(kept, wires):
 
 @pytest.mark.parametrize("first, final, expected", [
     ("=", "!", "incorrect-encoding"), ("!", None, "incorrect-encoding"), (encode(b"n,,n=ann"), None, "malformed-request"),
-    (encode(b"n,,n=ann%net,r=" + b"x" * 6100), None, "malformed-request"), (encode(b"n,,m=x,n=ann%net,r=x"), None, "malformed-request"),
+    (encode(b"n,,n=ann%net,r=" + b"x" * 6100), None, "malformed-request"), (encode(b"n,,m=x,n=ann%net,r=x"), None,
+                                                                      "malformed-request"),
     (encode(b"n,,n=,r=x"), None, ("malformed-request", "not-authorized")),
     (encode(b"n,,n=ann%net,r=x"), encode(b"c=biws,r=other,p=AAAA"), ("malformed-request", "not-authorized")),
     (encode(b"n,,n=ann%net,r=x"), "!", "incorrect-encoding"), (encode(b"n,,n=ann%net,r=x"), "=", "malformed-request"),
@@ -489,6 +564,72 @@ async def test_older_tls_can_not_be_bound_to(kept, wires, directories):
             assert (await client.plain()).name == "success"
             await server.logged("the password is kept")
     assert (await client.scram()).name == "success"
+
+
+# Clients that others wrote
+
+@pytest.fixture
+def library():
+    """slixmpp: takes the best mechanism by itself, and the next one if that fails."""
+    async def log_in(server, password=SECRET, sender=FROM, tls=False):
+        client = slixmpp.ClientXMPP(f"{ANN}@{DOMAIN}/slix", password)
+        client.loop = asyncio.get_running_loop()
+        client["feature_mechanisms"].unencrypted_plain = client["feature_mechanisms"].unencrypted_scram = not tls
+        client.ssl_context.check_hostname = False
+        client.ssl_context.verify_mode = ssl.CERT_NONE
+        if sender:
+            client.stream_header = client.stream_header.replace(" to=", f" from='{sender}' to=")
+        over = asyncio.get_running_loop().create_future()
+        client.add_event_handler("session_start", lambda _: over.done() or over.set_result(True))
+        client.add_event_handler("failed_all_auth", lambda _: over.done() or over.set_result(False))
+        client.connect(("127.0.0.1", server.port), disable_starttls=not tls, force_starttls=tls)
+        try:
+            return await asyncio.wait_for(over, 2 * LIMIT)
+        finally:
+            client.abort()
+            client._run_out_filters.cancel()  # or it would wait for ever
+    return log_in
+
+
+def used(server):
+    """The mechanisms of the log-ins until now."""
+    return [re.search(r"mechanism=(\S+)", line)[1] for line in server.log_lines("logged in ")]
+
+
+async def test_slixmpp(kept, library):
+    server = await kept()
+    for expected in ("PLAIN", SCRAM):
+        assert await library(server)
+        assert used(server)[-1] == expected
+        await server.logged("the password is kept")
+    # It does not say by itself for whom it comes.
+    assert await library(server, sender=None)
+    assert used(server) == ["PLAIN", SCRAM, "PLAIN"]
+    assert not await library(server, "wrong")
+    assert await library(server)
+
+
+async def test_slixmpp_that_can_bind_by_tls_unique_only(kept, library, directories):
+    """It does not look at which binding is offered, so what it tries first fails; it is not kept out."""
+    server = await kept(service__cert=make_certificate(directories("cert")))
+    for _ in range(8):
+        assert await library(server, tls=True)
+        await server.logged("the password is kept")
+    assert set(used(server)) == {"PLAIN"}
+
+
+async def test_libstrophe(kept, directories):
+    """What Profanity logs in with: says for whom it comes as soon as there is TLS, and takes SCRAM-SHA-256."""
+    server = await kept(service__cert=make_certificate(directories("cert")))
+    for password, expected in ((SECRET, "PLAIN"), (SECRET, SCRAM), ("wrong", None), (SECRET, "PLAIN"), (SECRET, SCRAM)):
+        before = len(used(server))
+        child = await asyncio.create_subprocess_exec(
+            "/usr/bin/python3", gateway.ROOT / "tests/clients/libstrophe.py", FROM, str(server.port),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        told, _ = await asyncio.wait_for(child.communicate(password.encode()), 2 * LIMIT)
+        assert told.decode().strip() == ("in" if expected else "out")
+        assert used(server)[before:] == ([expected] if expected else [])
+        await server.logged("the password is kept")
 
 
 # The configuration

@@ -25,8 +25,9 @@ class Village(backend.Backend):
     def on_3(self, login):  # LOGIN
         jid, name, password = login[1], login[2], login[3]
         self.tries.setdefault(name, []).append(password)
-        if self.passwords.get(name, password) != password:
-            password = b"wrong"
+        right = self.passwords.get(name, password)
+        if right != password:
+            password = right if right in PASSWORDS else b"wrong"
         if password in PASSWORDS:
             if PASSWORDS[password]:
                 error, text = PASSWORDS[password]
