@@ -11,7 +11,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/integration"))
 
-from gateway import IRC, VILLAGE, Gateway
+from gateway import IRC, LOOPBACK, VILLAGE, Gateway
 from hosts import Ejabberd, Prosody, component_port
 from ircclient import IrcClient, line
 from ircds import Inspircd, Ngircd
@@ -140,7 +140,8 @@ def invite_server_clients(servers, ircd):
     for prefix, jid, accounts, what in (
             ("A", "irc.localhost", "any name and password", "IRC, rooms of any server"),
             ("N", "net.localhost", "romeo with the password romeopass, or any other name", "the IRC server alone, with its services"),
-            ("G", "gw.localhost", "any name; password any but wrong, unknown, down, silent", "a network in its backend only")):
+            ("G", "gw.localhost", "any name; password any but wrong, unknown, down, silent", "a network in its backend only"),
+            ("L", "local.localhost", "any name and password", "people who are all here: backends/loopback")):
         server = servers[jid]
         port, tls, web = server.port, server.settings["service.direct_tls_port"], server.settings["service.websocket_port"]
         scheme = "wss" if "service.websocket_tls" in server.settings else "ws"
@@ -156,12 +157,13 @@ tests/peers/backend.py has for the body of a message. The values for a shell:
 
 
 async def start_server_clients(directory, running, ircd):
-    """spectrum2 as the XMPP server, in front of IRC, of one IRC network, and of a network that can do everything."""
+    """spectrum2 as the XMPP server, in front of IRC, of one IRC network, of a network that can do everything, and of nothing."""
     servers = {}
     ircd.account("romeo", "romeopass")
     network = f"127.0.0.1:{ircd.port}"
     for jid, backend, more in (("net.localhost", IRC, {"service.irc_server": network}),
                                ("gw.localhost", f"{VILLAGE} --features={ABILITIES}", {"service.websocket_tls": "on"}),
+                               ("local.localhost", LOOPBACK, {"service.websocket_tls": "on"}),
                                ("irc.localhost", IRC, {"service.require_tls": 0})):
         place = directory / jid
         place.mkdir()

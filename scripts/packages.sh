@@ -9,7 +9,7 @@ packages_demo_gateway=(prosody)
 packages_demo_clients=(prosody prosody-modules inspircd atheme-services)
 packages_test=(libcmocka-dev clang-14 python3-pytest python3-pytest-asyncio python3-pytest-xdist python3-slixmpp python3-websockets python3-openssl libstrophe0 prosody
 	prosody-modules ejabberd ngircd inspircd atheme-services openssl dnsmasq-base mandoc jabberd2
-	sslscan curl biboumi)
+	sslscan curl biboumi chromium)
 # What the libpurple backend is built and tested with; it is left out where these are missing.
 packages_libpurple=(libpurple-dev kamailio kamailio-sqlite-modules kamailio-presence-modules purple-discord
 	purple-rocketchat dbus-daemon avahi-daemon)

@@ -6,12 +6,15 @@ export function tell(event, more = {}) {
   process.stdout.write(JSON.stringify({ event, ...more }) + "\n");
 }
 
-// orders: {name: function of the order}. The first line is for `start`.
-export function listen(orders) {
+// orders: {name: function of the order}. The first line is for `start`. `end`: what there is to do before the program ends.
+export function listen(orders, end = () => {}) {
   const lines = createInterface({ input: process.stdin });
   lines.on("line", (line) => {
     const order = JSON.parse(line);
     orders[order.do](order);
   });
-  lines.on("close", () => process.exit(0));
+  lines.on("close", async () => {
+    await end();
+    process.exit(0);
+  });
 }

@@ -20,7 +20,8 @@ from ircclient import IrcClient
 from ircds import Inspircd, Ngircd
 from nameserver import Dnsmasq
 from person import RawUser
-from server import Server, Wire
+from processes import free_port
+from server import Server, Wire, make_certificate
 from user import User
 
 
@@ -217,6 +218,21 @@ async def servers(directories, request):
         if failed:
             print(f"--- log of {one.jid}, the last lines\n{one.log()[-6000:]}\n{one.reports()}")
         await one.close()
+
+
+@pytest.fixture
+def secured(servers, directories):
+    """A server with a certificate on all ports, as it is meant to be run, with a name that Node and browsers find."""
+    async def start(backend=program.ECHO, domain="localhost", **settings):
+        ports = {"direct": free_port(), "web": free_port()}
+        certificate = make_certificate(directories("cert"), domain)
+        server = await servers(backend, domain, service__cert=certificate, service__direct_tls_port=ports["direct"],
+                               service__websocket_port=ports["web"], service__websocket_tls="on",
+                               service__more_resources=1, **settings)
+        server.tls = True
+        server.ports = {"port": server.port, **ports}
+        return server
+    return start
 
 
 @pytest.fixture

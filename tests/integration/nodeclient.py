@@ -41,6 +41,12 @@ class NodeClient(Person):
 
     async def launch(self):
         """Starts to connect, and waits for nothing."""
+        await self.begin()
+        self._start()
+        return self
+
+    async def begin(self):
+        """Starts the program."""
         node = shutil.which("node")
         assert node and (CLIENTS / "node_modules").exists(), f"Node's packages are missing: run npm ci in {CLIENTS}"
         more = {"NODE_EXTRA_CA_CERTS": str(self.certificate)} if self.certificate else {}
@@ -48,9 +54,10 @@ class NodeClient(Person):
             node, CLIENTS / self.program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **more}, limit=1 << 24, preexec_fn=end_with_parent)
         self._feed = asyncio.create_task(self._read())
+
+    def _start(self):
         self._order("start", service=self.service, domain=self.domain, username=self.user, password=self.password,
                     resource=self.resource, nameserver=self.nameserver)
-        return self
 
     async def connect(self, initial_presence=True):
         await self.launch()

@@ -1,42 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Server mode as two client libraries see it that others wrote: @xmpp/client and strophe.js, in Node. What terminal and
-graphical clients show is in docs/clients.md."""
+"""Server mode as two client libraries see it that others wrote: @xmpp/client in Node, and strophe.js there and in a browser. A
+whole web client is in test_server_browser.py; what terminal and graphical clients show is in docs/clients.md."""
 
 import pytest
 import pytest_asyncio
 
 import gateway
+from browser import StropheInPage
 from foreign import Proxy
 from nodeclient import StropheJs, XmppJs
 from person import RawUser
-from processes import free_port
-from server import make_certificate
 from stanzas import CHATSTATES, available, matches, message
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.node]
-DOMAIN = "localhost"  # a name that Node finds everywhere
+DOMAIN = "localhost"  # of the servers that `secured` starts
 ROSTER = "jabber:iq:roster"
 CARBONS = "urn:xmpp:carbons:2"
 
 # What connects, to which URL.
 WAYS = {"@xmpp by STARTTLS": (XmppJs, "xmpp://localhost:{port}"), "@xmpp by TLS": (XmppJs, "xmpps://localhost:{direct}"),
         "@xmpp by WebSocket": (XmppJs, "wss://localhost:{web}/xmpp-websocket"),
-        "strophe by WebSocket": (StropheJs, "wss://localhost:{web}/xmpp-websocket")}
-
-
-@pytest.fixture
-def secured(servers, directories):
-    """A server with a certificate on all ports, as it is meant to be run."""
-    async def start(backend=gateway.ECHO, **settings):
-        ports = {"direct": free_port(), "web": free_port()}
-        certificate = make_certificate(directories("cert"), DOMAIN)
-        server = await servers(backend, DOMAIN, service__cert=certificate, service__direct_tls_port=ports["direct"],
-                               service__websocket_port=ports["web"], service__websocket_tls="on",
-                               service__more_resources=1, **settings)
-        server.tls = True
-        server.ports = {"port": server.port, **ports}
-        return server
-    return start
+        "strophe by WebSocket": (StropheJs, "wss://localhost:{web}/xmpp-websocket"),
+        "strophe in Chromium": (StropheInPage, "wss://localhost:{web}/xmpp-websocket")}
 
 
 @pytest_asyncio.fixture
