@@ -24,8 +24,6 @@
 
 enum {
 	TICK_MS = 1000,
-	LOOK_AT = 4,
-	MOST_AWAKE = 64,    /* streams that keep the memory of their parser */
 	ACK_MS = 60000,     /* for an acknowledgement, whatever else comes */
 	GIVE_UP_MS = 45000, /* without a connection until the main process is told */
 	SETTLE_MS = 10000,  /* after a log-in until contacts have shown up */
@@ -38,8 +36,7 @@ enum {
 };
 
 struct settings settings;
-static struct list users = LIST_INIT(users), awake = LIST_INIT(awake);
-static unsigned awake_count;
+static struct list users = LIST_INIT(users);
 static struct timer *ticker;
 
 uint64_t user_now(void)
@@ -47,39 +44,11 @@ uint64_t user_now(void)
 	return loop_now(kit_loop());
 }
 
-/* ---- Memory ---- */
-
-static void fall_asleep(struct user *user)
-{
-	if (list_empty(&user->awake))
-		return;
-	list_remove(&user->awake);
-	awake_count--;
-}
-
-/* Of many sessions few hear something at the same time: the others need no parser. Those that are in the middle of
- * something get another turn. */
-static void wake_up(struct user *user)
-{
-	fall_asleep(user);
-	list_append(&awake, &user->awake);
-	awake_count++;
-	for (int i = 0; i < LOOK_AT && awake_count > MOST_AWAKE; i++) {
-		struct user *oldest = LIST_ITEM(awake.next, struct user, awake);
-		fall_asleep(oldest);
-		if (client_rest(oldest->client))
-			continue;
-		list_append(&awake, &oldest->awake);
-		awake_count++;
-	}
-}
-
 /* ---- Ending ---- */
 
 static void user_free(struct user *user)
 {
 	list_remove(&user->node);
-	fall_asleep(user);
 	s2_user_set_data(user->s2, NULL);
 	loop_defer_cancel(&user->ending);
 	loop_flush_cancel(&user->flusher);
@@ -304,7 +273,6 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	if (user->ending.queued)
 		return;
 	client_input(user->client, bytes, len);
-	wake_up(user);
 	hold_back(user);
 }
 
@@ -485,7 +453,6 @@ void user_login(struct s2_user *s2, const struct s2_login *login)
 	list_init(&user->requests);
 	list_init(&user->sent);
 	list_init(&user->waiting);
-	list_init(&user->awake);
 	list_append(&users, &user->node);
 	s2_user_set_data(s2, user);
 	open_session(user);

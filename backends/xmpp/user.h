@@ -30,7 +30,6 @@ void settings_stop(void);
 
 struct user {
 	struct list node;  /* of all users */
-	struct list awake; /* of those whose stream has its memory, the one that heard something last behind */
 	struct s2_user *s2;
 	struct account account; /* on the user's arena */
 	char *password;

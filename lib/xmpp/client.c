@@ -264,11 +264,6 @@ void client_end(struct client *client)
 	client_lost(client);
 }
 
-bool client_rest(struct client *client)
-{
-	return client->stage == STAGE_UP && parser_rest(client->parser);
-}
-
 /* ---- Facts ---- */
 
 bool client_is_up(const struct client *client)

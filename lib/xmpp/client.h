@@ -95,8 +95,6 @@ void client_flush(struct client *);
 void client_ask(struct client *);
 /* A question of client_flush or client_ask is not answered yet. */
 bool client_is_asking(const struct client *);
-/* Nothing has come for a while: gives memory back, see parser_rest. */
-bool client_rest(struct client *);
 
 /* Bound, and neither lost nor failed. */
 bool client_is_up(const struct client *);

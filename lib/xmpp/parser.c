@@ -2,9 +2,10 @@
 /* The stream parser: expat below, caps all around, one event per stanza above. Every stream of the program reads
  * through it (RFC 6120 sections 4 and 11).
  *
- * Expat keeps each name that it ever saw, and streams live for months. So the expat parser is thrown away between two
- * stanzas from time to time, and a new one is brought to where the old one was by the stored bytes of the stream
- * header. */
+ * Between two stanzas expat knows nothing of a stream but the namespaces that its header has declared. So a stream has
+ * a reader only while it is in the middle of something, and then takes any that stands behind such a header. Expat
+ * keeps each name that it ever saw, and processes live for months: from time to time a reader is thrown away, and a new
+ * one is brought to where the old one was by the stored header. */
 #include "lib/xmpp/parser.h"
 
 #include <assert.h>
@@ -15,9 +16,9 @@
 #include <strings.h>
 
 #include "lib/xmpp/expat_calls.h"
-#include "lib/xmpp/names.h"
 #include "lib/xmpp/ns.h"
-#include "lib/xmpp/tree.h"
+#include "lib/xmpp/reader.h"
+#include "lib/xmpp/writer.h"
 
 #define PIECE_BYTES 8192       /* expat copies what it is given and keeps a buffer of that size */
 #define LONG_TAG 4096          /* from so many bytes on expat gets the rest of an unfinished tag in one piece */
@@ -27,7 +28,7 @@
 enum state {
 	AWAIT_HEADER,
 	OPEN,
-	RESET,   /* open, and the rest of the bytes is for a new expat parser */
+	RESET,   /* open, and the rest of the bytes is for another reader */
 	RESTART, /* the owner asked for it inside of a callback */
 	ENDED,   /* after </stream:stream>, an error, or parser_stop */
 };
@@ -36,30 +37,22 @@ struct parser {
 	const struct parser_events *events;
 	void *arg;
 	struct parser_limits limits;
-	XML_Parser expat;
+	struct reader *reader; /* NULL before the header, and between two stanzas */
 	enum state state;
 	enum parser_error error; /* why it ended */
 	bool feeding;            /* on the stack: inside of parser_feed */
 	bool replaying;          /* the header goes in again */
 	bool fragment;           /* the root is what is wanted */
 
-	/* Places in the stream, in bytes since the expat parser began. */
-	size_t position; /* taken so far */
-	size_t boundary; /* of that, done with: end of the last stanza, or of white space after it */
-
-	struct str header;      /* the raw bytes up to the end of the stream's start tag */
-	const char *default_ns; /* of the header */
-	struct str held;        /* bytes of a long tag that expat has not seen yet */
+	/* A tag that declares the namespaces of the stream's header: what a reader of this stream has to have read. */
+	struct str header;
+	struct attribute *spaces; /* they themselves, while the header is being read, the last one first */
+	struct str held;          /* bytes of a long tag that expat has not seen yet */
 	bool holding;
-	bool swollen; /* expat has had a long tag in its buffer */
-	char quote;   /* within the long tag: the quote that is open, or '\0' */
+	char quote; /* within the long tag: the quote that is open, or '\0' */
 
-	unsigned declared; /* namespaces, by the tag being read */
-	unsigned stanzas;  /* since the last reset */
-	struct names names;
-	struct tree tree;
+	unsigned declared;    /* namespaces, by the tag being read */
 	struct element *root; /* of a fragment */
-	struct arena name_arena, stanza_arena;
 };
 
 /* Nothing more is taken from the bytes that expat has. It may call back all the same: every callback asks stopped(). */
@@ -67,7 +60,7 @@ static void end_reading(struct parser *parser, enum state state)
 {
 	parser->state = state;
 	if (parser->feeding)
-		XML_StopParser(parser->expat, XML_FALSE);
+		XML_StopParser(parser->reader->expat, XML_FALSE);
 }
 
 static bool stopped(const struct parser *parser)
@@ -84,7 +77,8 @@ static void fail(struct parser *parser, enum parser_error error)
 /* End of what expat is telling about. */
 static size_t event_end(const struct parser *parser)
 {
-	return (size_t)XML_GetCurrentByteIndex(parser->expat) + (size_t)XML_GetCurrentByteCount(parser->expat);
+	XML_Parser expat = parser->reader->expat;
+	return (size_t)XML_GetCurrentByteIndex(expat) + (size_t)XML_GetCurrentByteCount(expat);
 }
 
 static size_t count_attributes(const char **attributes)
@@ -95,49 +89,66 @@ static size_t count_attributes(const char **attributes)
 	return count;
 }
 
+/* `name` as expat gives it. Apart from its namespaces a header does not matter any more. */
+static void keep_header(struct parser *parser, const char *name)
+{
+	const char *prefix = strchr(strchr(name, NAMES_SEPARATOR) + 1, NAMES_SEPARATOR);
+	struct writer writer;
+	str_fini(&parser->header);
+	writer_init(&writer, &parser->header, NULL);
+	xml_open(&writer, prefix ? arena_printf(&parser->reader->stanza_arena, "%s:stream", prefix + 1) : "stream",
+	         NULL);
+	for (const struct attribute *space = parser->spaces; space; space = space->next)
+		xml_attr(&writer, space->name, space->value);
+	/* It stays open. */
+	str_addc(&parser->header, '>');
+}
+
 /* The owner wants to see the namespace of the content, which expat does not count among the attributes. */
 static void header_open(struct parser *parser, const char *name, const char **attributes)
 {
-	tree_open(&parser->tree, name, attributes);
-	struct element *header = tree_close(&parser->tree);
+	struct reader *reader = parser->reader;
+	tree_open(&reader->tree, name, attributes);
+	struct element *header = tree_close(&reader->tree);
 	if (!element_is(header, "stream", NS_STREAMS)) {
 		fail(parser, PARSER_BAD_NAMESPACE);
 		return;
 	}
-	if (parser->default_ns)
-		element_set(&parser->stanza_arena, header, "xmlns", parser->default_ns);
-	parser->default_ns = NULL;
-	parser->boundary = event_end(parser);
-	struct str raw = {0};
-	str_add(&raw, parser->header.data, parser->boundary);
-	str_fini(&parser->header);
-	parser->header = raw;
+	for (const struct attribute *space = parser->spaces; space; space = space->next) {
+		if (!strcmp(space->name, "xmlns"))
+			element_set(&reader->stanza_arena, header, "xmlns", space->value);
+	}
+	reader->boundary = event_end(parser);
+	keep_header(parser, name);
+	parser->spaces = NULL;
 	parser->state = OPEN;
 	if (parser->events->header)
 		parser->events->header(parser->arg, header);
-	arena_reset(&parser->stanza_arena);
+	arena_reset(&reader->stanza_arena);
 }
 
-/* A good place for another expat parser to take over, if it is time. */
+/* A good place for another reader to take over, if it is time. */
 static void between_stanzas(struct parser *parser)
 {
-	if (!stopped(parser) && (parser->stanzas >= parser->limits.reset_stanzas ||
-	                         parser->names.bytes >= parser->limits.reset_name_bytes ||
-	                         parser->boundary >= RESET_BYTES || parser->swollen))
+	const struct reader *reader = parser->reader;
+	if (!stopped(parser) && (reader->stanzas >= parser->limits.reset_stanzas ||
+	                         reader->names.bytes >= parser->limits.reset_name_bytes ||
+	                         reader->boundary >= RESET_BYTES || reader->swollen))
 		end_reading(parser, RESET);
 }
 
 static void child_close(struct parser *parser, struct element *stanza)
 {
-	size_t bytes = event_end(parser) - parser->boundary;
-	parser->boundary += bytes;
+	struct reader *reader = parser->reader;
+	size_t bytes = event_end(parser) - reader->boundary;
+	reader->boundary += bytes;
 	if (bytes > parser->limits.stanza_bytes) { /* lowered on the way */
 		fail(parser, PARSER_POLICY_VIOLATION);
 		return;
 	}
-	parser->events->stanza(parser->arg, &parser->stanza_arena, stanza);
-	arena_reset(&parser->stanza_arena);
-	parser->stanzas++;
+	parser->events->stanza(parser->arg, &reader->stanza_arena, stanza);
+	arena_reset(&reader->stanza_arena);
+	reader->stanzas++;
 	between_stanzas(parser);
 }
 
@@ -145,14 +156,16 @@ static void child_close(struct parser *parser, struct element *stanza)
  * reasonable space is refused here, for everybody who copies or answers stanzas. */
 static void child_open(struct parser *parser, const char *name, const char **attributes)
 {
-	tree_open(&parser->tree, name, attributes);
-	if (parser->tree.ns_bytes > parser->limits.stanza_bytes)
+	struct tree *tree = &parser->reader->tree;
+	tree_open(tree, name, attributes);
+	if (tree->ns_bytes > parser->limits.stanza_bytes)
 		fail(parser, PARSER_POLICY_VIOLATION);
 }
 
 static bool room_for_node(const struct parser *parser)
 {
-	return !parser->tree.depth || parser->tree.nodes < parser->limits.children;
+	const struct tree *tree = &parser->reader->tree;
+	return !tree->depth || tree->nodes < parser->limits.children;
 }
 
 static void on_start(void *arg, const char *name, const char **attributes)
@@ -162,7 +175,7 @@ static void on_start(void *arg, const char *name, const char **attributes)
 	parser->declared = 0;
 	if (stopped(parser) || parser->replaying)
 		return;
-	if (parser->tree.depth >= parser->limits.depth || !room_for_node(parser) ||
+	if (parser->reader->tree.depth >= parser->limits.depth || !room_for_node(parser) ||
 	    declared + count_attributes(attributes) > parser->limits.attributes)
 		fail(parser, PARSER_POLICY_VIOLATION);
 	else if (parser->state == AWAIT_HEADER)
@@ -176,13 +189,13 @@ static void on_end(void *arg, const char *name)
 	struct parser *parser = arg;
 	if (stopped(parser))
 		return;
-	if (!parser->tree.depth) {
+	if (!parser->reader->tree.depth) {
 		end_reading(parser, ENDED);
 		if (parser->events->end)
 			parser->events->end(parser->arg);
 		return;
 	}
-	struct element *root = tree_close(&parser->tree);
+	struct element *root = tree_close(&parser->reader->tree);
 	if (root && parser->fragment)
 		parser->root = root;
 	else if (root)
@@ -200,18 +213,29 @@ static bool is_space(const char *text, size_t len)
 static void on_text(void *arg, const char *text, int len)
 {
 	struct parser *parser = arg;
+	struct tree *tree = &parser->reader->tree;
 	if (stopped(parser))
 		return;
-	if (!parser->tree.depth && is_space(text, (size_t)len)) {
-		parser->boundary = event_end(parser);
+	if (!tree->depth && is_space(text, (size_t)len)) {
+		parser->reader->boundary = event_end(parser);
 		between_stanzas(parser);
-	} else if (!parser->tree.depth) {
+	} else if (!tree->depth) {
 		fail(parser, PARSER_NOT_WELL_FORMED);
-	} else if (parser->tree.text.len || room_for_node(parser)) {
-		tree_text(&parser->tree, text, (size_t)len);
+	} else if (tree->text.len || room_for_node(parser)) {
+		tree_text(tree, text, (size_t)len);
 	} else {
 		fail(parser, PARSER_POLICY_VIOLATION);
 	}
+}
+
+static void note_space(struct parser *parser, const char *prefix, const char *uri)
+{
+	struct arena *arena = &parser->reader->stanza_arena;
+	struct attribute *space = arena_alloc(arena, sizeof *space);
+	space->name = prefix ? arena_printf(arena, "xmlns:%s", prefix) : "xmlns";
+	space->value = arena_strdup(arena, uri);
+	space->next = parser->spaces;
+	parser->spaces = space;
 }
 
 static void on_namespace(void *arg, const char *prefix, const char *uri)
@@ -221,11 +245,11 @@ static void on_namespace(void *arg, const char *prefix, const char *uri)
 		return;
 	parser->declared++;
 	if (prefix)
-		names_count(&parser->names, prefix);
+		names_count(&parser->reader->names, prefix);
 	if (uri && strlen(uri) > NAMES_SPACE_BYTES)
 		fail(parser, PARSER_POLICY_VIOLATION);
-	else if (parser->state == AWAIT_HEADER && !prefix)
-		parser->default_ns = arena_strdup(&parser->stanza_arena, uri);
+	else if (uri && parser->state == AWAIT_HEADER)
+		note_space(parser, prefix, uri);
 }
 
 static void on_declaration(void *arg, const char *version, const char *encoding, int standalone)
@@ -259,17 +283,23 @@ static void on_comment(void *arg, const char *text)
 /* A long namespace is repeated in expat's memory for each attribute that is in it. */
 static void limit_memory(struct parser *parser)
 {
-	expat_bound_memory(parser->expat, EXPAT_BYTES + 8ull * parser->limits.stanza_bytes);
+	expat_bound_memory(parser->reader->expat, EXPAT_BYTES + 8ull * parser->limits.stanza_bytes);
 }
 
-static void expat_start(struct parser *parser)
+static void use_reader(struct parser *parser, struct reader *reader)
 {
-	XML_Parser expat = XML_ParserCreateNS("UTF-8", NAMES_SEPARATOR);
-	if (!expat)
-		abort();
+	parser->reader = reader;
+	parser->declared = 0;
+	XML_SetUserData(reader->expat, parser);
+	limit_memory(parser);
+}
+
+static void use_new_reader(struct parser *parser, struct arena *nodes, struct arena *names)
+{
+	struct reader *reader = reader_new(nodes, names);
+	XML_Parser expat = reader->expat;
 	expat_be_prompt(expat);
 	XML_SetReturnNSTriplet(expat, 1);
-	XML_SetUserData(expat, parser);
 	XML_SetElementHandler(expat, on_start, on_end);
 	XML_SetCharacterDataHandler(expat, on_text);
 	XML_SetStartNamespaceDeclHandler(expat, on_namespace);
@@ -277,13 +307,7 @@ static void expat_start(struct parser *parser)
 	XML_SetStartDoctypeDeclHandler(expat, on_doctype);
 	XML_SetProcessingInstructionHandler(expat, on_instruction);
 	XML_SetCommentHandler(expat, on_comment);
-	parser->expat = expat;
-	parser->position = parser->boundary = 0;
-	parser->declared = parser->stanzas = 0;
-	parser->swollen = false;
-	limit_memory(parser);
-	names_clear(&parser->names);
-	arena_reset(&parser->name_arena);
+	use_reader(parser, reader);
 }
 
 static enum parser_error error_of(XML_Parser expat)
@@ -303,21 +327,35 @@ static enum parser_error error_of(XML_Parser expat)
 
 static void expat_feed(struct parser *parser, const char *bytes, size_t len)
 {
-	enum XML_Status status = XML_Parse(parser->expat, bytes, (int)len, XML_FALSE);
+	XML_Parser expat = parser->reader->expat;
+	enum XML_Status status = XML_Parse(expat, bytes, (int)len, XML_FALSE);
 	if (status != XML_STATUS_OK && !stopped(parser))
-		fail(parser, error_of(parser->expat));
+		fail(parser, error_of(expat));
 }
 
-/* Expat has given its last event of this parser: a new one takes over within the stream. */
-static void expat_reset(struct parser *parser)
+/* Something comes, and there is no reader. */
+static void begin_reading(struct parser *parser)
 {
-	XML_ParserFree(parser->expat);
-	expat_start(parser);
-	parser->state = OPEN;
+	struct reader *reader = parser->state == AWAIT_HEADER ? NULL : reader_take(&parser->header);
+	if (reader) {
+		use_reader(parser, reader);
+		return;
+	}
+	use_new_reader(parser, NULL, NULL);
+	if (parser->state == AWAIT_HEADER)
+		return;
 	parser->replaying = true;
 	expat_feed(parser, parser->header.data, parser->header.len);
 	parser->replaying = false;
-	parser->position = parser->boundary = parser->header.len;
+	parser->reader->position = parser->reader->boundary = parser->header.len;
+}
+
+/* Where all that came was whole, another stream may go on with the reader. */
+static void rest(struct parser *parser)
+{
+	const struct reader *reader = parser->reader;
+	if (reader && parser->state == OPEN && reader->position == reader->boundary && !parser->holding)
+		reader_give(&parser->reader, &parser->header);
 }
 
 /* Bytes up to and with the end of the long tag that is being held back; all of them if it does not end in there. */
@@ -346,7 +384,7 @@ static size_t long_tag_rest(struct parser *parser, const char *bytes, size_t len
 static void check_long_tag(struct parser *parser)
 {
 	int offset = 0, size = 0;
-	const char *input = XML_GetInputContext(parser->expat, &offset, &size);
+	const char *input = XML_GetInputContext(parser->reader->expat, &offset, &size);
 	if (!input || size - offset < LONG_TAG)
 		return;
 	const char *tag = input + offset;
@@ -354,7 +392,7 @@ static void check_long_tag(struct parser *parser)
 		fail(parser, PARSER_RESTRICTED_XML);
 		return;
 	}
-	parser->holding = parser->swollen = true;
+	parser->holding = parser->reader->swollen = true;
 	parser->quote = '\0';
 	long_tag_rest(parser, tag, (size_t)(size - offset));
 }
@@ -385,7 +423,8 @@ static enum parser_error check_beginning(const struct str *header)
 /* Takes as much as may belong to one stanza, so that a cap trips at the same byte however the bytes are cut. */
 static size_t feed_piece(struct parser *parser, const char *bytes, size_t len)
 {
-	size_t before = parser->position, used = before - parser->boundary;
+	struct reader *reader = parser->reader;
+	size_t before = reader->position, used = before - reader->boundary;
 	if (used >= parser->limits.stanza_bytes) {
 		fail(parser, PARSER_POLICY_VIOLATION);
 		return 0;
@@ -395,7 +434,7 @@ static size_t feed_piece(struct parser *parser, const char *bytes, size_t len)
 	len = len < PIECE_BYTES ? len : PIECE_BYTES;
 	if (parser->holding)
 		len = long_tag_rest(parser, bytes, len);
-	parser->position += len;
+	reader->position += len;
 	if (parser->state == AWAIT_HEADER) {
 		str_add(&parser->header, bytes, len);
 		enum parser_error error = check_beginning(&parser->header);
@@ -411,9 +450,11 @@ static size_t feed_piece(struct parser *parser, const char *bytes, size_t len)
 	if (!stopped(parser) && !parser->holding)
 		check_long_tag(parser);
 	if (parser->state == RESET) {
-		assert(parser->boundary >= before);
-		len = parser->boundary - before;
-		expat_reset(parser);
+		assert(reader->boundary >= before);
+		len = reader->boundary - before;
+		/* Expat has given its last event of this one. */
+		reader_free(&parser->reader);
+		parser->state = OPEN;
 	}
 	return len;
 }
@@ -422,18 +463,14 @@ enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t l
 {
 	assert(!parser->feeding);
 	/* White space before a header is what remains of the stream before a restart. */
-	while (len && parser->state == AWAIT_HEADER && !parser->position && is_space(bytes, 1)) {
+	while (len && parser->state == AWAIT_HEADER && !parser->reader && is_space(bytes, 1)) {
 		bytes++;
 		len--;
 	}
-	if (len && !parser->expat && !stopped(parser)) {
-		if (parser->state == AWAIT_HEADER)
-			expat_start(parser);
-		else
-			expat_reset(parser);
-	}
 	parser->feeding = true;
 	while (len && !stopped(parser)) {
+		if (!parser->reader)
+			begin_reading(parser);
 		size_t taken = feed_piece(parser, bytes, len);
 		bytes += taken;
 		len -= taken;
@@ -441,24 +478,10 @@ enum parser_error parser_feed(struct parser *parser, const char *bytes, size_t l
 	parser->feeding = false;
 	if (parser->state == RESTART)
 		parser_restart(parser);
+	rest(parser);
 	enum parser_error error = parser->error;
 	parser->error = PARSER_OK;
 	return error;
-}
-
-bool parser_rest(struct parser *parser)
-{
-	if (!parser->expat)
-		return true;
-	if (parser->feeding || parser->state != OPEN || parser->holding || parser->position != parser->boundary)
-		return false;
-	XML_ParserFree(parser->expat);
-	parser->expat = NULL;
-	tree_fini(&parser->tree);
-	names_fini(&parser->names);
-	arena_fini(&parser->name_arena);
-	arena_fini(&parser->stanza_arena);
-	return true;
 }
 
 void parser_stop(struct parser *parser)
@@ -472,14 +495,10 @@ void parser_restart(struct parser *parser)
 		end_reading(parser, RESTART);
 		return;
 	}
-	XML_ParserFree(parser->expat);
-	parser->expat = NULL; /* until something comes */
-	parser->position = parser->boundary = 0;
-	tree_clear(&parser->tree);
+	reader_free(&parser->reader);
 	str_fini(&parser->header);
 	str_fini(&parser->held);
-	arena_reset(&parser->stanza_arena);
-	parser->default_ns = NULL;
+	parser->spaces = NULL;
 	parser->holding = false;
 	parser->error = PARSER_OK;
 	parser->state = AWAIT_HEADER;
@@ -499,28 +518,8 @@ void parser_set_limits(struct parser *parser, const struct parser_limits *limits
 	};
 	if (parser->limits.stanza_bytes > INT_MAX / 2) /* a long tag goes to expat in one piece */
 		parser->limits.stanza_bytes = INT_MAX / 2;
-	if (parser->expat)
+	if (parser->reader)
 		limit_memory(parser);
-}
-
-static void parser_init(struct parser *parser, const struct parser_limits *limits, struct arena *nodes,
-                        struct arena *names)
-{
-	parser_set_limits(parser, limits);
-	parser->names.arena = names;
-	parser->tree.names = &parser->names;
-	parser->tree.arena = nodes;
-}
-
-static void parser_fini(struct parser *parser)
-{
-	XML_ParserFree(parser->expat);
-	tree_fini(&parser->tree);
-	names_fini(&parser->names);
-	str_fini(&parser->header);
-	str_fini(&parser->held);
-	arena_fini(&parser->name_arena);
-	arena_fini(&parser->stanza_arena);
 }
 
 struct parser *parser_new(const struct parser_limits *limits, const struct parser_events *events, void *arg)
@@ -528,36 +527,39 @@ struct parser *parser_new(const struct parser_limits *limits, const struct parse
 	struct parser *parser = mem_new(sizeof *parser);
 	parser->events = events;
 	parser->arg = arg;
-	parser_init(parser, limits, &parser->stanza_arena, &parser->name_arena);
+	parser_set_limits(parser, limits);
 	return parser;
 }
 
-void parser_free(struct parser **parser)
+void parser_free(struct parser **at)
 {
-	if (!*parser)
+	struct parser *parser = *at;
+	if (!parser)
 		return;
-	assert(!(*parser)->feeding);
-	parser_fini(*parser);
-	free(*parser);
-	*parser = NULL;
+	assert(!parser->feeding);
+	*at = NULL;
+	reader_free(&parser->reader);
+	str_fini(&parser->header);
+	str_fini(&parser->held);
+	free(parser);
 }
 
 struct element *parser_fragment(struct arena *arena, const char *xml, const char *ns)
 {
 	struct parser parser = {.fragment = true, .feeding = true, .state = OPEN};
 	struct str open = {0};
-	parser_init(&parser, NULL, arena, arena);
-	expat_start(&parser);
+	parser_set_limits(&parser, NULL);
+	use_new_reader(&parser, arena, arena);
 	size_t len = strlen(xml);
 	bool whole = false;
 	if (len <= parser.limits.stanza_bytes) {
 		str_addf(&open, "<body xmlns='%s'>", ns);
 		expat_feed(&parser, open.data, open.len);
 		expat_feed(&parser, xml, len);
-		whole = !stopped(&parser) && XML_Parse(parser.expat, "</body>", 7, XML_TRUE) == XML_STATUS_OK;
+		whole = !stopped(&parser) && XML_Parse(parser.reader->expat, "</body>", 7, XML_TRUE) == XML_STATUS_OK;
 	}
 	str_fini(&open);
-	parser_fini(&parser);
+	reader_free(&parser.reader);
 	return whole ? parser.root : NULL;
 }
 

@@ -2,8 +2,9 @@
 /* Push parser of XMPP streams (RFC 6120 section 4) on expat. It gives one event per stream header and per stanza.
  *
  * Bounded in everything a peer controls: depth, bytes of a stanza, attributes, children, and names (expat keeps every name
- * it has seen for the life of a parser, so the parser is reset between stanzas from time to time). DOCTYPE, processing
- * instructions and comments are refused (RFC 6120 section 11.1). Stanzas are given out as soon as their last byte is in. */
+ * it has seen for the life of a parser, so it is replaced between stanzas from time to time). DOCTYPE, processing
+ * instructions and comments are refused (RFC 6120 section 11.1). Stanzas are given out as soon as their last byte is in.
+ * Between two stanzas a parser holds next to no memory. */
 #ifndef LIB_XMPP_PARSER_H
 #define LIB_XMPP_PARSER_H
 
@@ -47,9 +48,6 @@ struct parser *parser_new(const struct parser_limits *, const struct parser_even
 void parser_free(struct parser **);
 /* Takes bytes as they come. An error is told once. After it, or after the stream's end, everything else is ignored. */
 enum parser_error parser_feed(struct parser *, const char *bytes, size_t len);
-/* Nothing has come for a while: gives back what memory it can (about 15 KiB) until more bytes come, which costs a few
- * microseconds then. False, with nothing done, inside of a stanza. */
-bool parser_rest(struct parser *);
 /* No more events from now on: inside of a callback when the owner gives up the stream. */
 void parser_stop(struct parser *);
 /* Starts over for a new stream, with the same limits. Inside of a callback the rest of the bytes that are being fed is

@@ -47,8 +47,6 @@ struct server {
 	struct list asked;    /* sessions that owe an acknowledgement, the oldest question first */
 	struct map resumable; /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
-	struct list awake; /* streams of which something has come lately, the last one first */
-	unsigned awake_count;
 	struct timer *tick; /* runs while there are strangers */
 	struct attempts *attempts;
 	struct fast *fast;
@@ -90,7 +88,6 @@ enum stream_state {
 
 struct stream {
 	struct list node; /* of strangers or bound */
-	struct list awake;
 	struct server *server;
 	struct channel *channel;
 	struct parser *parser;
@@ -103,7 +100,6 @@ struct stream {
 	struct wish *wish; /* NULL: a log-in of the old form, or none */
 	struct deferred ending;
 	uint64_t due;   /* ms: of a stranger */
-	uint64_t heard; /* ms: when something has come last */
 	uint8_t state;
 	uint8_t failures;  /* of log-ins */
 	unsigned elements; /* of the message that is being read, where messages are framed */
@@ -127,8 +123,6 @@ void stream_drop_all(struct server *);
 void stream_flush(struct stream *);
 /* The keyring is there now. */
 void stream_go_on_all(struct server *);
-/* Those that are silent give back memory. */
-void stream_rest_silent(struct server *, uint64_t now);
 /* A stream-level element (no stanza), to be closed with stream_close. */
 struct writer *stream_open(struct stream *, const char *name, const char *ns);
 void stream_close(struct stream *);

@@ -128,9 +128,8 @@ static void tick(void *arg)
 	}
 	sm_due(server, now);
 	guests_due(server, now);
-	stream_rest_silent(server, now);
-	if (list_empty(&server->strangers) && list_empty(&server->awake) && list_empty(&server->asked) &&
-	    list_empty(&server->sleeping) && list_empty(&server->guest_streams))
+	if (list_empty(&server->strangers) && list_empty(&server->asked) && list_empty(&server->sleeping) &&
+	    list_empty(&server->guest_streams))
 		timer_stop(server->tick);
 }
 
@@ -359,7 +358,6 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	server->jid = config_text(config, "service.jid");
 	list_init(&server->strangers);
 	list_init(&server->bound);
-	list_init(&server->awake);
 	list_init(&server->sleeping);
 	list_init(&server->guest_streams);
 	list_init(&server->asked);

@@ -12,8 +12,6 @@
 #define STRANGER_BYTES (10u << 10) /* of one element before the log-in */
 #define STRANGER_DEPTH 8
 #define MEMBER_BYTES (256u << 10) /* after it: what parsers take by themselves */
-#define AWAKE_MOST 2048           /* parsers that are kept in memory */
-#define AWAKE_MS 10000            /* of who is silent */
 #define UNSENT_MOST (8u << 20)    /* of one who does not read */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing" /* RFC 7395 */
@@ -87,18 +85,10 @@ static void send_header(struct stream *stream)
 
 /* ---- The end ---- */
 
-static void leave_awake(struct stream *stream)
-{
-	if (!list_empty(&stream->awake))
-		stream->server->awake_count--;
-	list_remove(&stream->awake);
-}
-
 /* When the stack is unwound. */
 static void stream_free(struct stream *stream)
 {
 	struct server *server = stream->server;
-	leave_awake(stream);
 	loop_defer_cancel(&stream->ending);
 	if (stream->session)
 		session_lost(stream->session, stream->said_goodbye || stream->farewell);
@@ -448,41 +438,12 @@ static const char frame_header[] = "<stream:stream xmlns:stream='" NS_STREAMS "'
 
 static const struct parser_events parser_table = {.header = on_header, .stanza = on_stanza, .end = on_end};
 
-/* Most clients are silent most of the time. A parser is large, and soon made anew. */
-static void fall_asleep(struct stream *stream)
-{
-	leave_awake(stream);
-	parser_rest(stream->parser);
-}
-
-static void stay_awake(struct stream *stream)
-{
-	struct server *server = stream->server;
-	leave_awake(stream);
-	stream->heard = loop_now(server->loop);
-	list_prepend(&server->awake, &stream->awake);
-	server_tick_start(server);
-	if (++server->awake_count > AWAKE_MOST)
-		fall_asleep(LIST_ITEM(server->awake.prev, struct stream, awake));
-}
-
-void stream_rest_silent(struct server *server, uint64_t now)
-{
-	while (!list_empty(&server->awake)) {
-		struct stream *oldest = LIST_ITEM(server->awake.prev, struct stream, awake);
-		if (now - oldest->heard < AWAKE_MS)
-			break;
-		fall_asleep(oldest);
-	}
-}
-
 static void on_input(void *arg, const char *bytes, size_t len)
 {
 	struct stream *stream = arg;
 	if (stream->ending.queued)
 		return;
 	stream->elements = 0;
-	stay_awake(stream);
 	enum parser_error error = parser_feed(stream->parser, bytes, len);
 	if (error != PARSER_OK)
 		stream_end(stream, parser_error_name(error), NULL);
@@ -518,7 +479,6 @@ void stream_new(struct server *server, struct channel *channel)
 	struct stream *stream = mem_new(sizeof *stream);
 	stream->server = server;
 	stream->channel = channel;
-	list_init(&stream->awake);
 	channel->events = &channel_table;
 	channel->arg = stream;
 	stream->parser = parser_new(&(struct parser_limits){.stanza_bytes = STRANGER_BYTES, .depth = STRANGER_DEPTH},

@@ -173,7 +173,6 @@ static void on_input(void *arg, const char *bytes, size_t len)
 	struct session *session = arg;
 	if (parser_feed(session->parser, bytes, len))
 		abort();
-	parser_rest(session->parser);
 }
 
 static void on_closed(void *arg, const char *reason)

@@ -138,9 +138,6 @@ static void act(uint8_t what)
 		client_flush(bench.client);
 		break;
 	case 6:
-		client_rest(bench.client);
-		break;
-	case 7:
 		client_end(bench.client);
 		break;
 	}

@@ -210,7 +210,6 @@ static void plain_in_tls(void **state)
 		assert_string_equal(client_bare_jid(bench.client), "al@b.test");
 		assert_false(client_has_acks(bench.client));
 		say("<message id='1'/><presence id='2'/>");
-		client_rest(bench.client);
 		say("<iq id='3' type='get'><x xmlns='y'/></iq>");
 		expect_trace("message:1 presence:2 iq:3 ");
 		client_end(bench.client);

@@ -453,6 +453,57 @@ static void white_space_is_free(void **state)
 	record_close(&record);
 }
 
+/* They read with the same few expat parsers: nothing of one may be seen in another. */
+static void streams_take_turns(void **state)
+{
+	static const char *const headers[] = {
+	    "<stream:stream xmlns:stream='" NS_STREAMS "' xmlns='jabber:client' to='%u'>",
+	    "<s:stream xmlns:p='urn:a&amp;&#10;&lt;' xmlns:s='" NS_STREAMS "' xmlns='jabber:client' to='%u'>",
+	    "<stream xmlns='" NS_STREAMS "' xmlns:p='urn:b' to='%u'>",
+	};
+	static const char *const stanzas[] = {"<a b='%u' xmlns:p='urn:own'><p:x>%u</p:x></a>",
+	                                      "<a b='%u'><p:x>%u</p:x></a>", "<p:a b='%u'> <x>%u</x></p:a>"};
+	static const char *const logs[] = {
+	    "[stream|jabber:client|%u]\n<a b='%u'><x xmlns='urn:own'>%u</x></a>\n",
+	    "[stream|jabber:client|%u]\n<a b='%u'><x xmlns='urn:a&amp;&#10;&lt;'>%u</x></a>\n",
+	    "[stream|" NS_STREAMS "|%u]\n<a xmlns='urn:b' b='%u'> <x xmlns='" NS_STREAMS "'>%u</x></a>\n",
+	};
+	static const char *const ends[] = {"</stream:stream>", "</s:stream>", "</stream>"};
+	struct record records[30];
+	char text[200];
+	for (unsigned i = 0; i < 30; i++) {
+		record_open(&records[i], NULL);
+		feed(&records[i], text, (size_t)snprintf(text, sizeof text, headers[i % 3], i));
+	}
+	/* All are in the middle of a stanza at the same time, then none is. */
+	for (unsigned part = 0; part < 4; part++) {
+		for (unsigned i = 0; i < 30; i++) {
+			size_t len = (size_t)snprintf(text, sizeof text, stanzas[i % 3], i, i), from = len * part / 4;
+			feed(&records[i], text + from, len * (part + 1) / 4 - from);
+		}
+	}
+	for (unsigned i = 0; i < 30; i++) {
+		snprintf(text, sizeof text, logs[i % 3], i, i, i);
+		assert_string_equal(records[i].log.data, text);
+		assert_int_equal(feed(&records[i], ends[i % 3], strlen(ends[i % 3])), PARSER_OK);
+		assert_int_equal(records[i].ends, 1);
+		record_close(&records[i]);
+	}
+}
+
+static void who_is_between_two_stanzas_holds_little(void **state)
+{
+	static struct record records[1000];
+	size_t before = heap_bytes();
+	for (unsigned i = 0; i < 1000; i++) {
+		record_open(&records[i], NULL);
+		feed(&records[i], HEADER "<a/>", strlen(HEADER "<a/>"));
+	}
+	assert_true((heap_bytes() - before) / 1000 < 800);
+	for (unsigned i = 0; i < 1000; i++)
+		record_close(&records[i]);
+}
+
 static void owner_can_stop_and_restart_inside_of_a_callback(void **state)
 {
 	static const char two[] = HEADER "<a/><b/><c><d/></c>";
@@ -649,6 +700,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(resets_change_nothing),
     cmocka_unit_test(new_names_for_ever_leave_memory_flat),
     cmocka_unit_test(white_space_is_free),
+    cmocka_unit_test(streams_take_turns),
+    cmocka_unit_test(who_is_between_two_stanzas_holds_little),
     cmocka_unit_test(owner_can_stop_and_restart_inside_of_a_callback),
     cmocka_unit_test(limits_hold_from_the_next_stanza_on),
     cmocka_unit_test(fragments),
