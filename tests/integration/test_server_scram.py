@@ -237,7 +237,7 @@ async def test_those_who_come_in_the_first_moment(kept, wires):
     server.stop()
     with contextlib.closing(sqlite3.connect(server.settings["database.database"])) as db:
         db.executemany("INSERT INTO s2_items (owner, kind, node, id, time, content) VALUES (?, 'password', ?, '', 0, ?)",
-                       ((DOMAIN, f"ann%{i}@{DOMAIN}", "x" * 300) for i in range(50_000)))
+                       ((DOMAIN, f"ann%{i}@{DOMAIN}", "x" * 300) for i in range(20_000)))
         db.commit()
 
     async def come():
@@ -250,7 +250,7 @@ async def test_those_who_come_in_the_first_moment(kept, wires):
             await asyncio.sleep(0.001)
 
     client = await come()
-    early = not server.log_lines("count=50000")
+    early = not server.log_lines("count=20000")
     assert await client.open() == [SCRAM, "PLAIN"] and early
     assert (await client.scram()).name == "success"
     server.stop()
@@ -630,6 +630,26 @@ async def test_libstrophe(kept, directories):
         assert told.decode().strip() == ("in" if expected else "out")
         assert used(server)[before:] == ([expected] if expected else [])
         await server.logged("the password is kept")
+
+
+async def test_our_own_client_binds(kept, servers, wires, directories):
+    """Two instances, one of which is the network of the other: what the XMPP backend does at a server that can bind."""
+    certificate = make_certificate(directories("cert"))
+    network = await kept(service__store_passwords="romeo", service__cert=certificate)
+    server = await servers(gateway.XMPP, "front.localhost", xmpp__server=f"127.0.0.1:{network.port}",
+                           xmpp__tls_ca_file=certificate)
+    romeo = Client(wires, server, name=f"romeo%{DOMAIN}", sender=None)
+    for password, mechanism in ((SECRET, "PLAIN"), (SECRET, PLUS), ("wrong", None), (SECRET, "PLAIN"), (SECRET, PLUS)):
+        before = len(used(network))
+        await romeo.connect()
+        got = await romeo.plain(password)
+        assert got.name == ("success" if mechanism else "failure")
+        assert used(network)[before:] == ([mechanism] if mechanism else [])
+        if mechanism:
+            await network.logged("the password is kept")
+            gone = len(network.log_lines("unbound user="))
+            await (await romeo.enter()).leave()
+            await network.logged("unbound user=", count=gone + 1)
 
 
 # The configuration
