@@ -72,6 +72,7 @@
 #define NS_STANZA_ID "urn:xmpp:sid:0"                           /* XEP-0359 */
 #define NS_HINTS "urn:xmpp:hints"                               /* XEP-0334 */
 #define NS_CSI "urn:xmpp:csi:0"                                 /* XEP-0352 */
+#define NS_PUSH "urn:xmpp:push:0"                               /* XEP-0357 */
 #define NS_EME "urn:xmpp:eme:0"                                 /* XEP-0380 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* XEP-0333 */
 #define NS_REACTIONS "urn:xmpp:reactions:0"                     /* XEP-0444 */

@@ -52,6 +52,7 @@ void account_settle(struct account *account)
 		user_release(user);
 	if (!hub_user(server->hub, account->jid))
 		fast_forget(server->fast, account->jid);
+	push_leave(server, account->jid);
 	blocklist_free(account);
 	free(account->photo);
 	free(account->expel_text);

@@ -54,8 +54,10 @@ void csi_flush(struct session *session)
 void csi_received(struct session *session, const struct element *element)
 {
 	session->inactive = element_is(element, "inactive", NS_CSI);
-	if (!session->inactive)
-		csi_flush(session);
+	if (session->inactive)
+		return;
+	csi_flush(session);
+	push_awake(session);
 }
 
 void csi_end(struct session *session)

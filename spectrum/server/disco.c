@@ -114,6 +114,8 @@ void disco_account_info(struct ask *ask)
 	write_identity(writer, "pubsub", "pep");
 	for (size_t i = 0; i < sizeof account_features / sizeof *account_features; i++)
 		write_feature(writer, account_features[i]);
+	if (ask->account->server->guests.count)
+		write_feature(writer, NS_PUSH);
 	if (archive_is_kept(ask->account->server->hub)) {
 		write_feature(writer, NS_MAM);
 		write_feature(writer, NS_MAM "#extended");

@@ -143,9 +143,10 @@ static void message_to_user(struct server *server, const struct jid *to, struct 
 {
 	if (element_child(message, "stanza-id", NS_STANZA_ID))
 		message = message_without_ids(arena, message, to->bare);
-	if (account_find(server, to->bare))
+	bool error = text_equal(element_get(message, "type"), "error"); /* of a stranger: for who is there */
+	if (error ? server_session(server, to->full) != NULL : account_find(server, to->bare) != NULL)
 		outbound_message(server, to->bare, *to->resource ? to->resource : NULL, arena, message);
-	else if (!text_equal(element_get(message, "type"), "error"))
+	else if (!error)
 		to_absent(server, to->bare, message);
 }
 
@@ -210,14 +211,17 @@ static void to_domain(struct server *server, struct arena *arena, const struct e
 	} answered[] = {{"query", NS_DISCO_INFO}, {"query", NS_DISCO_ITEMS}, {"ping", NS_PING},
 	                {"query", NS_VERSION},    {"time", NS_TIME},         {"query", NS_LAST}};
 	const struct element *payload = element_child(stanza, NULL, NULL);
-	bool get = element_is(stanza, "iq", NULL) && text_equal(element_get(stanza, "type"), "get");
+	bool iq = element_is(stanza, "iq", NULL);
+	bool get = iq && text_equal(element_get(stanza, "type"), "get");
 	for (size_t i = 0; get && i < sizeof answered / sizeof *answered; i++) {
 		if (element_is(payload, answered[i].name, answered[i].ns)) {
 			inbound_forward(server, arena, stanza);
 			return;
 		}
 	}
-	if (!element_is(stanza, "presence", NULL))
+	if (iq && !is_request(stanza))
+		push_answered(server, arena, stanza);
+	else if (!element_is(stanza, "presence", NULL))
 		refuse(server, stanza, S2_SERVICE_UNAVAILABLE, "This is not for services.");
 }
 

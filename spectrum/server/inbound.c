@@ -60,6 +60,8 @@ static const struct {
     {"set", "query", NS_ROSTER, roster_change, false},
     {"set", "enable", NS_CARBONS, carbons_enable, false},
     {"set", "disable", NS_CARBONS, carbons_disable, false},
+    {"set", "enable", NS_PUSH, push_enable, false},
+    {"set", "disable", NS_PUSH, push_disable, false},
     {"get", "query", NS_MAM, mam_get, false},
     {"set", "query", NS_MAM, mam_set, false},
     {"get", "metadata", NS_MAM, mam_metadata, false},

@@ -44,6 +44,9 @@ struct server {
 	struct map guests;    /* components that may connect, by domain */
 	struct list guest_streams;
 	unsigned guest_strangers; /* that have not proved a secret */
+	struct map push_users;    /* whose push services are known (push.c), by bare JID */
+	struct map push_ids;      /* notifications that are not answered */
+	struct list push_due;     /* registrations that wait for their time */
 	struct list asked;    /* sessions that owe an acknowledgement, the oldest question first */
 	struct map resumable; /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
@@ -492,6 +495,20 @@ void guest_presence_from(struct session *, struct guest *, struct arena *, const
 void guest_leave_all(struct session *);
 /* The component's connection has ended. */
 void guest_gone(struct guest *);
+
+/* ---- push.c: push notifications ---- */
+ask_handler push_enable, push_disable;
+/* A new message to the user, to one client of his or (NULL) any. */
+void push_message(struct server *, const char *owner, const char *resource, const struct element *message);
+/* Its connection is gone, and something may be on the way to it; it is there again. */
+void push_asleep(struct session *);
+void push_awake(struct session *);
+/* A result or error of a component to our domain; false if it is not about that. */
+bool push_answered(struct server *, struct arena *, const struct element *iq);
+void push_due(struct server *, uint64_t now);
+/* His last client has gone. */
+void push_leave(struct server *, const char *owner);
+void push_free_all(struct server *);
 
 /* ---- server.c ---- */
 /* A stanza to one session, open for attributes and children. */

@@ -172,6 +172,8 @@ static void deliver(struct server *server, struct account *account, const char *
 	unsigned count = account ? reach(account, resource, kind) : 0;
 	if (fresh && kind == KIND_CHAT)
 		message = mam_keep(server, owner, arena, message, false, !count);
+	if (fresh)
+		push_message(server, owner, resource, message);
 	if (!count) {
 		nobody_there(server, owner, message, kind);
 		return;

@@ -128,8 +128,9 @@ static void tick(void *arg)
 	}
 	sm_due(server, now);
 	guests_due(server, now);
+	push_due(server, now);
 	if (list_empty(&server->strangers) && list_empty(&server->asked) && list_empty(&server->sleeping) &&
-	    list_empty(&server->guest_streams))
+	    list_empty(&server->guest_streams) && list_empty(&server->push_due))
 		timer_stop(server->tick);
 }
 
@@ -281,6 +282,7 @@ static void server_free(struct upstream *upstream)
 	timer_free(&server->stopping_timer);
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
+	push_free_all(server);
 	guests_free(server);
 	attempts_free(&server->attempts);
 	fast_free(&server->fast);
@@ -360,6 +362,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	list_init(&server->bound);
 	list_init(&server->sleeping);
 	list_init(&server->guest_streams);
+	list_init(&server->push_due);
 	list_init(&server->asked);
 	server->tick = timer_new(loop, tick, server);
 	server->attempts = attempts_new();

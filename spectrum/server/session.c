@@ -33,6 +33,7 @@ struct session *session_new(struct account *account, struct stream *stream, cons
 	list_init(&session->held);
 	list_prepend(&account->sessions, &session->node);
 	account->session_count++;
+	push_awake(session);
 	log_info("bound user=%s resource=%s", account->jid, log_quote(resource));
 	return session;
 }
@@ -71,12 +72,15 @@ void session_lost(struct session *session, bool for_good)
 {
 	if (for_good || !sm_sleep(session))
 		session_end(session);
+	else
+		push_asleep(session);
 }
 
 void session_resumed(struct session *session, struct stream *stream)
 {
 	session->stream = stream;
 	session->inactive = false;
+	push_awake(session);
 	sm_send_again(session);
 	csi_flush(session);
 }

@@ -36,8 +36,7 @@ async def visiting():
         return await one.connect()
 
     yield connect
-    for one in present:
-        await one.close()
+    await guests.close_all(present)
 
 
 async def test_a_component_and_a_user_talk(servers, people, visiting):
