@@ -30,6 +30,7 @@ struct account *account_take(struct server *server, const char *jid, bool admin)
 			archive_open_own(server->hub, account->jid);
 		blocklist_load(account);
 		photo_load(account);
+		circle_open(account);
 	}
 	struct user *user = account_user(account);
 	if (!account->held && user) {
@@ -53,6 +54,7 @@ void account_settle(struct account *account)
 	if (!hub_user(server->hub, account->jid))
 		fast_forget(server->fast, account->jid);
 	push_leave(server, account->jid);
+	circle_leave(server, account->jid);
 	blocklist_free(account);
 	free(account->photo);
 	free(account->expel_text);

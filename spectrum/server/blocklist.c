@@ -201,6 +201,7 @@ void blocklist_block(struct ask *ask)
 		         NULL, NULL);
 		tell_network(account, ask->arena, &jids[i], true);
 		say_gone(account, jids[i].full);
+		circle_blocked(account, jids[i].full, true);
 	}
 	ask_result_empty(ask);
 	push(account, ask->payload);
@@ -214,6 +215,7 @@ static void remove_one(struct account *account, struct arena *arena, const char 
 		return;
 	keep_remove(account->server->hub, account->jid, &(struct kept){.kind = KIND, .id = jid}, NULL, NULL);
 	struct user *user = account_user(account);
+	circle_blocked(account, jid, false);
 	if (jid_parse(arena, jid, &parts)) {
 		tell_network(account, arena, &parts, false);
 		if (user && *parts.node && !strcmp(parts.domain, account->server->jid))

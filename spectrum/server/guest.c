@@ -83,6 +83,8 @@ void guests_load(struct server *server)
 	MAP_EACH (&server->guests, struct guest, guest)
 		guest->named = false;
 	config_each(server->config, "components", add_guest, server);
+	MAP_EACH (&server->accounts, struct account, account)
+		circle_open(account);
 	MAP_EACH (&server->guests, struct guest, guest) {
 		if (guest->named)
 			continue;
@@ -188,9 +190,10 @@ static void stream_end_as(struct guest_stream *stream, const char *condition, co
 		return;
 	send_header(stream);
 	if (condition) {
-		log_warn("the stream of a component was ended peer=%s domain=%s condition=%s text=%s",
-		         channel_peer(stream->channel), stream->guest ? stream->guest->domain : "", condition,
-		         log_quote(text));
+		if (!stream->server->stopping)
+			log_warn("the stream of a component was ended peer=%s domain=%s condition=%s text=%s",
+			         channel_peer(stream->channel), stream->guest ? stream->guest->domain : "", condition,
+			         log_quote(text));
 		writer_init(&writer, &bytes, NS_COMPONENT);
 		xml_open(&writer, "stream:error", NULL);
 		xml_empty(&writer, condition, NS_STREAM_ERRORS);
@@ -266,6 +269,7 @@ static void handshake_received(struct guest_stream *stream, struct arena *arena,
 	parser_set_limits(stream->parser, NULL);
 	send_bytes(stream, "<handshake/>", 12);
 	log_info("a component has come domain=%s peer=%s", guest->domain, channel_peer(stream->channel));
+	circle_guest(guest, true);
 }
 
 /* ---- Stanzas ---- */

@@ -95,7 +95,9 @@ static void ask_account(struct server *server, struct account *account, const ch
 static void letter_arrived(void *arg, struct arena *arena, const struct element *stanza)
 {
 	struct letter *letter = arg;
-	if (element_is(stanza, "iq", NULL))
+	if (element_is(stanza, "presence", NULL))
+		circle_stanza(letter->server, letter->owner, arena, stanza);
+	else if (element_is(stanza, "iq", NULL))
 		ask_account(letter->server, account_find(letter->server, letter->owner), letter->owner, arena, stanza);
 	else
 		outbound_message(letter->server, letter->owner, NULL, arena, stanza);
@@ -150,15 +152,31 @@ static void message_to_user(struct server *server, const struct jid *to, struct 
 		to_absent(server, to->bare, message);
 }
 
-static void presence_to_user(struct server *server, const struct jid *to, const struct element *presence)
+static bool is_about_subscription(const char *type)
+{
+	static const char *const types[] = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"};
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (text_equal(type, types[i]))
+			return true;
+	}
+	return false;
+}
+
+static void presence_to_user(struct server *server, const struct jid *to, struct arena *arena,
+                             const struct element *presence)
 {
 	const char *type = element_get(presence, "type"), *from = element_get(presence, "from");
 	struct account *account = account_find(server, to->bare);
 	struct session *session = *to->resource ? server_session(server, to->full) : NULL;
-	if (type && !text_equal(type, "unavailable") && !text_equal(type, "error")) {
-		refuse(server, presence, S2_FEATURE_NOT_IMPLEMENTED, "Services can't be contacts of users here.");
+	if (is_about_subscription(type) || text_equal(type, "probe")) {
+		if (account)
+			circle_stanza(server, to->bare, arena, presence);
+		else
+			to_absent(server, to->bare, presence);
 		return;
 	}
+	if (type && !text_equal(type, "unavailable") && !text_equal(type, "error"))
+		return;
 	server_write_copy(server, presence);
 	const struct str *bytes = server_write_take(server);
 	if (session)
@@ -194,7 +212,7 @@ static void to_user(struct server *server, const struct jid *to, struct arena *a
 		return;
 	}
 	if (presence)
-		presence_to_user(server, to, stanza);
+		presence_to_user(server, to, arena, stanza);
 	else if (element_is(stanza, "iq", NULL))
 		iq_to_user(server, to, arena, stanza);
 	else
@@ -275,11 +293,12 @@ void guest_presence_from(struct session *session, struct guest *guest, struct ar
                          const struct element *presence)
 {
 	const char *to = element_get(presence, "to"), *type = element_get(presence, "type");
-	if (type && !text_equal(type, "unavailable") && !text_equal(type, "error")) {
-		inbound_refuse(session, presence, S2_FEATURE_NOT_IMPLEMENTED,
-		               "Services can't be contacts here. Send presence to the address itself.");
+	if (is_about_subscription(type)) {
+		circle_stanza(guest->server, session->account->jid, arena, presence);
 		return;
 	}
+	if (type && !text_equal(type, "unavailable") && !text_equal(type, "error"))
+		return; /* we probe for our users */
 	if (!visit(session, to, type)) {
 		inbound_refuse(session, presence, S2_RESOURCE_CONSTRAINT,
 		               "This client has shown itself to too many addresses.");
@@ -327,6 +346,7 @@ void guest_gone(struct guest *guest)
 		LIST_EACH (&account->sessions, node)
 			leave_gone(guest, LIST_ITEM(node, struct session, node));
 	}
+	circle_guest(guest, false);
 }
 
 void server_each_guest(const struct upstream *upstream, void (*call)(void *arg, const char *domain), void *arg)

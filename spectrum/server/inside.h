@@ -44,6 +44,7 @@ struct server {
 	struct map guests;    /* components that may connect, by domain */
 	struct list guest_streams;
 	unsigned guest_strangers; /* that have not proved a secret */
+	struct map circles;       /* contacts at components (circle.c), by bare JID of the user */
 	struct map push_users;    /* whose push services are known (push.c), by bare JID */
 	struct map push_ids;      /* notifications that are not answered */
 	struct list push_due;     /* registrations that wait for their time */
@@ -458,6 +459,10 @@ ask_handler roster_get, roster_change;
 void roster_subscription(struct session *, struct arena *, const struct element *presence, const char *node);
 /* Questions of contacts that are not answered yet, to a client that has come. */
 void roster_remind(struct session *);
+#define ROSTER_VERSION_BYTES 33
+void roster_version(const struct account *, char out[ROSTER_VERSION_BYTES]);
+/* The groups of an item, with \n between them. */
+const char *roster_join_groups(struct arena *, const struct element *item);
 
 /* ---- guest.c: components of others (XEP-0114) ---- */
 struct guest_stream;
@@ -495,6 +500,22 @@ void guest_presence_from(struct session *, struct guest *, struct arena *, const
 void guest_leave_all(struct session *);
 /* The component's connection has ended. */
 void guest_gone(struct guest *);
+
+/* ---- circle.c: contacts at components ---- */
+/* Reads them, for a user who has come; forgets them when he has gone. */
+void circle_open(struct account *);
+void circle_leave(struct server *, const char *owner);
+void circle_free_all(struct server *);
+/* Presence about a subscription, or a probe, from the user or to him. */
+void circle_stanza(struct server *, const char *owner, struct arena *, const struct element *presence);
+/* A client has said that it is there, or something else about that; it is not any more. */
+void circle_present(struct session *, bool fresh);
+void circle_absent(struct session *);
+void circle_guest(struct guest *, bool there);
+void circle_blocked(struct account *, const char *jid, bool blocked);
+/* Their items in the roster; a change of one. */
+void circle_write(const struct account *, struct writer *);
+void circle_change(struct ask *, const struct element *item, const char *jid);
 
 /* ---- push.c: push notifications ---- */
 ask_handler push_enable, push_disable;

@@ -52,6 +52,7 @@ static void available(struct session *session, struct arena *arena, const struct
 		roster_remind(session);
 	if (deaf && number >= 0)
 		offline_deliver(session);
+	circle_present(session, fresh);
 	notify_present(session, presence);
 	tell_frontend(session, arena, presence);
 }
@@ -91,6 +92,7 @@ static void unavailable(struct session *session, struct arena *arena, const stru
 	free(session->presence);
 	session->presence = NULL;
 	guest_leave_all(session);
+	circle_absent(session);
 	tell_frontend(session, arena, presence);
 }
 

@@ -51,10 +51,21 @@ static bool is_listed(const struct buddy *buddy)
 	return buddy && buddy->flags & BUDDY_SUBSCRIBED;
 }
 
-#define VERSION_BYTES 33
-
-static void roster_version(const struct user *user, char out[VERSION_BYTES])
+/* Contacts at components, too. */
+static void digest_circle(EVP_MD_CTX *context, const struct account *account)
 {
+	struct str bytes = {0};
+	struct writer writer;
+	writer_init(&writer, &bytes, NS_ROSTER);
+	circle_write(account, &writer);
+	writer_end(&writer);
+	EVP_DigestUpdate(context, str_text(&bytes), bytes.len);
+	str_fini(&bytes);
+}
+
+void roster_version(const struct account *account, char out[ROSTER_VERSION_BYTES])
+{
+	const struct user *user = account_user(account);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	struct str hex = {0};
@@ -72,10 +83,11 @@ static void roster_version(const struct user *user, char out[VERSION_BYTES])
 		EVP_DigestUpdate(context, subscription, strlen(subscription) + 1);
 		EVP_DigestUpdate(context, buddy->pending ? "?" : "", 1);
 	}
+	digest_circle(context, account);
 	EVP_DigestFinal_ex(context, digest, NULL);
 	EVP_MD_CTX_free(context);
-	hex_encode(&hex, digest, (VERSION_BYTES - 1) / 2);
-	memcpy(out, str_text(&hex), VERSION_BYTES);
+	hex_encode(&hex, digest, (ROSTER_VERSION_BYTES - 1) / 2);
+	memcpy(out, str_text(&hex), ROSTER_VERSION_BYTES);
 	str_fini(&hex);
 }
 
@@ -97,8 +109,8 @@ void roster_get(struct ask *ask)
 	struct server *server = session->account->server;
 	const struct user *user = account_user(session->account);
 	const char *known = element_get(ask->payload, "ver");
-	char version[VERSION_BYTES];
-	roster_version(user, version);
+	char version[ROSTER_VERSION_BYTES];
+	roster_version(session->account, version);
 	session->interested = true;
 	struct answer *answer = answer_new(ask);
 	struct writer *writer = answer_open(answer);
@@ -112,6 +124,7 @@ void roster_get(struct ask *ask)
 			if (is_listed(buddy))
 				write_item(server, writer, user, buddy);
 		}
+		circle_write(session->account, writer);
 		xml_close(writer);
 	}
 	answer_send(answer);
@@ -123,8 +136,8 @@ void roster_get(struct ask *ask)
 static void push(struct account *account, const struct user *user, const struct buddy *buddy, const char *jid)
 {
 	struct server *server = account->server;
-	char version[VERSION_BYTES], id[13];
-	roster_version(user, version);
+	char version[ROSTER_VERSION_BYTES], id[13];
+	roster_version(account, version);
 	LIST_EACH (&account->sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);
 		if (!session->interested)
@@ -236,7 +249,7 @@ void server_contact_removed(struct upstream *upstream, struct user *user, const 
 
 /* ---- Changing ---- */
 
-static const char *join_groups(struct arena *arena, const struct element *item)
+const char *roster_join_groups(struct arena *arena, const struct element *item)
 {
 	struct str joined = {0};
 	unsigned count = 0;
@@ -272,7 +285,7 @@ static void remove_item(struct ask *ask, struct user *user, const char *name)
 static void put_item(struct ask *ask, struct user *user, const char *name, const struct element *item)
 {
 	const char *alias = element_get(item, "name");
-	if (!contact_put(user, name, alias ? alias : "", join_groups(ask->arena, item))) {
+	if (!contact_put(user, name, alias ? alias : "", roster_join_groups(ask->arena, item))) {
 		ask_refuse(ask, S2_NOT_ACCEPTABLE, "This contact can't be added on the network now.");
 		return;
 	}
@@ -292,6 +305,10 @@ void roster_change(struct ask *ask)
 	if (!item || element_next(item, "item", NS_ROSTER) || !element_get(item, "jid") ||
 	    !jid_parse(ask->arena, element_get(item, "jid"), &jid) || (alias && strlen(alias) > NAME_BYTES)) {
 		ask_refuse(ask, S2_BAD_REQUEST, "A roster set has exactly one item, with an address.");
+		return;
+	}
+	if (guest_find(server, jid.domain)) {
+		circle_change(ask, item, jid.bare);
 		return;
 	}
 	if (!user || strcmp(jid.domain, server->jid) != 0 || !*jid.node || !strcmp(jid.bare, ask->account->jid)) {

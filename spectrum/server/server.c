@@ -283,6 +283,7 @@ static void server_free(struct upstream *upstream)
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
 	push_free_all(server);
+	circle_free_all(server);
 	guests_free(server);
 	attempts_free(&server->attempts);
 	fast_free(&server->fast);

@@ -139,6 +139,8 @@ async def test_strangers_learn_no_more_than_anybody(servers, people, visiting):
             answers[name] = (got.type, got.condition, [e.attrib for content in got.xml for e in content])
         return answers
 
+    bot.stanza("presence", user.jid, type="probe")
+    await bot.expect(presence(user.jid, "unsubscribed"))
     online = await ask()
     assert {name: answer[:2] for name, answer in online.items()} == {
         "ping": ("result", None), "vcard": ("result", None), "info": ("result", None), "items": ("result", None),
@@ -146,10 +148,11 @@ async def test_strangers_learn_no_more_than_anybody(servers, people, visiting):
         "open": ("result", None), "contacts": ("error", "forbidden"), "own": ("error", "forbidden"),
         "none": ("error", "item-not-found")}
     assert [item["node"] for item in online["items"][2]] == ["open"]
-    bot.stanza("presence", user.jid, type="probe")
     await user.close()
     await server.logged("unbound ")
     assert await ask() == online
+    bot.stanza("presence", user.jid, type="probe")
+    await bot.expect(presence(user.jid, "unsubscribed"))
     assert not bot.take(presence())
     for nobody in (f"nobody%net@{DOMAIN}", f"echo@{DOMAIN}"):  # the second one is a contact of everybody
         answers = [(await bot.iq(nobody, payload)).condition for payload in (PING, VCARD, INFO)]
@@ -394,6 +397,7 @@ async def test_the_end_of_the_server_is_told(servers, visiting):
     bot = await visiting(server, kind=Bare)
     server.send_signal(15)
     assert (await bot.error())[0] == "system-shutdown"
+    assert await server.ended() == 0
 
 
 async def test_wrong_configurations_are_told(servers):
