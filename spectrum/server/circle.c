@@ -534,14 +534,14 @@ void circle_present(struct session *session, bool fresh)
 	}
 }
 
-void circle_absent(struct session *session)
+void circle_absent(struct session *session, const struct element *presence)
 {
 	struct circle *circle = circle_of(session->account);
 	for (struct list *node = circle ? circle->friends.next : NULL; node && node != &circle->friends;
 	     node = node->next) {
 		const struct friend *friend = LIST_ITEM(node, struct friend, node);
 		if (friend->from)
-			tell(circle, friend->jid, session->full, "unavailable", NULL);
+			tell(circle, friend->jid, session->full, "unavailable", presence);
 	}
 }
 

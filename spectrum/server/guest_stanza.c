@@ -10,7 +10,8 @@
 #include "spectrum/server/inside.h"
 
 #define LOG_AREA "guest"
-#define VISITS_MOST 1000 /* addresses that one client has shown itself to */
+#define VISITS_MOST 1000         /* addresses that one client has shown itself to */
+#define LETTERS_BYTES (8u << 20) /* that wait for the database */
 
 static const char no_such_user[] = "There is no such user here.";
 
@@ -72,6 +73,7 @@ struct letter {
 
 static void letter_free(struct letter *letter)
 {
+	letter->server->letter_bytes -= letter->stanza.len;
 	free(letter->owner);
 	free(letter->from);
 	str_fini(&letter->stanza);
@@ -129,6 +131,10 @@ static void user_looked_up(void *arg, const struct account_info *info, enum s2_c
 /* To a user none of whose clients is there. */
 static void to_absent(struct server *server, const char *owner, const struct element *stanza)
 {
+	if (server->letter_bytes > LETTERS_BYTES) {
+		refuse(server, stanza, S2_RESOURCE_CONSTRAINT, "Too much waits for the database.");
+		return;
+	}
 	struct letter *letter = mem_new(sizeof *letter);
 	struct writer writer;
 	letter->server = server;
@@ -137,6 +143,7 @@ static void to_absent(struct server *server, const char *owner, const struct ele
 	writer_init(&writer, &letter->stanza, NS_CLIENT);
 	xml_element(&writer, stanza);
 	writer_end(&writer);
+	server->letter_bytes += letter->stanza.len;
 	account_get(server->hub, owner, user_looked_up, letter);
 }
 
@@ -307,12 +314,13 @@ void guest_presence_from(struct session *session, struct guest *guest, struct ar
 	guest_deliver(guest, arena, type ? presence : photo_mark(session->account, arena, presence));
 }
 
-void guest_leave_all(struct session *session)
+void guest_leave_all(struct session *session, const struct element *words)
 {
 	struct arena arena = {0};
 	MAP_EACH (&session->visits, char, to) {
 		struct guest *guest = guest_find(session->account->server, to);
 		struct element *presence = element_new(&arena, "presence", NS_CLIENT);
+		presence->children = words ? words->children : NULL;
 		element_set(&arena, presence, "from", session->full);
 		element_set(&arena, presence, "to", to);
 		element_set(&arena, presence, "type", "unavailable");

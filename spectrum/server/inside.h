@@ -44,6 +44,7 @@ struct server {
 	struct map guests;    /* components that may connect, by domain */
 	struct list guest_streams;
 	unsigned guest_strangers; /* that have not proved a secret */
+	size_t letter_bytes;      /* of components, to users of whom it is not known yet who they are */
 	struct map circles;       /* contacts at components (circle.c), by bare JID of the user */
 	struct map push_users;    /* whose push services are known (push.c), by bare JID */
 	struct map push_ids;      /* notifications that are not answered */
@@ -496,8 +497,8 @@ void guest_received(struct guest *, struct arena *, struct element *stanza);
 void guest_deliver(struct guest *, struct arena *, const struct element *stanza);
 /* A client's presence to an address there. */
 void guest_presence_from(struct session *, struct guest *, struct arena *, const struct element *presence);
-/* The client is unavailable for all that it had sent presence to. */
-void guest_leave_all(struct session *);
+/* The client is unavailable for all that it had sent presence to; `presence`: with what words, may be NULL. */
+void guest_leave_all(struct session *, const struct element *presence);
 /* The component's connection has ended. */
 void guest_gone(struct guest *);
 
@@ -510,7 +511,7 @@ void circle_free_all(struct server *);
 void circle_stanza(struct server *, const char *owner, struct arena *, const struct element *presence);
 /* A client has said that it is there, or something else about that; it is not any more. */
 void circle_present(struct session *, bool fresh);
-void circle_absent(struct session *);
+void circle_absent(struct session *, const struct element *presence);
 void circle_guest(struct guest *, bool there);
 void circle_blocked(struct account *, const char *jid, bool blocked);
 /* Their items in the roster; a change of one. */

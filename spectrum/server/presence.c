@@ -77,6 +77,7 @@ void presence_again(struct account *account)
 		outbound_read(old, strlen(old), &events, session);
 		free(old);
 		account_broadcast(account, session->full, session->presence, strlen(session->presence));
+		circle_present(session, false);
 	}
 }
 
@@ -91,8 +92,8 @@ static void unavailable(struct session *session, struct arena *arena, const stru
 	account_broadcast(account, session->full, bytes->data, bytes->len);
 	free(session->presence);
 	session->presence = NULL;
-	guest_leave_all(session);
-	circle_absent(session);
+	guest_leave_all(session, presence);
+	circle_absent(session, presence);
 	tell_frontend(session, arena, presence);
 }
 

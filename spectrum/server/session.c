@@ -53,7 +53,7 @@ void session_end(struct session *session)
 	csi_end(session);
 	presence_lost(session);
 	free(session->presence);
-	guest_leave_all(session);
+	guest_leave_all(session, NULL);
 	free(session->wishes);
 	free(session->full);
 	free(session);
