@@ -68,6 +68,9 @@ static void add_extensions(struct str *config)
 void kit_send_features(void)
 {
 	unsigned features = kit.backend->features;
+	/* Where the main process is the server, nobody registers: Spectrum 2 wants to hear that from its backends. */
+	if (s2_config_bool("service.server_mode", false))
+		features |= S2_FEATURE_NO_REGISTRATION;
 	struct str config = {0};
 	str_addf(&config, "[registration]\nneedPassword=%d\nneedRegistration=%d\n",
 	         !(features & S2_FEATURE_NO_PASSWORD), !(features & S2_FEATURE_NO_REGISTRATION));

@@ -48,7 +48,7 @@ static struct s2_backend backend = {
 /* What a registration asks for, and what can be done with contacts, depends on the protocol. */
 static void set_features(void)
 {
-	if (s2_config_bool("service.server_mode", false) || text_equal(settings.protocol, "prpl-irc"))
+	if (text_equal(settings.protocol, "prpl-irc"))
 		backend.features |= S2_FEATURE_NO_REGISTRATION;
 	if (!settings.protocol || protocol_keeps_no_list(settings.protocol))
 		backend.features |= S2_FEATURE_NO_CONTACT_LIST;

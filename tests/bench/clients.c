@@ -10,6 +10,7 @@
  *certificate tls:N[:W]         N more clients log in with a password over TLS, bind and switch stream management on
  *	plain:N[:W]       the same without TLS
  *	old:N[:W]         the same over TLS in the form of RFC 6120, with a round trip for each step
+ *	basic:N[:W]       as old without TLS and stream management, and with a session (RFC 3921), for servers of that age
  *	present           all send presence and wait for that of their contacts
  *	echo:M[:W]        M messages to the contact b0, W under way, one client after the other; each answer is compared
  *	idle:S            nothing for S seconds
@@ -49,7 +50,7 @@ enum state { HANDSHAKE, HEADER, ASKED, AGAIN, BINDING, ENABLING, BOUND, OVER };
 struct client {
 	int fd;
 	uint8_t state;
-	bool old, bare;
+	bool old, bare, basic;
 	SSL *ssl;
 	char *rest; /* of what was read: the beginning of a tag */
 	size_t rest_len;
@@ -169,10 +170,14 @@ static void on_success(struct client *client)
 
 static void on_iq(struct client *client)
 {
-	if (client->state != BINDING)
-		return;
-	say(client, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-	client->state = ENABLING;
+	if (client->state == BINDING) {
+		say(client, client->basic
+		                ? "<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
+		                : "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+		client->state = ENABLING;
+	} else if (client->state == ENABLING && client->basic) {
+		is_bound(client);
+	}
 }
 
 static void on_body(struct client *client, const char *body)
@@ -192,10 +197,10 @@ static void on_tag(struct client *client, const char *tag, const char *after)
 	size_t len = strcspn(tag, " />");
 	bool stanza = true;
 	if (len == 8 && !memcmp(tag, "presence", len)) {
-		if (strstr(tag, " from='b") && !strstr(tag, "type="))
+		if ((strstr(tag, " from='b") || strstr(tag, " from=\"b")) && !strstr(tag, "type="))
 			client->present++, seen.present++;
 	} else if (len == 7 && !memcmp(tag, "message", len)) {
-		if (strstr(tag, "type='error'"))
+		if (strstr(tag, "type='error'") || strstr(tag, "type=\"error\""))
 			fail("client %ld: a message was refused", client - clients);
 	} else if (len == 2 && !memcmp(tag, "iq", len)) {
 		on_iq(client);
@@ -310,13 +315,13 @@ static void readable(struct client *client)
 	}
 }
 
-static void begin(uint16_t port, bool tls, bool old, bool bare)
+static void begin(uint16_t port, bool tls, const struct client *kind)
 {
 	struct client *client = &clients[count++];
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int on = 1;
-	*client = (struct client){.old = old, .bare = bare};
+	*client = *kind;
 	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connect(client->fd, (struct sockaddr *)&address, sizeof address))
 		fail("can't connect to port %u: %s", port, strerror(errno));
@@ -366,23 +371,23 @@ static void until(const long *counter, long target, void (*more)(void), const ch
 static struct {
 	long target, window;
 	uint16_t port;
-	bool tls, old, bare;
+	bool tls;
+	struct client kind;
 } wave;
 
 static void open_more(void)
 {
 	while (count < wave.target && count - seen.bound < wave.window)
-		begin(wave.port, wave.tls, wave.old, wave.bare);
+		begin(wave.port, wave.tls, &wave.kind);
 }
 
-static void open_wave(long number, long window, uint16_t port, bool tls, bool old, bool bare)
+static void open_wave(long number, long window, uint16_t port, bool tls, struct client kind)
 {
 	wave.target = count + number;
 	wave.window = window;
 	wave.port = port;
 	wave.tls = tls;
-	wave.old = old;
-	wave.bare = bare;
+	wave.kind = kind;
 	if (wave.target > CLIENTS_MOST)
 		fail("%d clients at most", CLIENTS_MOST);
 	until(&seen.bound, wave.target, open_more, "log-in");
@@ -423,7 +428,7 @@ static void step_handshakes(long number, long window)
 	close(listener);
 	long before = count;
 	double cpu = measure_cpu(pid);
-	open_wave(number, window, ntohs(address.sin_port), true, false, true);
+	open_wave(number, window, ntohs(address.sin_port), true, (struct client){.bare = true});
 	handshake_cpu = measure_cpu(pid) - cpu;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -435,23 +440,29 @@ static void step_handshakes(long number, long window)
 
 static void step_tls(long number, long window)
 {
-	open_wave(number, window, ports[1], true, false, false);
+	open_wave(number, window, ports[1], true, (struct client){0});
 }
 
 static void step_old(long number, long window)
 {
-	open_wave(number, window, ports[1], true, true, false);
+	open_wave(number, window, ports[1], true, (struct client){.old = true});
 }
 
 static void step_plain(long number, long window)
 {
-	open_wave(number, window, ports[0], false, false, false);
+	open_wave(number, window, ports[0], false, (struct client){0});
+}
+
+static void step_basic(long number, long window)
+{
+	open_wave(number, window, ports[0], false, (struct client){.old = true, .basic = true});
 }
 
 static void step_present(long unused, long unused_too)
 {
 	for (long i = 0; i < count; i++)
-		say(&clients[i], "<presence/>");
+		say(&clients[i], "%s<presence/>",
+		    clients[i].basic ? "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>" : "");
 	until(&seen.present, count * buddies, NULL, "presence");
 }
 
@@ -501,6 +512,7 @@ static const struct step {
     {"tls", step_tls, 1000, 64},
     {"old", step_old, 1000, 64},
     {"plain", step_plain, 1000, 64},
+    {"basic", step_basic, 1000, 64},
     {"present", step_present, 0, 0},
     {"echo", step_echo, 40000, 256},
     {"idle", step_idle, 5, 0},

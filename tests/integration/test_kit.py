@@ -113,6 +113,13 @@ def test_abilities_come_first(start):
     assert config.get("features.extensions") == ("1" if backend.extended else None)
 
 
+def test_nobody_registers_where_the_main_process_is_the_server(start, tmp_path):
+    """Spectrum 2 refuses log-ins in server mode unless it hears so."""
+    path = tmp_path / "spectrum2.cfg"
+    path.write_text("[service]\njid = chat.localhost\nserver_mode = 1\n")
+    assert start(str(path)).config()["registration.needRegistration"] == "0"
+
+
 def test_ping_is_answered_and_memory_is_told_now_and_then(start):
     backend = start().ready()
     backend.line.send("PING")
