@@ -208,8 +208,8 @@ static void remove_others(struct setting *setting, const char *const *rooms, siz
 /* The last thing that is written: the node, for nobody else to read. */
 static void put_node(struct setting *setting)
 {
-	char text[32];
-	node_text(&(struct node_config){"whitelist", NODE_ITEMS_MOST}, text);
+	char text[NODE_TEXT_BYTES];
+	node_text(&(struct node_config){"whitelist", NODE_ITEMS_MOST, "never"}, text);
 	keep_put(setting->server->hub, setting->owner,
 	         &(struct kept){.kind = NODE, .id = NS_BOOKMARKS, .content = text}, false,
 	         setting->item ? NULL : answer_kept, setting->item ? NULL : setting->answer);

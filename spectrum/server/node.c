@@ -10,37 +10,45 @@
 
 #define CONFIG "http://jabber.org/protocol/pubsub#node_config"
 
-static const char *const accesses[] = {"presence", "open", "whitelist", "roster", "authorize"};
+#define PRESENCE "on_sub_and_presence"
 
-static const char *access_find(const char *text)
+static const char *const accesses[] = {"presence", "open", "whitelist", "roster", "authorize", NULL},
+                         *const lasts[] = {PRESENCE, "on_sub", "never", NULL};
+
+/* The literal that is the same; NULL if there is none. */
+static const char *find(const char *const *literals, const char *text)
 {
-	for (size_t i = 0; text && i < sizeof accesses / sizeof *accesses; i++) {
-		if (!strcmp(text, accesses[i]))
-			return accesses[i];
-	}
-	return NULL;
+	while (*literals && !text_equal(*literals, text))
+		literals++;
+	return *literals;
 }
 
 struct node_config node_default(void)
 {
-	return (struct node_config){"presence", 1};
+	return (struct node_config){"presence", 1, PRESENCE};
 }
 
 struct node_config node_read(const char *text)
 {
-	char access[16];
+	char access[16], last[24] = PRESENCE;
 	unsigned most;
 	struct node_config config = node_default();
-	if (text && sscanf(text, "%15s %u", access, &most) == 2 && access_find(access) && most) {
-		config.access = access_find(access);
+	if (text && sscanf(text, "%15s %u %23s", access, &most, last) >= 2 && find(accesses, access) && most) {
+		config.access = find(accesses, access);
 		config.most = most < NODE_ITEMS_MOST ? most : NODE_ITEMS_MOST;
+		config.last = find(lasts, last) ? find(lasts, last) : PRESENCE;
 	}
 	return config;
 }
 
-void node_text(const struct node_config *config, char out[32])
+void node_text(const struct node_config *config, char out[NODE_TEXT_BYTES])
 {
-	snprintf(out, 32, "%s %u", config->access, config->most);
+	snprintf(out, NODE_TEXT_BYTES, "%s %u %s", config->access, config->most, config->last);
+}
+
+bool node_greets(const struct node_config *config)
+{
+	return !strcmp(config->last, PRESENCE);
 }
 
 bool node_is_open(const struct node_config *config)
@@ -71,18 +79,23 @@ static bool read_most(const char *text, unsigned *most)
 bool node_set(struct node_config *config, struct arena *arena, const struct element *form)
 {
 	const char *access = text_or_null(form_value(arena, form, "pubsub#access_model")),
-	           *most = text_or_null(form_value(arena, form, "pubsub#max_items"));
-	if ((access && !access_find(access)) || (most && !read_most(most, &config->most)))
+	           *most = text_or_null(form_value(arena, form, "pubsub#max_items")),
+	           *last = text_or_null(form_value(arena, form, "pubsub#send_last_published_item"));
+	if ((access && !find(accesses, access)) || (last && !find(lasts, last)) ||
+	    (most && !read_most(most, &config->most)))
 		return false;
 	if (access)
-		config->access = access_find(access);
+		config->access = find(accesses, access);
+	if (last)
+		config->last = find(lasts, last);
 	return true;
 }
 
 bool node_meets(const struct node_config *config, struct arena *arena, const struct element *form)
 {
 	struct node_config wanted = *config;
-	return node_set(&wanted, arena, form) && !strcmp(wanted.access, config->access) && wanted.most == config->most;
+	return node_set(&wanted, arena, form) && !strcmp(wanted.access, config->access) &&
+	       !strcmp(wanted.last, config->last) && wanted.most == config->most;
 }
 
 void node_write(const struct node_config *config, struct writer *writer)
@@ -94,7 +107,7 @@ void node_write(const struct node_config *config, struct writer *writer)
 	form_field(writer, "pubsub#max_items", "text-single", "Items that are kept", most, false);
 	form_field(writer, "pubsub#persist_items", "boolean", "Items are kept", "1", false);
 	form_field(writer, "pubsub#send_last_published_item", "list-single", "When the last item is sent",
-	           "on_sub_and_presence", false);
+	           config->last, false);
 	form_field(writer, "pubsub#deliver_payloads", "boolean", "Events have their content", "1", false);
 	form_close(writer);
 }

@@ -6,21 +6,23 @@
 
 #include "lib/base/random.h"
 #include "spectrum/server/inside.h"
+#include "spectrum/server/node.h"
 
+#define NODE "node" /* as in pubsub.c */
 #define ITEM "pep"
 #define ASK_ID "s2-caps-"
 #define WISHES_BYTES 16384
 
 /* ---- What a client wants to hear ---- */
 
-static bool wants(const struct session *session, const char *node)
+static bool has_line(const char *lines, const char *line)
 {
-	size_t len = strlen(node);
-	for (const char *at = session->wishes; at && *at;) {
-		size_t this = strcspn(at, "\n");
-		if (this == len && !memcmp(at, node, len))
+	size_t len = strlen(line);
+	while (lines && *lines) {
+		size_t this = strcspn(lines, "\n");
+		if (this == len && !memcmp(lines, line, len))
 			return true;
-		at += this + (at[this] != '\0');
+		lines += this + (lines[this] != '\0');
 	}
 	return false;
 }
@@ -45,11 +47,6 @@ void notify_present(struct session *session, const struct element *presence)
 	xml_close(writer);
 	server_write_end(session);
 }
-
-struct last {
-	struct server *server;
-	char *full, *node;
-};
 
 /* What has become of a node (XEP-0060 section 7): an item of it, with or without payload, or all of it. */
 struct news {
@@ -86,56 +83,88 @@ static void send_all(struct account *account, const struct news *news)
 {
 	LIST_EACH (&account->sessions, at) {
 		struct session *session = LIST_ITEM(at, struct session, node);
-		if (session->presence && wants(session, news->node))
+		if (session->presence && has_line(session->wishes, news->node))
 			send_news(session, news);
 	}
 }
 
-static void last_got(void *arg, const struct kept *items, size_t count)
+/* ---- The last items, for who comes ---- */
+
+/* A client that has named what it wants to hear of. */
+struct arrival {
+	struct server *server;
+	char *full, *wishes; /* those that are new, each with \n */
+	char *node;          /* whose last item is asked for */
+};
+
+static struct arrival *arrival_new(struct server *server, const char *full, const char *wishes, const char *node)
 {
-	struct last *last = arg;
-	struct session *session = server_session(last->server, last->full);
-	if (session && items && count) {
-		const struct element *body =
-		    parser_fragment(server_arena(last->server), items[count - 1].content, NS_PUBSUB);
-		send_news(session,
-		          &(struct news){"item", last->node, items[count - 1].id, element_child(body, NULL, NULL)});
-	}
-	free(last->full);
-	free(last->node);
-	free(last);
+	struct arrival *arrival = mem_new(sizeof *arrival);
+	*arrival = (struct arrival){server, mem_strdup(full), mem_strdup(wishes), mem_strdup(node)};
+	return arrival;
 }
 
-/* It has come: of each node the last item. */
-static void send_last(struct session *session, const char *node)
+static void arrival_free(struct arrival *arrival)
 {
-	struct account *account = session->account;
-	struct last *last = mem_new(sizeof *last);
-	*last = (struct last){account->server, mem_strdup(session->full), mem_strdup(node)};
-	keep_get(account->server->hub, account->jid, &(struct kept){.kind = ITEM, .node = node, .most = 1}, last_got,
-	         last);
+	free(arrival->full);
+	free(arrival->wishes);
+	free(arrival->node);
+	free(arrival);
+}
+
+static void last_got(void *arg, const struct kept *items, size_t count)
+{
+	struct arrival *arrival = arg;
+	struct session *session = server_session(arrival->server, arrival->full);
+	if (session && items && count) {
+		const struct element *body =
+		    parser_fragment(server_arena(arrival->server), items[count - 1].content, NS_PUBSUB);
+		send_news(session,
+		          &(struct news){"item", arrival->node, items[count - 1].id, element_child(body, NULL, NULL)});
+	}
+	arrival_free(arrival);
+}
+
+static void nodes_got(void *arg, const struct kept *nodes, size_t count)
+{
+	struct arrival *arrival = arg;
+	struct session *session = server_session(arrival->server, arrival->full);
+	for (size_t i = 0; session && nodes && i < count; i++) {
+		struct node_config config = node_read(nodes[i].content);
+		if (!has_line(arrival->wishes, nodes[i].id) || !node_greets(&config))
+			continue;
+		keep_get(arrival->server->hub, session->account->jid,
+		         &(struct kept){.kind = ITEM, .node = nodes[i].id, .most = 1}, last_got,
+		         arrival_new(arrival->server, arrival->full, NULL, nodes[i].id));
+	}
+	arrival_free(arrival);
 }
 
 bool notify_answered(struct session *session, struct arena *arena, const struct element *iq)
 {
+	struct account *account = session->account;
 	const char *id = element_get(iq, "id");
 	const struct element *query = element_child(iq, "query", NS_DISCO_INFO);
 	if (strncmp(id, ASK_ID, strlen(ASK_ID)) != 0)
 		return false;
-	struct str wishes = {0};
+	struct str wishes = {0}, fresh = {0};
 	for (const struct element *feature = element_child(query, "feature", NULL); feature;
 	     feature = element_next(feature, "feature", NULL)) {
 		const char *var = element_get(feature, "var"), *plus = var ? strrchr(var, '+') : NULL;
 		if (!plus || strcmp(plus, "+notify") != 0 || strchr(var, '\n') || wishes.len > WISHES_BYTES)
 			continue;
 		char *node = arena_strndup(arena, var, (size_t)(plus - var));
-		if (!wants(session, node))
-			send_last(session, node);
+		if (!has_line(session->wishes, node))
+			str_addf(&fresh, "%s\n", node);
 		str_addf(&wishes, "%s\n", node);
 	}
+	if (fresh.len)
+		keep_get(account->server->hub, account->jid, &(struct kept){.kind = NODE}, nodes_got,
+		         arrival_new(account->server, session->full, fresh.data, NULL));
 	free(session->wishes);
 	session->wishes = wishes.len ? str_take(&wishes) : NULL;
 	str_fini(&wishes);
+	str_fini(&fresh);
 	return true;
 }
 

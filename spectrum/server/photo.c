@@ -128,7 +128,7 @@ static void publish(struct account *account, const char *node, const char *id, c
 {
 	struct hub *hub = account->server->hub;
 	struct node_config config = node_default();
-	char text[32];
+	char text[NODE_TEXT_BYTES];
 	node_text(&config, text);
 	keep_put(hub, account->jid, &(struct kept){.kind = NODE, .id = node, .content = text}, false, NULL, NULL);
 	keep_put(hub, account->jid, &(struct kept){.kind = ITEM, .node = node, .id = id, .content = xml, .most = 1},

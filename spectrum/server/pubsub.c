@@ -105,7 +105,7 @@ static const struct element *parse(struct work *work, const char *xml)
 
 static void node_put(struct work *work, const struct node_config *config)
 {
-	char text[32];
+	char text[NODE_TEXT_BYTES];
 	node_text(config, text);
 	keep_put(work->server->hub, work->owner,
 	         &(struct kept){.kind = NODE, .id = work->node, .content = text, .most = NODES_MOST}, false, NULL,

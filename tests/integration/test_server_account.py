@@ -16,6 +16,7 @@ DOMAIN = "chat.localhost"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 EVENT = PUBSUB + "#event"
 OWNER = PUBSUB + "#owner"
+NICK = "http://jabber.org/protocol/nick"
 BOOKMARKS = "urn:xmpp:bookmarks:1"
 METADATA, AVATAR = "urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data"
 UPDATE = "vcard-temp:x:update"
@@ -99,10 +100,21 @@ async def test_bookmarks_as_clients_keep_them(servers, people):
     assert [(id, c.get("name")) for id, c in found] == [(f"room2@{DOMAIN}", "Room 2"), (f"room1@{DOMAIN}", "Other")]
     _, found = await items(phone, BOOKMARKS, more=" max_items='1'")
     assert len(found) == 1
-    # Another client hears the last one when it comes.
-    tablet = await listening(people, server, BOOKMARKS, resource="tablet")
-    got = await tablet.expect(event(BOOKMARKS))
-    assert got.xml.find(f".//{{{EVENT}}}item").get("id") == f"room1@{DOMAIN}"
+    # Another client asks for them when it comes, and is sent none, as they were published so.
+    await publish(phone, NICK, "current", f"<nick xmlns='{NICK}'>Ann</nick>")
+    await publish(phone, NICK, "current", f"<nick xmlns='{NICK}'>Annie</nick>")
+    tablet = await listening(people, server, BOOKMARKS, NICK, resource="tablet")
+    got = await tablet.expect(event(NICK))
+    assert got.xml.findtext(f".//{{{NICK}}}nick") == "Annie"
+    await tablet.sync(None)
+    assert not tablet.take(event(BOOKMARKS)) and not tablet.take(event(NICK))
+    # That is a condition of publishing, too.
+    answer = await publish(desk, BOOKMARKS, f"room3@{DOMAIN}", f"<conference xmlns='{BOOKMARKS}'/>",
+                           **{**private, "send_last_published_item": "on_sub_and_presence"})
+    assert answer.condition == "conflict"
+    answer = await publish(desk, BOOKMARKS, f"room3@{DOMAIN}", f"<conference xmlns='{BOOKMARKS}'/>",
+                           send_last_published_item="now and then")
+    assert answer.condition == "conflict"
 
 
 async def test_all_forms_of_bookmarks_are_the_same(servers, people):
