@@ -43,8 +43,8 @@ static void no_keys_of_what_clients_may_spell_in_two_ways(void **state)
 {
 	static const char *const odd[] = {"\xc2\xaa",
 	                                  "soft\xc2\xadhyphen",
-	                                  "a\xd8\xa7"
-	                                  "b",
+	                                  ("a\xd8\xa7"
+	                                  "b"),
 	                                  "\xf0\x9f\x94\x91",
 	                                  "a\tb",
 	                                  "\xff"};
@@ -174,8 +174,8 @@ static void first_messages(void **state)
 static void a_password_is_taken_as_it_comes(void **state)
 {
 	static const char *const passwords[] = {"x", "\xf0\x9f\x94\x91",
-	                                        "a\xd8\xa7"
-	                                        "b",
+	                                        ("a\xd8\xa7"
+	                                        "b"),
 	                                        "\xc2\xaa", " "};
 	for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++) {
 		struct sasl_server *server = sasl_server_new(SASL_PLAIN, NULL, NULL, NULL);
