@@ -227,6 +227,9 @@ static void write_idle(struct writer *writer, const struct buddy *buddy)
 void presence_buddy(void *arg, struct user *user, const char *resource, const struct buddy *buddy, bool gone)
 {
 	struct frontend *frontend = arg;
+	/* Where we are the server, we know who would get it: nobody in the course of a log-in. */
+	if (frontend->serves && !resource && !client_first(user))
+		return;
 	const char *from = contact_jid(frontend, user, buddy_text(buddy, BUDDY_NAME), "bot");
 	if (!from)
 		return;

@@ -136,12 +136,13 @@ void roster_get(struct ask *ask)
 static void push(struct account *account, const struct user *user, const struct buddy *buddy, const char *jid)
 {
 	struct server *server = account->server;
-	char version[ROSTER_VERSION_BYTES], id[13];
-	roster_version(account, version);
+	char version[ROSTER_VERSION_BYTES] = "", id[13];
 	LIST_EACH (&account->sessions, node) {
 		struct session *session = LIST_ITEM(node, struct session, node);
 		if (!session->interested)
 			continue;
+		if (!*version)
+			roster_version(account, version);
 		random_id(id, sizeof id - 1);
 		struct writer *writer = server_write(server, "iq", account->jid, session->full, "set");
 		xml_attr(writer, "id", id);
