@@ -49,8 +49,10 @@ struct server {
 	struct map push_users;    /* whose push services are known (push.c), by bare JID */
 	struct map push_ids;      /* notifications that are not answered */
 	struct list push_due;     /* registrations that wait for their time */
-	struct list asked;    /* sessions that owe an acknowledgement, the oldest question first */
-	struct map resumable; /* sessions by the id by which they are resumed */
+	struct list asked;        /* sessions that owe an acknowledgement, the oldest question first */
+	struct list unasked;      /* sessions that are soon asked for one, the first to be asked first */
+	struct timer *asker;      /* runs while there are any */
+	struct map resumable;     /* sessions by the id by which they are resumed */
 	unsigned stranger_count;
 	struct timer *tick; /* runs while there are strangers */
 	struct attempts *attempts;
@@ -102,9 +104,9 @@ struct stream {
 	struct proof *proof;
 	struct recall *recall; /* the password that is kept is on its way */
 	char *last_word;       /* base64: what goes with the success once the network has let him in */
-	struct wish *wish; /* NULL: a log-in of the old form, or none */
+	struct wish *wish;     /* NULL: a log-in of the old form, or none */
 	struct deferred ending;
-	uint64_t due;   /* ms: of a stranger */
+	uint64_t due; /* ms: of a stranger */
 	uint8_t state;
 	uint8_t failures;  /* of log-ins */
 	unsigned elements; /* of the message that is being read, where messages are framed */
@@ -195,13 +197,14 @@ struct sm {
 	char id[25];        /* by which it is resumed; "" if it can't be */
 	uint32_t handled;   /* stanzas of the client */
 	unsigned wait;      /* s that it may be gone */
-	uint64_t asked;     /* ms: when an acknowledgement was asked for, 0 = none is due */
+	uint64_t ask_at;    /* ms: when an acknowledgement is to be asked for */
+	uint64_t asked;     /* ms: when it was asked for, 0 = none is due */
 	uint32_t asked_for; /* stanzas that had been sent then */
 	uint32_t before;    /* stanzas that were sent before it was switched on */
 	uint64_t until;     /* ms: when it has been gone for too long */
 	struct acks acks;   /* what the client has not acknowledged */
 	struct deferred asking, expiring;
-	struct list asked_node; /* of the server, while an answer is due */
+	struct list asked_node; /* of the server, while an answer is due, or a question */
 	struct list sleeping;   /* of the server, while the client is gone */
 };
 
@@ -213,15 +216,15 @@ struct session {
 	const char *resource;  /* within it */
 	char *presence;        /* the last available one, serialized; NULL: unavailable */
 	int8_t priority;
-	bool interested; /* has asked for the roster */
-	bool directed;   /* has sent presence to somebody, perhaps a room */
+	bool interested;   /* has asked for the roster */
+	bool directed;     /* has sent presence to somebody, perhaps a room */
 	struct map visits; /* addresses at components to which it has; the texts are owned */
-	bool carbons;    /* wants them */
-	bool inactive;   /* nobody looks at the client (XEP-0352) */
-	bool blocklist;  /* has asked for it */
-	uint64_t caps;   /* of which it was asked what it wants to hear */
-	char *wishes;    /* nodes that it wants to hear of, each with \n; NULL: none */
-	bool reached;    /* by the message that is being delivered */
+	bool carbons;      /* wants them */
+	bool inactive;     /* nobody looks at the client (XEP-0352) */
+	bool blocklist;    /* has asked for it */
+	uint64_t caps;     /* of which it was asked what it wants to hear */
+	char *wishes;      /* nodes that it wants to hear of, each with \n; NULL: none */
+	bool reached;      /* by the message that is being delivered */
 	struct sm sm;
 	struct list held; /* presences that wait: csi.c */
 	struct map held_by_from;
@@ -369,6 +372,8 @@ void sm_send_again(struct session *);
 bool sm_sleep(struct session *);
 /* Those who have been gone for too long, and those who have not answered for long. */
 void sm_due(struct server *, uint64_t now);
+/* Asks those who wait for it. */
+void sm_ask_waiting(void *server);
 void sm_end(struct session *);
 
 /* ---- csi.c: client state ---- */

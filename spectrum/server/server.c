@@ -279,6 +279,7 @@ static void server_free(struct upstream *upstream)
 	struct server *server = server_of(upstream);
 	server_end(upstream);
 	timer_free(&server->tick);
+	timer_free(&server->asker);
 	timer_free(&server->stopping_timer);
 	loop_defer_cancel(&server->stop_later);
 	loop_defer_cancel(&server->cleaning);
@@ -365,7 +366,9 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	list_init(&server->guest_streams);
 	list_init(&server->push_due);
 	list_init(&server->asked);
+	list_init(&server->unasked);
 	server->tick = timer_new(loop, tick, server);
+	server->asker = timer_new(loop, sm_ask_waiting, server);
 	server->attempts = attempts_new();
 	server->fast = fast_new();
 	server->tls_required =

@@ -10,7 +10,10 @@
 
 #define LOG_AREA "sm"
 #define KEPT_MOST (1u << 20) /* bytes without an acknowledgement */
-#define ANSWER_MS 60000      /* a client that leaves <r/> unanswered for so long is gone */
+#define ASK_STANZAS 10       /* so many are asked about at once, or so many bytes, or what has been sent for so long */
+#define ASK_BYTES (16u << 10)
+#define ASK_MS 250
+#define ANSWER_MS 60000 /* a client that leaves <r/> unanswered for so long is gone */
 
 bool sm_is_on(const struct session *session)
 {
@@ -47,10 +50,36 @@ static void ask_now(void *arg)
 	stream_close(session->stream);
 }
 
+/* A question and its answer cost as much as a message. */
 static void ask(struct session *session)
 {
-	if (session->stream && !session->sm.asked)
-		loop_defer(session->account->server->loop, &session->sm.asking, ask_now, session);
+	struct server *server = session->account->server;
+	struct sm *sm = &session->sm;
+	if (!session->stream || sm->asked || !sm->acks.count)
+		return;
+	if (sm->acks.count >= ASK_STANZAS || acks_bytes(&sm->acks) >= ASK_BYTES) {
+		loop_defer(server->loop, &sm->asking, ask_now, session);
+	} else if (list_empty(&sm->asked_node)) {
+		sm->ask_at = loop_now(server->loop) + ASK_MS;
+		list_append(&server->unasked, &sm->asked_node);
+		if (!timer_running(server->asker))
+			timer_start(server->asker, ASK_MS, 0);
+	}
+}
+
+void sm_ask_waiting(void *arg)
+{
+	struct server *server = arg;
+	uint64_t now = loop_now(server->loop);
+	while (!list_empty(&server->unasked)) {
+		struct session *session = LIST_ITEM(server->unasked.next, struct session, sm.asked_node);
+		if (session->sm.ask_at > now) {
+			timer_start(server->asker, session->sm.ask_at - now, 0);
+			return;
+		}
+		list_remove(&session->sm.asked_node);
+		ask_now(session);
+	}
 }
 
 static void expire(void *arg)
