@@ -12,7 +12,6 @@
 #define LOG_AREA "circle"
 #define KIND "contact"
 #define FRIENDS_MOST 1000
-#define NAME_BYTES 1023
 #define GROUPS_MOST 32
 #define WORKS_MOST 100 /* stanzas that wait for the database, for one user */
 
@@ -624,7 +623,6 @@ static void remove_item(struct ask *ask, struct circle *circle, const char *jid)
 void circle_change(struct ask *ask, const struct element *item, const char *jid)
 {
 	struct circle *circle = circle_of(ask->account);
-	const char *name = element_get(item, "name");
 	if (!circle) {
 		ask_refuse(ask, S2_RESOURCE_CONSTRAINT, "The roster is being read. Try again.");
 		return;
@@ -634,13 +632,13 @@ void circle_change(struct ask *ask, const struct element *item, const char *jid)
 		return;
 	}
 	struct friend *friend = friend_get(circle, jid);
-	if (!friend || (name && strlen(name) > NAME_BYTES)) {
-		ask_refuse(ask, S2_NOT_ACCEPTABLE, friend ? "The name is too long." : "These are too many contacts.");
+	if (!friend) {
+		ask_refuse(ask, S2_NOT_ACCEPTABLE, "These are too many contacts.");
 		return;
 	}
 	bool shown = is_shown(friend);
 	friend->listed = true;
-	mem_replace(&friend->name, name);
+	mem_replace(&friend->name, element_get(item, "name"));
 	mem_replace(&friend->groups, text_or_null(roster_join_groups(ask->arena, item)));
 	ask_result_empty(ask);
 	changed(circle, friend, shown);

@@ -142,6 +142,12 @@ static bool is_own(const struct session *session, const struct jid *to)
 	return !strcmp(to->bare, session->account->jid);
 }
 
+/* Nobody's roster but the own one can be changed (RFC 6121 section 2.1.5). */
+static bool is_others_roster(const struct element *iq, const struct jid *to)
+{
+	return *to->node && text_equal(element_get(iq, "type"), "set") && element_child(iq, "query", NS_ROSTER);
+}
+
 void inbound_iq(struct session *session, struct arena *arena, const struct element *iq)
 {
 	struct server *server = session->account->server;
@@ -166,6 +172,8 @@ void inbound_iq(struct session *session, struct arena *arena, const struct eleme
 		                           .payload = element_child(iq, NULL, NULL)});
 	else if (strcmp(jid.domain, server->jid) != 0)
 		inbound_refuse(session, iq, S2_REMOTE_SERVER_NOT_FOUND, "This server talks to no other servers.");
+	else if (is_others_roster(iq, &jid))
+		inbound_refuse(session, iq, S2_FORBIDDEN, "This is somebody else's roster.");
 	else
 		inbound_forward(server, arena, iq);
 }

@@ -250,18 +250,47 @@ void server_contact_removed(struct upstream *upstream, struct user *user, const 
 
 /* ---- Changing ---- */
 
+static bool is_removal(const struct element *item)
+{
+	return text_equal(element_get(item, "subscription"), "remove");
+}
+
+/* Why an item can't be put so (RFC 6121 section 2.3.3); S2_DONE: it can. */
+static enum s2_condition check_group(struct arena *arena, const struct element *item, const struct element *group,
+                                     unsigned number)
+{
+	const char *text = element_text(arena, group);
+	if (!*text || strlen(text) > NAME_BYTES || strchr(text, '\n') || number >= GROUPS_MOST)
+		return S2_NOT_ACCEPTABLE;
+	for (const struct element *before = element_child(item, "group", NS_ROSTER); before != group;
+	     before = element_next(before, "group", NS_ROSTER)) {
+		if (!strcmp(element_text(arena, before), text))
+			return S2_BAD_REQUEST;
+	}
+	return S2_DONE;
+}
+
+static enum s2_condition check_item(struct arena *arena, const struct element *item)
+{
+	if (is_removal(item))
+		return S2_DONE;
+	const char *alias = element_get(item, "name");
+	unsigned number = 0;
+	enum s2_condition condition = alias && strlen(alias) > NAME_BYTES ? S2_NOT_ACCEPTABLE : S2_DONE;
+	for (const struct element *group = element_child(item, "group", NS_ROSTER); group && condition == S2_DONE;
+	     group = element_next(group, "group", NS_ROSTER))
+		condition = check_group(arena, item, group, number++);
+	return condition;
+}
+
 const char *roster_join_groups(struct arena *arena, const struct element *item)
 {
 	struct str joined = {0};
-	unsigned count = 0;
-	for (const struct element *group = element_child(item, "group", NS_ROSTER); group && count < GROUPS_MOST;
+	for (const struct element *group = element_child(item, "group", NS_ROSTER); group;
 	     group = element_next(group, "group", NS_ROSTER)) {
-		const char *text = element_text(arena, group);
-		if (!*text || strchr(text, '\n'))
-			continue;
-		if (count++)
+		if (joined.len)
 			str_addc(&joined, '\n');
-		str_adds(&joined, text);
+		str_adds(&joined, element_text(arena, group));
 	}
 	const char *text = arena_strdup(arena, str_text(&joined));
 	str_fini(&joined);
@@ -301,11 +330,15 @@ void roster_change(struct ask *ask)
 	struct server *server = ask->account->server;
 	struct user *user = account_user(ask->account);
 	const struct element *item = element_child(ask->payload, "item", NS_ROSTER);
-	const char *alias = element_get(item, "name");
 	struct jid jid;
 	if (!item || element_next(item, "item", NS_ROSTER) || !element_get(item, "jid") ||
-	    !jid_parse(ask->arena, element_get(item, "jid"), &jid) || (alias && strlen(alias) > NAME_BYTES)) {
+	    !jid_parse(ask->arena, element_get(item, "jid"), &jid)) {
 		ask_refuse(ask, S2_BAD_REQUEST, "A roster set has exactly one item, with an address.");
+		return;
+	}
+	enum s2_condition condition = check_item(ask->arena, item);
+	if (condition != S2_DONE) {
+		ask_refuse(ask, condition, "A name or a group is too long, empty, there twice, or one too many.");
 		return;
 	}
 	if (guest_find(server, jid.domain)) {
@@ -317,7 +350,7 @@ void roster_change(struct ask *ask)
 		return;
 	}
 	const char *name = arena_strdup(ask->arena, contact_name(ask->arena, user, jid.node));
-	if (text_equal(element_get(item, "subscription"), "remove"))
+	if (is_removal(item))
 		remove_item(ask, user, name);
 	else
 		put_item(ask, user, name, item);

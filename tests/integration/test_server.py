@@ -663,6 +663,40 @@ async def test_roster_of_two_neighbours(servers, people):
     await bob.close()
 
 
+@pytest.mark.parametrize("item, condition", [
+    ("<item jid='{jid}'><group>Friends</group><group>Work</group><group>Friends</group></item>", "bad-request"),
+    ("<item jid='{jid}'/><item jid='other@chat.localhost'/>", "bad-request"),
+    ("<item jid='{jid}'><group>Friends</group><group/></item>", "not-acceptable"),
+    ("<item jid='{jid}'><group>two&#10;lines</group></item>", "not-acceptable"),
+    (f"<item jid='{{jid}}'><group>{'g' * 1024}</group></item>", "not-acceptable"),
+    (f"<item jid='{{jid}}' name='{'n' * 1024}'/>", "not-acceptable"),
+    ("<item jid='{jid}'>" + "".join(f"<group>g{n}</group>" for n in range(33)) + "</item>", "not-acceptable"),
+], ids=["group twice", "two items", "empty group", "two lines", "long group", "long name", "many groups"])
+async def test_roster_sets_that_are_refused(servers, people, item, condition):
+    """RFC 6121 section 2.3.3; nothing of such an item is taken over."""
+    server = await servers()
+    user = await people(host=server, kind=RawUser, account=server.account())
+    jid = f"echo@{DOMAIN}"
+    before = await user.iq(None, f"<query xmlns='{ROSTER}'/>")
+    answer = await user.iq(None, f"<query xmlns='{ROSTER}'>{item.format(jid=jid)}</query>", "set")
+    assert answer.condition == condition
+    after = await user.iq(None, f"<query xmlns='{ROSTER}'/>")
+    assert after.xml[0].get("ver") == before.xml[0].get("ver")
+    most = "".join(f"<group>g{n}</group>" for n in range(32))
+    answer = await user.iq(None, f"<query xmlns='{ROSTER}'><item jid='{jid}' name='{'n' * 1023}'>{most}</item></query>", "set")
+    assert answer.type == "result"
+    pushed = await user.expect(matches("iq", type="set"))
+    assert len(pushed.xml[0][0]) == 32 and len(pushed.xml[0][0].get("name")) == 1023
+
+
+async def test_the_roster_of_somebody_else(servers, people):
+    server = await servers()
+    user = await people(host=server, kind=RawUser, account=server.account())
+    change = f"<query xmlns='{ROSTER}'><item jid='mallory@{DOMAIN}'/></query>"
+    for to in (f"echo@{DOMAIN}", f"echo@{DOMAIN}/bot"):
+        assert (await user.iq(to, change, "set")).condition == "forbidden"
+
+
 async def test_roster_versions(servers, people):
     server = await servers(service__more_resources=1)
     name = server.account()
