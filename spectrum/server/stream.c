@@ -347,6 +347,8 @@ static void stranger_received(struct stream *stream, struct arena *arena, const 
 {
 	if (stream->state == STREAM_OPEN && element_is(element, "starttls", NS_TLS))
 		start_tls(stream);
+	else if (element_is(element, "enable", NS_SM) || element_is(element, "resume", NS_SM))
+		sm_fail(stream, "unexpected-request"); /* too early, which ends no stream (XEP-0198 section 3) */
 	else if (!sasl_received(stream, arena, element))
 		stream_end(stream, "not-authorized", "Log in first.");
 }

@@ -192,6 +192,15 @@ async def test_sec_5_nothing_counts_before_the_network_has_answered(servers, wir
         await wire.features()
         wire.send(early)
         assert (await wire.error())[0] == "not-authorized"
+    # XEP-0198 section 3 has an answer of its own, and the log-in goes on.
+    wire = await wires(server)
+    wire.open()
+    await wire.features()
+    for early in ("<enable xmlns='urn:xmpp:sm:3'/>", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"):
+        wire.send(early)
+        assert (await wire.expect(lambda s: s.name == "failed")).xml[0].tag.endswith("}unexpected-request")
+    wire.plain("carol%net", "secret")
+    await wire.expect(lambda s: s.name == "success")
     # After the success and before a resource is bound, too.
     for early in (session, "<presence/>", f"<auth xmlns='{SASL}' mechanism='PLAIN'>AGFubgBzZWNyZXQ=</auth>"):
         wire = await wires(server)
