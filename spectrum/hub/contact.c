@@ -268,8 +268,22 @@ struct news {
 	bool listed; /* of that, what the roster shows */
 	bool icon;
 	bool subscription; /* who may see whom */
-	bool hidden;       /* of presence there is nothing to tell: the user may not see it, and did not before */
+	bool hidden;       /* of presence there is nothing to tell */
 };
+
+/* The user may not see it and did not before; or who may see whom has changed, and nothing that the user sees. */
+static bool presence_is_hidden(const struct buddy *buddy, const struct s2_buddy *in, bool icon)
+{
+	bool sees = s2_subscription_to(in->subscription);
+	if (in->subscription == S2_SUBSCRIPTION_UNKNOWN || in->status != buddy->status)
+		return false;
+	if (!sees && in->status == S2_STATUS_NONE && text_empty(in->status_text))
+		return true;
+	return (in->subscription != buddy->subscription || in->pending != buddy->pending) &&
+	       buddy->subscription != S2_SUBSCRIPTION_UNKNOWN && sees == !!s2_subscription_to(buddy->subscription) && !icon &&
+	       in->blocked == !!(buddy->flags & BUDDY_BLOCKED) &&
+	       text_equal(buddy_text(buddy, BUDDY_STATUS), in->status_text ? in->status_text : "");
+}
 
 /* Whom the network lists so is in the user's roster; who sees the user has no question any more. */
 static bool contact_update_subscription(const struct user *user, struct buddy *buddy, const struct s2_buddy *in)
@@ -294,6 +308,7 @@ static struct news contact_update(struct user *user, struct buddy **at, const st
 	struct buddy *buddy = *at;
 	const char *groups = join_groups(&arena, in);
 	struct news news = {.icon = !text_equal(buddy_text(buddy, BUDDY_ICON), in->icon_hash ? in->icon_hash : "")};
+	news.hidden = presence_is_hidden(buddy, in, news.icon);
 	buddy = roster_set(roster, buddy, BUDDY_ICON, in->icon_hash);
 	if (!text_empty(in->alias)) {
 		news.listed = strcmp(buddy_text(buddy, BUDDY_ALIAS), in->alias) != 0;
@@ -306,8 +321,6 @@ static struct news contact_update(struct user *user, struct buddy **at, const st
 	buddy = roster_set(roster, buddy, BUDDY_STATUS, in->status_text);
 	buddy = roster_set(roster, buddy, BUDDY_IDLE,
 	                   in->idle_since ? arena_printf(&arena, "%lld", (long long)in->idle_since) : NULL);
-	news.hidden = in->subscription != S2_SUBSCRIPTION_UNKNOWN && !s2_subscription_to(in->subscription) &&
-	              in->status == S2_STATUS_NONE && buddy->status == S2_STATUS_NONE && text_empty(in->status_text);
 	buddy->status = (uint8_t)in->status;
 	buddy->lacks = lacks_number(user->hub, in->lacks);
 	news.subscription = contact_update_subscription(user, buddy, in);

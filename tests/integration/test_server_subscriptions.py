@@ -149,6 +149,8 @@ async def test_taking_back_what_was_given(world):
     await ann.expect(presence(world.at("bob"), "unsubscribed"))
     await ann.becomes(world.at("bob"), "from")
     await ann.expect(unavailable(world.at("bob")))
+    await bob.hears_nothing()
+    assert not bob.take(available(world.at("ann")))  # of her, nothing has changed
     bob.send_presence(content="<show>away</show>")
     ann.send_presence(content="<show>dnd</show>")
     await bob.expect(available(world.at("ann"), show="dnd"))
