@@ -139,7 +139,7 @@ def invite_server_clients(servers, ircd):
     print("\nMore servers, each with STARTTLS, TLS from the first byte on, WebSocket and uploads:")
     for prefix, jid, accounts, what in (
             ("A", "irc.localhost", "any name and password", "IRC, rooms of any server"),
-            ("N", "net.localhost", "romeo with the password romeopass, or any other name", "the IRC server alone, with its services"),
+            ("N", "net.localhost", "romeo with the password romeopass", "the IRC server alone, with its services"),
             ("G", "gw.localhost", "any name; password any but wrong, unknown, down, silent", "a network in its backend only"),
             ("L", "local.localhost", "any name and password", "people who are all here: backends/loopback")):
         server = servers[jid]

@@ -104,6 +104,25 @@ class Converse(Page):
         status = f"[data-status={status}]" if status else ""
         await self.see(f".list-item{status} a[data-jid='{jid}']")
 
+    async def see_picture(self, jid):
+        """Initials are no picture."""
+        await self.see(f".list-item a[data-jid='{jid}'] converse-avatar image")
+
+    async def block(self):
+        """Who is talked to."""
+        await self.click("converse-chat-heading .dropdown-toggle")
+        await self.click("converse-chat-heading .block-user")
+        await self.click(".modal.show button", "Confirm")
+
+    async def unblock(self, jid):
+        await self.click("#converse-roster .dropdown--contacts button")
+        await self.click("#converse-roster .dropdown-item", "Show block list")
+        await self.click(".modal.show label", jid)
+        await self.click(".modal.show button", "Unblock selected users")
+        await self.see(".modal.show", "No blocked XMPP addresses")
+        await self.click(".modal.show button", "Close")
+        await self.gone(".modal.show")
+
     async def add_contact(self, jid):
         await self.click("#converse-roster .dropdown--contacts button")
         await self.click("#converse-roster .add-contact")

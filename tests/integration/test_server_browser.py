@@ -9,9 +9,11 @@ import gateway
 from browser import Converse
 from foreign import Proxy
 from person import RawUser
+from profiles import GW, buddy, card, frames, icon
 from stanzas import available, message, presence
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.node]
+MESSAGE = 8  # the frame of it
 CORRECT = "urn:xmpp:message-correct:0"
 
 
@@ -21,7 +23,7 @@ async def in_browser():
     present = []
 
     def make(server, name, port=None):
-        url = f"wss://localhost:{port or server.ports['web']}/xmpp-websocket"
+        url = f"wss://{server.domain}:{port or server.ports['web']}/xmpp-websocket"
         present.append(Converse(server, name, service=url))
         return present[-1]
 
@@ -65,6 +67,26 @@ async def test_one_is_asked_and_accepts(balcony):
     await romeo.see_contact(juliet.jid, "online")
     juliet.send_presence(content="<show>dnd</show>")
     await romeo.see_contact(juliet.jid, "dnd")
+
+
+async def test_the_picture_of_a_contact_and_blocking_her(secured, in_browser, people):
+    ann = f"ann@{GW}"
+    server = await secured(f"{gateway.SCRIPTED} --features=blocking", GW, service__require_tls=0)
+    romeo = await in_browser(server, "romeo").connect()
+    strings = await people(host=server, kind=RawUser, account="romeo")  # tells the network what to do
+    await card(strings, "ann", f4="Ann Arbor", f6="pic1")
+    await frames(strings, buddy("ann", 1, f3="Ann Arbor", f7=icon("pic1")))
+    await romeo.see_contact(ann, "away")
+    await romeo.see_picture(ann)
+    await romeo.open_chat(ann)
+    await romeo.block()
+    await romeo.gone(".list-item.both")  # Converse takes whom it blocks out of the roster
+    await frames(strings, [MESSAGE, {2: "ann", 3: "Why do you not answer?", 8: "p1"}])
+    await romeo.unblock(ann)
+    await frames(strings, [MESSAGE, {2: "ann", 3: "There you are", 8: "p2"}])
+    await romeo.open_chat(ann)
+    await romeo.read("There you are")
+    assert "Why do you not answer?" not in await romeo.texts(".chat-msg__text")
 
 
 async def test_words_and_corrections_are_read_after_a_reload_and_elsewhere(balcony, in_browser):
