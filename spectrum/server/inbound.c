@@ -142,10 +142,11 @@ static bool is_own(const struct session *session, const struct jid *to)
 	return !strcmp(to->bare, session->account->jid);
 }
 
-/* Nobody's roster but the own one can be changed (RFC 6121 section 2.1.5). */
+/* Nobody's roster but the own one can be changed (RFC 6121 section 2.1.5). A client, if one is named, has none. */
 static bool is_others_roster(const struct element *iq, const struct jid *to)
 {
-	return *to->node && text_equal(element_get(iq, "type"), "set") && element_child(iq, "query", NS_ROSTER);
+	return *to->node && !*to->resource && text_equal(element_get(iq, "type"), "set") &&
+	       element_child(iq, "query", NS_ROSTER);
 }
 
 void inbound_iq(struct session *session, struct arena *arena, const struct element *iq)

@@ -702,8 +702,9 @@ async def test_the_roster_of_somebody_else(servers, people):
     server = await servers()
     user = await people(host=server, kind=RawUser, account=server.account())
     change = f"<query xmlns='{ROSTER}'><item jid='mallory@{DOMAIN}'/></query>"
-    for to in (f"echo@{DOMAIN}", f"echo@{DOMAIN}/bot"):
-        assert (await user.iq(to, change, "set")).condition == "forbidden"
+    assert (await user.iq(f"echo@{DOMAIN}", change, "set")).condition == "forbidden"
+    # A client of his has no roster at all.
+    assert (await user.iq(f"echo@{DOMAIN}/bot", change, "set")).condition == "service-unavailable"
 
 
 async def test_roster_versions(servers, people):
