@@ -29,6 +29,7 @@ static const char *const account_features[] = {
     PUBSUB_FEATURE "config-node-max",
     PUBSUB_FEATURE "create-and-configure",
     PUBSUB_FEATURE "create-nodes",
+    PUBSUB_FEATURE "delete-items",
     PUBSUB_FEATURE "delete-nodes",
     PUBSUB_FEATURE "filtered-notifications",
     PUBSUB_FEATURE "item-ids",
@@ -39,6 +40,7 @@ static const char *const account_features[] = {
     PUBSUB_FEATURE "publish-options",
     PUBSUB_FEATURE "purge-nodes",
     PUBSUB_FEATURE "retract-items",
+    PUBSUB_FEATURE "retrieve-default",
     PUBSUB_FEATURE "retrieve-items",
 };
 

@@ -76,13 +76,25 @@ static bool read_most(const char *text, unsigned *most)
 	return true;
 }
 
+/* Items are always kept, and always sent with what is in them; false if the form wants it otherwise. */
+static bool is_as_always(struct arena *arena, const struct element *form)
+{
+	static const char *const fields[] = {"pubsub#persist_items", "pubsub#deliver_payloads"};
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		const char *value = text_or_null(form_value(arena, form, fields[i]));
+		if (value && strcmp(value, "1") != 0 && strcmp(value, "true") != 0)
+			return false;
+	}
+	return true;
+}
+
 bool node_set(struct node_config *config, struct arena *arena, const struct element *form)
 {
 	const char *access = text_or_null(form_value(arena, form, "pubsub#access_model")),
 	           *most = text_or_null(form_value(arena, form, "pubsub#max_items")),
 	           *last = text_or_null(form_value(arena, form, "pubsub#send_last_published_item"));
 	if ((access && !find(accesses, access)) || (last && !find(lasts, last)) ||
-	    (most && !read_most(most, &config->most)))
+	    (most && !read_most(most, &config->most)) || !is_as_always(arena, form))
 		return false;
 	if (access)
 		config->access = find(accesses, access);

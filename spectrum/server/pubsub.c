@@ -59,11 +59,19 @@ static void node_got(void *arg, const struct kept *items, size_t count)
 	work->go_on(work, count ? &config : NULL);
 }
 
+/* XEP-0060 has conditions of its own beside the common ones. */
+static void refuse_node(struct ask *ask, enum s2_condition condition)
+{
+	struct answer *answer = answer_new(ask);
+	xml_error_of(answer_open_error(answer), condition, "nodeid-required", NS_ERRORS, "Name a node.");
+	answer_send(answer);
+}
+
 static struct work *work_new(struct ask *ask, const char *node,
                              void (*go_on)(struct work *, const struct node_config *))
 {
 	if (text_empty(node) || strlen(node) > NAME_BYTES) {
-		ask_refuse(ask, S2_BAD_REQUEST, "Name a node.");
+		refuse_node(ask, S2_BAD_REQUEST);
 		return NULL;
 	}
 	struct work *work = mem_new(sizeof *work);
@@ -99,6 +107,40 @@ static const struct element *parse(struct work *work, const char *xml)
 {
 	const struct element *body = xml ? parser_fragment(server_arena(work->server), xml, NS_PUBSUB) : NULL;
 	return element_child(body, NULL, NULL);
+}
+
+static const struct {
+	const char *name, *ns, *feature;
+} unsupported[] = {
+    {"subscribe", NS_PUBSUB, "subscribe"},
+    {"unsubscribe", NS_PUBSUB, "subscribe"},
+    {"options", NS_PUBSUB, "subscription-options"},
+    {"default", NS_PUBSUB, "retrieve-default-sub"},
+    {"subscriptions", NS_PUBSUB, "retrieve-subscriptions"},
+    {"affiliations", NS_PUBSUB, "retrieve-affiliations"},
+    {"subscriptions", NS_OWNER, "manage-subscriptions"},
+    {"affiliations", NS_OWNER, "modify-affiliations"},
+};
+
+/* What personal events do without: contacts are subscribed by their presence, and only the user himself publishes. */
+static void refuse_unsupported(struct ask *ask)
+{
+	struct answer *answer = answer_new(ask);
+	struct writer *writer = answer_open_error(answer);
+	xml_open(writer, "error", NULL);
+	xml_attr(writer, "type", "cancel");
+	xml_empty(writer, "feature-not-implemented", NS_STANZA_ERRORS);
+	xml_leaf(writer, "text", NS_STANZA_ERRORS, "This is not done with personal events.");
+	for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
+		if (!element_child(ask->payload, unsupported[i].name, unsupported[i].ns))
+			continue;
+		xml_open(writer, "unsupported", NS_ERRORS);
+		xml_attr(writer, "feature", unsupported[i].feature);
+		xml_close(writer);
+		break;
+	}
+	xml_close(writer);
+	answer_send(answer);
 }
 
 /* ---- Publishing ---- */
@@ -248,7 +290,7 @@ void pubsub_get(struct ask *ask)
 	const struct element *items = element_child(ask->payload, "items", NULL);
 	const char *most = items ? element_get(items, "max_items") : NULL;
 	if (!items) {
-		ask_refuse(ask, S2_FEATURE_NOT_IMPLEMENTED, "Only items can be asked for here.");
+		refuse_unsupported(ask);
 		return;
 	}
 	if (bookmarks_are_old(element_get(items, "node")) && ask->session) {
@@ -328,7 +370,12 @@ static void create(struct work *work, const struct node_config *found)
 static void begin_create(struct ask *ask, const struct element *element)
 {
 	const struct element *configure = element_child(ask->payload, "configure", NULL);
-	struct work *work = work_new(ask, element_get(element, "node"), create);
+	const char *node = element_get(element, "node");
+	if (text_empty(node)) { /* names are not made up here */
+		refuse_node(ask, S2_NOT_ACCEPTABLE);
+		return;
+	}
+	struct work *work = work_new(ask, node, create);
 	if (!work)
 		return;
 	work->form = serialize(element_child(configure, "x", NS_DATA));
@@ -348,7 +395,7 @@ void pubsub_set(struct ask *ask)
 			return;
 		}
 	}
-	ask_refuse(ask, S2_FEATURE_NOT_IMPLEMENTED, "This is not done with personal events.");
+	refuse_unsupported(ask);
 }
 
 /* ---- For the owner (pubsub#owner) ---- */
@@ -368,6 +415,20 @@ static void show_config(struct work *work, const struct node_config *config)
 	xml_close(writer);
 	answer_send(work->answer);
 	work_free(work);
+}
+
+/* How a node is set that nobody has set otherwise. */
+static void show_default(struct ask *ask)
+{
+	struct answer *answer = answer_new(ask);
+	struct writer *writer = answer_open(answer);
+	struct node_config config = node_default();
+	xml_open(writer, "pubsub", NS_OWNER);
+	xml_open(writer, "default", NULL);
+	node_write(&config, writer);
+	xml_close(writer);
+	xml_close(writer);
+	answer_send(answer);
 }
 
 static void configure(struct work *work, const struct node_config *found)
@@ -420,8 +481,10 @@ void pubsub_owner(struct ask *ask)
 		work = work_new(ask, element_get(configuring, "node"), configure);
 	else if (set && (purge || remove))
 		work = work_new(ask, element_get(purge ? purge : remove, "node"), empty);
+	else if (!set && element_child(ask->payload, "default", NULL))
+		show_default(ask);
 	else
-		ask_refuse(ask, S2_FEATURE_NOT_IMPLEMENTED, "This is not done with personal events.");
+		refuse_unsupported(ask);
 	if (!work)
 		return;
 	work->form = serialize(form);

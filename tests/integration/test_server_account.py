@@ -217,11 +217,45 @@ async def test_publish_options_are_conditions(servers, people):
     (f"<pubsub xmlns='{OWNER}'><delete node='n'/></pubsub>", "item-not-found"),
     (f"<pubsub xmlns='{PUBSUB}'><create node='n'/><configure>{form('node_config', access_model='everybody')}</configure></pubsub>",
      "not-acceptable"),
+    (f"<pubsub xmlns='{PUBSUB}'><create node='n'/><configure>{form('node_config', persist_items=0)}</configure></pubsub>",
+     "not-acceptable"),
+    (f"<pubsub xmlns='{PUBSUB}'><create node='n'/><configure>{form('node_config', deliver_payloads='false')}</configure></pubsub>",
+     "not-acceptable"),
 ], ids=lambda value: value[40:110].replace("/", "|"))
 async def test_bad_requests(servers, people, xml, condition):
     server = await village(servers)
     user = await come(people, server)
     assert (await user.iq(None, xml, "set")).condition == condition
+
+
+@pytest.mark.parametrize("ns, xml, type, condition, detail", [
+    (PUBSUB, "<create/>", "set", "not-acceptable", "nodeid-required"),
+    (PUBSUB, "<publish><item><a xmlns='b'/></item></publish>", "set", "bad-request", "nodeid-required"),
+    (OWNER, "<delete/>", "set", "bad-request", "nodeid-required"),
+    (PUBSUB, "<subscribe node='n' jid='a@b'/>", "set", "feature-not-implemented", "subscribe"),
+    (PUBSUB, "<affiliations/>", "get", "feature-not-implemented", "retrieve-affiliations"),
+    (OWNER, "<subscriptions node='n'/>", "get", "feature-not-implemented", "manage-subscriptions"),
+], ids=lambda value: value.strip("</>").replace("/", "|")[:30])
+async def test_pubsub_says_more_than_the_condition(servers, people, ns, xml, type, condition, detail):
+    server = await village(servers)
+    user = await come(people, server)
+    answer = await user.iq(None, f"<pubsub xmlns='{ns}'>{xml}</pubsub>", type)
+    more = [e for e in answer.xml.find("{jabber:client}error") if e.tag.startswith(f"{{{PUBSUB}#errors}}")]
+    assert answer.condition == condition and len(more) == 1
+    assert detail in (more[0].get("feature"), more[0].tag.partition("}")[2])
+
+
+async def test_how_a_node_is_set_by_default(servers, people):
+    """What is offered there can be sent back."""
+    server = await village(servers)
+    user = await come(people, server)
+    answer = await user.iq(None, f"<pubsub xmlns='{OWNER}'><default/></pubsub>")
+    fields = {f.get("var"): f.findtext(f"{{{DATA}}}value") for f in answer.xml.iter(f"{{{DATA}}}field")}
+    assert fields["pubsub#access_model"] == "presence" and fields["pubsub#persist_items"] == "1"
+    options = {name.partition("#")[2]: value for name, value in fields.items() if name.startswith("pubsub#")}
+    made = await user.iq(None, f"<pubsub xmlns='{PUBSUB}'><create node='n'/><configure>{form('node_config', **options)}"
+                         "</configure></pubsub>", "set")
+    assert made.type == "result"
 
 
 async def test_what_the_server_can_do_is_hashed_in_its_features(servers, wires):
