@@ -6,15 +6,14 @@
  *
  * starts COMMAND, does the steps in order and prints a line for each:
  *
- *	handshakes:N[:W]  N bare TLS handshakes, W at once, with a server that does nothing else and has the same
- *certificate tls:N[:W]         N more clients log in with a password over TLS, bind and switch stream management on
- *	plain:N[:W]       the same without TLS
- *	old:N[:W]         the same over TLS in the form of RFC 6120, with a round trip for each step
- *	basic:N[:W]       as old without TLS and stream management, and with a session (RFC 3921), for servers of that age
- *	present           all send presence and wait for that of their contacts
- *	echo:M[:W]        M messages to the contact b0, W under way, one client after the other; each answer is compared
- *	idle:S            nothing for S seconds
- *	leave             all end their streams
+ *	handshakes:N[:W]  N bare TLS handshakes, W at once, with a process that does nothing else and has the same key
+ *	answers:M[:W]     M messages of 1,000 clients, each answered by a process that does nothing else: what the
+ *packets of echo cost tls:N[:W]         N more clients log in with a password over TLS, bind and switch stream
+ *management on plain:N[:W]       the same without TLS old:N[:W]         the same over TLS in the form of RFC 6120, with
+ *a round trip for each step basic:N[:W]       as old without TLS and stream management, and with a session (RFC 3921),
+ *for servers of that age present           all send presence and wait for that of their contacts echo:M[:W]        M
+ *messages to the contact b0, W under way, one client after the other; each answer is compared idle:S            nothing
+ *for S seconds leave             all end their streams
  *
  * CPU seconds can be compared on a busy machine, wall time can't. A step without progress for STALL_SECONDS ends the
  * run with status 1. */
@@ -44,6 +43,8 @@
 #define CLIENTS_MOST 60000
 #define READ_BYTES 65536
 #define EVENTS 256
+#define ANSWERED_CLIENTS 1000
+#define ANSWER_BYTES 300
 
 enum state { HANDSHAKE, HEADER, ASKED, AGAIN, BINDING, ENABLING, BOUND, OVER };
 
@@ -336,7 +337,8 @@ static void begin(uint16_t port, bool tls, const struct client *kind)
 		shake(client);
 	} else {
 		client->state = HEADER;
-		send_header(client);
+		if (!client->bare)
+			send_header(client);
 	}
 }
 
@@ -412,26 +414,79 @@ static void serve_handshakes(int listener)
 	}
 }
 
-static double handshake_cpu;
+/* Answers what it has read, at the length that the server's answers have. */
+static void answer_messages(int fd)
+{
+	static char bytes[READ_BYTES];
+	ssize_t len = read(fd, bytes, sizeof bytes - 1);
+	if (len <= 0) {
+		close(fd);
+		return;
+	}
+	bytes[len] = '\0';
+	for (char *body = bytes; (body = strstr(body, "<body>")); body++) {
+		static const char format[] = "<message from='b0@" DOMAIN "' type='chat' id='%0*d'>%.*s</message>";
+		char answer[2 * ANSWER_BYTES];
+		int body_len = (int)(strstr(body, "</message>") - body);
+		int padding = ANSWER_BYTES - body_len - (int)(sizeof format - sizeof "%0*d%.*s");
+		snprintf(answer, sizeof answer, format, padding, 0, body_len, body);
+		if (write(fd, answer, ANSWER_BYTES) != ANSWER_BYTES)
+			_exit(1);
+	}
+}
 
-static void step_handshakes(long number, long window)
+static void serve_answers(int listener)
+{
+	int own = epoll_create1(EPOLL_CLOEXEC), on = 1;
+	epoll_ctl(own, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.fd = listener});
+	for (;;) {
+		struct epoll_event events[EVENTS];
+		int ready = epoll_wait(own, events, EVENTS, -1);
+		for (int i = 0; i < ready; i++) {
+			if (events[i].data.fd != listener) {
+				answer_messages(events[i].data.fd);
+				continue;
+			}
+			int fd = accept(listener, NULL, NULL);
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+			epoll_ctl(own, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.fd = fd});
+		}
+	}
+}
+
+static double bare_cpu;
+
+static pid_t bare_start(void (*serve)(int listener), uint16_t *port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof address;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1024) ||
 	    getsockname(listener, (struct sockaddr *)&address, &len))
-		fail("no port for the handshakes");
+		fail("no port for what is compared with");
 	pid_t pid = fork();
 	if (pid == 0)
-		serve_handshakes(listener);
+		serve(listener);
 	close(listener);
-	long before = count;
-	double cpu = measure_cpu(pid);
-	open_wave(number, window, ntohs(address.sin_port), true, (struct client){.bare = true});
-	handshake_cpu = measure_cpu(pid) - cpu;
+	*port = ntohs(address.sin_port);
+	return pid;
+}
+
+static void bare_end(pid_t pid, double before)
+{
+	bare_cpu = measure_cpu(pid) - before;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+static void step_handshakes(long number, long window)
+{
+	uint16_t port;
+	pid_t pid = bare_start(serve_handshakes, &port);
+	long before = count;
+	double cpu = measure_cpu(pid);
+	open_wave(number, window, port, true, (struct client){.bare = true});
+	bare_end(pid, cpu);
 	/* They were nobody. */
 	seen.bound -= number;
 	seen.over -= number;
@@ -483,6 +538,24 @@ static void step_echo(long number, long window)
 	until(&seen.echoed, echo_target, echo_more, "echo");
 }
 
+static void step_answers(long number, long window)
+{
+	uint16_t port;
+	if (count)
+		fail("answers come before anybody logs in");
+	pid_t pid = bare_start(serve_answers, &port);
+	while (count < ANSWERED_CLIENTS) {
+		begin(port, false, &(struct client){.bare = true});
+		clients[count - 1].state = BOUND;
+	}
+	double cpu = measure_cpu(pid);
+	step_echo(number, window);
+	bare_end(pid, cpu);
+	for (long i = 0; i < count; i++)
+		close(clients[i].fd);
+	count = seen.echoed = echo_sent = 0;
+}
+
 static void step_idle(long seconds, long unused)
 {
 	for (double begin = measure_now(); measure_now() - begin < (double)seconds;)
@@ -509,6 +582,7 @@ static const struct step {
 	long first, second; /* if they are not given */
 } steps[] = {
     {"handshakes", step_handshakes, 1000, 64},
+    {"answers", step_answers, 40000, 256},
     {"tls", step_tls, 1000, 64},
     {"old", step_old, 1000, 64},
     {"plain", step_plain, 1000, 64},
@@ -521,12 +595,12 @@ static const struct step {
 
 static void print(const char *text, const struct step *step, long done, double wall, double main_cpu, double child_cpu)
 {
+	bool bare = step->run == step_handshakes || step->run == step_answers;
 	printf("%-16s", text);
-	if (step->run == step_handshakes)
-		main_cpu = handshake_cpu;
+	if (bare)
+		main_cpu = bare_cpu;
 	printf(" %8ld in %7.2f s  %s %7.3f s cpu, %7.1f us each  backend %6.3f s cpu", done, wall,
-	       step->run == step_handshakes ? "bare" : "main", main_cpu, main_cpu / (double)(done ? done : 1) * 1e6,
-	       child_cpu);
+	       bare ? "bare" : "main", main_cpu, main_cpu / (double)(done ? done : 1) * 1e6, child_cpu);
 	printf("  main %ld kB, backend %ld kB\n", measure_rss_kb(server), measure_children_rss_kb(server));
 	fflush(stdout);
 }
