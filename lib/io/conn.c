@@ -537,7 +537,7 @@ void conn_finish(struct conn **at)
 
 /* ---- Facts ---- */
 
-bool conn_binding(const struct conn *conn, unsigned char out[32])
+bool conn_binding(const struct conn *conn, unsigned char *out)
 {
 	return conn_is_secure(conn) && tls_stream_binding(conn->tls, out);
 }

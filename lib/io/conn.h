@@ -94,8 +94,8 @@ void conn_accept_tls(struct conn *, struct tls *);
 /* The protocol that is then asked for (ALPN, RFC 7301), such as "xmpp-client"; a literal. To be called before. */
 void conn_set_alpn(struct conn *, const char *protocol);
 /* 32 bytes that both ends of this TLS connection can compute and nobody else (RFC 9266, tls-exporter), to bind a log-in
- * to it. False without TLS 1.3. */
-bool conn_binding(const struct conn *, unsigned char out[32]);
+ * to it. False without TLS 1.3. `out` may be NULL: to know whether there are any costs nothing. */
+bool conn_binding(const struct conn *, unsigned char *out);
 bool conn_is_secure(const struct conn *);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or NULL without TLS. Borrowed. */
 const char *conn_tls_description(const struct conn *);

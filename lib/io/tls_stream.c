@@ -303,12 +303,12 @@ void tls_stream_close(struct tls_stream *stream)
 	ERR_clear_error();
 }
 
-bool tls_stream_binding(const struct tls_stream *stream, unsigned char out[32])
+bool tls_stream_binding(const struct tls_stream *stream, unsigned char *out)
 {
 	static const char label[] = "EXPORTER-Channel-Binding";
 	/* With an older TLS what is exported is not bound to the handshake. */
 	return SSL_version(stream->ssl) >= TLS1_3_VERSION &&
-	       SSL_export_keying_material(stream->ssl, out, 32, label, sizeof label - 1, NULL, 0, 0) == 1;
+	       (!out || SSL_export_keying_material(stream->ssl, out, 32, label, sizeof label - 1, NULL, 0, 0) == 1);
 }
 
 bool tls_stream_is_secure(const struct tls_stream *stream)

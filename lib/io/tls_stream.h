@@ -40,7 +40,7 @@ void tls_stream_write(struct tls_stream *);
 void tls_stream_close(struct tls_stream *);
 
 /* See conn_binding. */
-bool tls_stream_binding(const struct tls_stream *, unsigned char out[32]);
+bool tls_stream_binding(const struct tls_stream *, unsigned char *out);
 bool tls_stream_is_secure(const struct tls_stream *);
 const char *tls_stream_description(const struct tls_stream *);
 const char *tls_stream_reason(const struct tls_stream *);

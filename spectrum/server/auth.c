@@ -66,11 +66,10 @@ static const unsigned char *binding_of(const struct stream *stream, unsigned cha
 
 static bool can_begin(const struct stream *stream, enum sasl_mechanism mechanism)
 {
-	unsigned char binding[32];
 	if (mechanism == SASL_PLAIN)
 		return true;
 	return stream->claimed && keyring_find(stream->server->keyring, stream->claimed) &&
-	       (mechanism == SASL_SCRAM_SHA_256 || binding_of(stream, binding));
+	       (mechanism == SASL_SCRAM_SHA_256 || channel_export(stream->channel, NULL));
 }
 
 bool auth_mechanism_is_offered(struct stream *stream, enum sasl_mechanism mechanism)
@@ -83,8 +82,7 @@ bool auth_mechanism_is_offered(struct stream *stream, enum sasl_mechanism mechan
 
 bool auth_token_is_offered(const struct stream *stream, enum fast_mechanism mechanism)
 {
-	unsigned char binding[32];
-	return mechanism == FAST_NONE || channel_export(stream->channel, binding);
+	return mechanism == FAST_NONE || channel_export(stream->channel, NULL);
 }
 
 void auth_end(struct stream *stream)
@@ -442,7 +440,8 @@ void auth_begin(struct stream *stream, const char *name, const char *base64)
 			return;
 	}
 	unsigned char binding[32];
-	stream->sasl = sasl_server_new(mechanism, binding_of(stream, binding), &asker, stream);
+	stream->sasl =
+	    sasl_server_new(mechanism, mechanism == SASL_PLAIN ? NULL : binding_of(stream, binding), &asker, stream);
 	if (stream->sasl)
 		auth_step(stream, base64);
 	else

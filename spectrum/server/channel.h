@@ -28,7 +28,7 @@ struct channel_verbs {
 	size_t (*unsent)(const struct channel *);
 	void (*secure)(struct channel *, struct tls *);
 	bool (*is_secure)(const struct channel *);
-	bool (*export)(const struct channel *, unsigned char out[32]);
+	bool (*export)(const struct channel *, unsigned char *out);
 	const char *(*peer)(const struct channel *);
 	void (*flush)(struct channel *);
 	void (*finish)(struct channel *);
@@ -65,8 +65,8 @@ static inline bool channel_is_secure(const struct channel *channel)
 	return channel->verbs->is_secure(channel);
 }
 
-/* tls-exporter data for channel binding; false if there is none. */
-static inline bool channel_export(const struct channel *channel, unsigned char out[32])
+/* See conn_binding. */
+static inline bool channel_export(const struct channel *channel, unsigned char *out)
 {
 	return channel->verbs->export(channel, out);
 }

@@ -40,7 +40,7 @@ static bool socket_is_secure(const struct channel *channel)
 	return conn_is_secure(socket_of(channel)->conn);
 }
 
-static bool socket_export(const struct channel *channel, unsigned char out[32])
+static bool socket_export(const struct channel *channel, unsigned char *out)
 {
 	return conn_binding(socket_of(channel)->conn, out);
 }

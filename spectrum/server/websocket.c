@@ -56,7 +56,7 @@ static bool websocket_is_secure(const struct channel *channel)
 	return web_is_secure(websocket_of(channel)->web);
 }
 
-static bool websocket_binding(const struct channel *channel, unsigned char out[32])
+static bool websocket_binding(const struct channel *channel, unsigned char *out)
 {
 	return false;
 }
