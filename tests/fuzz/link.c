@@ -2,6 +2,7 @@
 /* Frames of a hostile backend against the link: the first byte says in which pieces they come. Only events of its own
  * user may follow, each ticket ends once, and all texts are there to be read. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "spectrum/link/backend.h"

@@ -393,7 +393,7 @@ void s2_authorization_request(struct s2_user *user, const char *name)
 
 void s2_subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb)
 {
-	text(name);
+	demand(!user->gone && *name && verb != S2_SUBSCRIBE && verb < S2_SUBSCRIPTION_VERBS);
 }
 
 void s2_block_result(struct s2_user *user, const char *name, enum s2_condition condition, const char *text)
@@ -550,6 +550,11 @@ static void act_remove(const char *text)
 	user_remove_buddy(&person, &(struct s2_buddy){.name = text});
 }
 
+static void act_subscription(const char *text)
+{
+	user_say_subscription(&person, text, strlen(text) % S2_SUBSCRIPTION_VERBS);
+}
+
 static void act_block(const char *text)
 {
 	asked.open_blocks++;
@@ -651,6 +656,7 @@ static const struct {
 	void (*act)(const char *text);
 } acts[] = {{'m', act_say},   {'u', act_subject}, {'a', act_annotate}, {'j', act_join}, {'l', act_leave},
             {'b', act_add},   {'r', act_remove},  {'k', act_block},    {'c', act_card}, {'s', act_own_card},
+            {'y', act_subscription},
             {'o', act_order}, {'p', act_status},  {'w', act_type},     {'t', act_time}, {'x', act_cut}};
 
 static void act(const char *text)
