@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import pathlib
+import time
 
 from nodeclient import NodeClient
 from processes import LIMIT
@@ -54,6 +55,11 @@ class Page(NodeClient):
 
     async def texts(self, where):
         return await self.act("texts", where=where)
+
+    async def whole_text(self):
+        """For who looks for a fault."""
+        gone = self._child is None or self._child.returncode is not None
+        return "nothing any more" if gone else await self.act("evaluate", value="document.body.innerText")
 
     async def picture(self, path):
         """For whoever wants to look at it."""
@@ -151,8 +157,18 @@ class Converse(Page):
         await self.see("textarea.chat-textarea.correcting")
         await self.write(text)
 
+    async def attach(self, path):
+        await self.act("choose", where="input.fileupload", value=str(path))
+
     async def read(self, text):
         await self.see(".chat-msg__text", text)
+
+    async def read_all(self, *texts):
+        """These and nothing else, in this order, once all is drawn."""
+        end = time.monotonic() + PATIENCE
+        while (seen := await self.texts(".chat-msg__text")) != list(texts):
+            assert time.monotonic() < end, f"{seen} instead of {texts}"
+            await asyncio.sleep(0.1)
 
     async def join_room(self, room, nick):
         await self.click("#chatrooms .dropdown-toggle")

@@ -2,6 +2,9 @@
 """Server mode in front of a person with a web client: Converse in Chromium, over a WebSocket with TLS. Whatever is asserted of it
 is what stands on the page."""
 
+import asyncio
+import urllib.request
+
 import pytest
 import pytest_asyncio
 
@@ -10,6 +13,8 @@ from browser import Converse
 from foreign import Proxy
 from person import RawUser
 from profiles import GW, buddy, card, frames, icon
+from pictures import png
+from server import trusting
 from stanzas import available, message, presence
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.node]
@@ -18,7 +23,7 @@ CORRECT = "urn:xmpp:message-correct:0"
 
 
 @pytest_asyncio.fixture
-async def in_browser():
+async def in_browser(request):
     """`in_browser(server, name)`: a person who has not even opened the page."""
     present = []
 
@@ -29,6 +34,8 @@ async def in_browser():
 
     yield make
     for one in present:
+        if getattr(request.node, "failed", False):
+            print(f"--- what {one.full} sees\n{await one.whole_text()}")
         await one.close()
 
 
@@ -111,9 +118,24 @@ async def test_words_and_corrections_are_read_after_a_reload_and_elsewhere(balco
     other = await in_browser(server, "romeo").connect()  # knows nothing of what was before
     juliet.send_message(romeo.jid, "It is morning")
     await other.open_chat(juliet.jid)
-    await other.read("It is morning")
-    await other.read(said[1])
-    assert await other.texts(".chat-msg__text") == said + ["It is morning"]
+    await other.read_all(*said, "It is morning")
+
+
+async def test_a_picture_goes_up_and_is_shown(balcony, tmp_path):
+    """From a page of another origin (CORS)."""
+    _, romeo, juliet = balcony
+    (tmp_path / "rose.png").write_bytes(png(side=40))
+    juliet.send_message(romeo.jid, "What's in a name?")
+    await romeo.open_chat(juliet.jid)
+    await romeo.attach(tmp_path / "rose.png")
+    link = (await juliet.expect(message(romeo.jid, where=lambda s: (s.body or "").startswith("https://")))).body
+    assert link.endswith("/rose.png") and await asyncio.to_thread(fetched, link) == png(side=40)
+    await romeo.see(f"converse-chat-message-body img[src='{link}']")
+
+
+def fetched(link):
+    with urllib.request.urlopen(link, context=trusting()) as answer:
+        return answer.read()
 
 
 async def test_a_broken_connection_costs_nothing(secured, in_browser, people):
@@ -131,7 +153,7 @@ async def test_a_broken_connection_costs_nothing(secured, in_browser, people):
     await romeo.read("Art thou gone?")
     await romeo.write("I am here")
     await juliet.expect(message(romeo.jid, "I am here"))
-    assert await romeo.texts(".chat-msg__text") == ["Art thou there?", "Art thou gone?", "I am here"]
+    await romeo.read_all("Art thou there?", "Art thou gone?", "I am here")
     await proxy.stop()
 
 
