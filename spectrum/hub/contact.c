@@ -183,8 +183,10 @@ static void tell_network(struct user *user, const struct buddy *buddy,
 	struct arena arena = {0};
 	const char *groups[GROUPS_MOST];
 	struct s2_buddy out = to_network(user, buddy, groups, GROUPS_MOST, &arena);
-	if (user->seat.backend)
+	if (user->seat.backend) {
+		echo_expect(user, out.name, verb == link_buddy_removed);
 		verb(&user->seat, &out);
+	}
 	arena_fini(&arena);
 }
 
@@ -336,6 +338,15 @@ void contact_changed(void *arg, struct seat *seat, const struct s2_buddy *in)
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
 	bool created = false;
+	enum echo_kind echo = echo_is_due(user, in->name);
+	if (echo == ECHO_REMOVED)
+		return;
+	struct s2_buddy known = *in;
+	if (echo == ECHO_CHANGED) {
+		known.alias = NULL;
+		known.group_count = 0;
+		in = &known;
+	}
 	struct buddy *buddy = roster_find(&user->roster, in->name);
 	if (!buddy && !text_equal(in->name, user->name))
 		buddy = contact_add(user, in->name, &created);
@@ -370,7 +381,7 @@ void contact_removed(void *arg, struct seat *seat, const char *name)
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
 	struct buddy *buddy = roster_find(&user->roster, name);
-	if (!buddy)
+	if (!buddy || echo_is_due(user, name) != ECHO_NONE)
 		return;
 	hub_tell(hub, buddy_removed, user, buddy);
 	contact_drop(user, buddy);

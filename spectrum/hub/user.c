@@ -260,6 +260,7 @@ static void user_free(struct user *user)
 		resource_free(user->resources);
 		user->resources = next;
 	}
+	echo_forget_all(user);
 	roster_fini(&user->roster);
 	roster_fini(&user->shunned);
 	free(user->settings);
@@ -360,6 +361,7 @@ static void user_wait_for_seat(struct user *user, const char *text)
 {
 	user_move(user, USER_WAITING);
 	hub_tell(user->hub, account, user, NULL, ACCOUNT_CONNECTING, text);
+	echo_forget_all(user); /* another backend has read nothing */
 	link_seat(user->hub->link, &user->seat);
 }
 

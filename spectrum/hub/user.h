@@ -40,6 +40,7 @@ struct user {
 	unsigned setting_count;
 	struct resource *resources;
 	struct roster roster;
+	struct echo *echoes; /* the newest first (echo.c) */
 	struct roster shunned; /* no contacts: whom he has refused, and strangers that he has blocked (block.c) */
 	struct room *rooms;
 	size_t occupant_bytes; /* of all rooms */
@@ -112,6 +113,14 @@ void conversation_refuse(struct user *, enum s2_condition, const char *text);
 /* annotation.c: ids of messages. The same id if the other one is not known. Borrowed until the next message. */
 const char *annotation_own_id(const struct user *, const char *peer, const char *network_id);
 const char *annotation_network_id(const struct user *, const char *peer, const char *own_id);
+/* echo.c */
+enum echo_kind { ECHO_NONE, ECHO_CHANGED, ECHO_REMOVED };
+/* Before the backend is told what the user has changed of this contact. */
+void echo_expect(struct user *, const char *name, bool removed);
+/* What the user has done to this contact that the backend has not read yet. */
+enum echo_kind echo_is_due(struct user *, const char *name);
+void echo_forget_all(struct user *);
+
 /* contact.c */
 void contact_load(struct user *, const struct store_buddy *, size_t count);
 void contact_offline(struct user *, const char *resource); /* tells a resource, or all, that all contacts are gone */

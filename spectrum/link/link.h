@@ -117,6 +117,9 @@ void link_leave_room(struct seat *, const char *room);
 bool link_room_order(struct seat *, const struct s2_room_order *, uint32_t request);
 void link_card_request(struct seat *, const char *name, uint32_t request);
 void link_card_update(struct seat *, const struct s2_card *);
+/* What comes before link_has_read(mark) was said by a backend that had not read what is sent after link_mark. */
+uint64_t link_mark(struct seat *);
+bool link_has_read(const struct seat *, uint64_t mark);
 /* Bytes that this seat's backend has not taken yet: refuse messages above a bound. */
 size_t link_unsent(const struct seat *);
 

@@ -151,6 +151,17 @@ void link_card_update(struct seat *seat, const struct s2_card *card)
 	send_frame(seat, &(struct wire_frame){.type = WIRE_VCARD, .card = *card, .has_photo = true});
 }
 
+uint64_t link_mark(struct seat *seat)
+{
+	backend_ping(seat->backend);
+	return seat->backend->pings;
+}
+
+bool link_has_read(const struct seat *seat, uint64_t mark)
+{
+	return !seat->backend || seat->backend->pongs >= mark;
+}
+
 size_t link_unsent(const struct seat *seat)
 {
 	return seat->backend->line ? conn_unsent(seat->backend->line) : 0;

@@ -314,6 +314,34 @@ async def test_nobody_of_this_name(world):
     assert got.condition == "item-not-found"
 
 
+def change(jid, **attributes):
+    attributes = "".join(f" {key}='{value}'" for key, value in attributes.items())
+    return f"<iq type='set' id='{next(numbers)}'><query xmlns='{ROSTER}'><item jid='{jid}'{attributes}/></query></iq>"
+
+
+async def pushes(one):
+    """(name, subscription) of what was pushed until all that he has said is done, by the network, too."""
+    one.send_message(f"nobody@{DOMAIN}", "Are you there?")
+    await one.expect(message(f"nobody@{DOMAIN}", type="error"))
+    return [(item.get("name"), item.get("subscription")) for push in one.take(matches("iq", type="set"))
+            for item in push.xml.iter(f"{{{ROSTER}}}item")]
+
+
+@pytest.mark.parametrize("world", ["loopback"], indirect=True)
+async def test_what_the_network_says_too_late_undoes_nothing(world):
+    """The answer to the first change is on its way when the second one is made."""
+    ann = await world.comes("ann")
+    carol = f"carol@{DOMAIN}"
+    ann.send(change(carol, name="Carol") + change(carol, name="Caroline"))
+    assert await pushes(ann) == [("Carol", "none"), ("Caroline", "none")]
+    ann.send(change(carol, name="Carola") + change(carol, subscription="remove"))
+    assert await pushes(ann) == [("Carola", "none"), (None, "remove")]
+    assert await ann.listed(carol) is None
+    ann.send(change(carol, name="C") + change(carol, subscription="remove") + change(carol, name="D"))
+    assert await pushes(ann) == [("C", "none"), (None, "remove"), ("D", "none")]
+    assert await ann.listed(carol) == ("none", None)
+
+
 @pytest.mark.parametrize("world", ["loopback"], indirect=True)
 async def test_words_wait_for_who_is_away(world):
     ann, bob = await meet(world)
