@@ -45,7 +45,7 @@ static const char *const account_features[] = {
 };
 
 const char *const server_features[] = {
-    NS_CARBONS, "urn:xmpp:carbons:rules:0", NS_BLOCKING, "msgoffline", "vcard-temp", "urn:xmpp:sm:3", NULL,
+    NS_CAPS, NS_CARBONS, "urn:xmpp:carbons:rules:0", NS_BLOCKING, "msgoffline", "vcard-temp", "urn:xmpp:sm:3", NULL,
 };
 
 static void write_identity(struct writer *writer, const char *category, const char *type)

@@ -269,6 +269,7 @@ async def test_what_the_server_can_do_is_hashed_in_its_features(servers, wires):
               f"node='{caps.get('node')}#{caps.get('ver')}'/></iq>")
     answer = await wire.expect(matches("iq", id="i"))
     assert answer.type == "result" and len(answer.xml[0]) > 10
+    assert "http://jabber.org/protocol/caps" in {f.get("var") for f in answer.xml[0]}
 
 
 async def test_what_an_account_can_do(servers, people):
