@@ -73,9 +73,8 @@ void outbound_return(struct server *server, const struct str *stanza)
 
 enum message_kind { KIND_CHAT, KIND_HEADLINE, KIND_GROUPCHAT, KIND_ERROR };
 
-static enum message_kind kind_of(const struct element *message)
+static enum message_kind kind_of(const char *type)
 {
-	const char *type = element_get(message, "type");
 	if (text_equal(type, "groupchat"))
 		return KIND_GROUPCHAT;
 	if (text_equal(type, "headline"))
@@ -168,7 +167,7 @@ static void deliver_bytes(struct account *account, const struct element *message
 static void deliver(struct server *server, struct account *account, const char *owner, const char *resource,
                     struct arena *arena, const struct element *message, bool fresh)
 {
-	enum message_kind kind = kind_of(message);
+	enum message_kind kind = kind_of(element_get(message, "type"));
 	unsigned count = account ? reach(account, resource, kind) : 0;
 	if (fresh && kind == KIND_CHAT)
 		message = mam_keep(server, owner, arena, message, false, !count);
@@ -228,9 +227,39 @@ static void on_own_message(void *arg, struct arena *arena, const struct element 
 
 static const struct parser_events reader_events = {.stanza = on_own_message};
 
+/* Whether this client gets a message, or none, whatever is in it. */
+static bool is_simple(const struct session *session, bool copied)
+{
+	return session->reached ? session->stream && !session->inactive : !copied || !session->carbons;
+}
+
+/* Most messages go to clients that are there, and where no archive is kept nobody minds what is in them: no tree is made
+ * then. */
+static bool deliver_as_written(struct server *server, struct account *account)
+{
+	enum message_kind kind = kind_of(server->out_type);
+	bool copied = kind == KIND_CHAT;
+	if (!account || server->out_own || server->guests.count || (copied && archive_is_kept(server->hub)))
+		return false;
+	unsigned count = reach(account, server->out_resource, kind);
+	LIST_EACH (&account->sessions, node) {
+		if (!is_simple(LIST_ITEM(node, struct session, node), copied))
+			return false;
+	}
+	unsigned flags = (count > 1 ? MESSAGE_SHARED : 0) | (copied ? 0 : MESSAGE_COPY);
+	LIST_EACH (&account->sessions, again) {
+		struct session *session = LIST_ITEM(again, struct session, node);
+		if (session->reached)
+			session_send_message(session, server->scratch.data, server->scratch.len, flags);
+	}
+	return count;
+}
+
 /* Rules for messages look at what is in them. */
 static void deliver_message(struct server *server)
 {
+	if (deliver_as_written(server, server->out_account))
+		return;
 	if (!server->reader) {
 		server->reader = parser_new(&reader_limits, &reader_events, server);
 		parser_feed(server->reader, reader_header, sizeof reader_header - 1);

@@ -552,8 +552,9 @@ async def test_a_second_client_takes_over(servers, people):
     await second.expect(message(f"echo@{DOMAIN}", "hello"))
 
 
-async def test_several_clients(servers, people):
-    server = await servers(gateway.VILLAGE, service__more_resources=1)
+@pytest.mark.parametrize("days", [30, 0], ids=["archive", "no archive"])
+async def test_several_clients(servers, people, days):
+    server = await servers(gateway.VILLAGE, service__more_resources=1, archive__days=days)
     name = server.account()
     first = await people(host=server, kind=RawUser, account=name, resource="a")
     second = await people(host=server, kind=RawUser, account=name, resource="b")

@@ -86,8 +86,9 @@ async def test_before_a_resource_is_bound_there_is_nothing_to_enable(servers, wi
     await wire.bind("x")
 
 
-async def test_resumption_brings_what_was_missed(servers, wires, people):
-    server = await servers(gateway.VILLAGE)
+@pytest.mark.parametrize("days", [30, 0], ids=["archive", "no archive"])
+async def test_resumption_brings_what_was_missed(servers, wires, people, days):
+    server = await servers(gateway.VILLAGE, archive__days=days)
     phone = await session(wires, server)
     bob = await people(host=server, kind=RawUser, account="bob%net")
     bob.send_message(ANN.replace("%", "\\40"), "before")
@@ -168,8 +169,9 @@ async def test_who_never_acknowledges_is_sent_away(servers, wires):
     assert (await phone.error())[0] == "policy-violation"
 
 
-async def test_an_inactive_client_gets_messages_at_once_and_presence_later(servers, wires, people):
-    server = await servers(gateway.VILLAGE, service__jid_escaping=0)
+@pytest.mark.parametrize("days", [30, 0], ids=["archive", "no archive"])
+async def test_an_inactive_client_gets_messages_at_once_and_presence_later(servers, wires, people, days):
+    server = await servers(gateway.VILLAGE, service__jid_escaping=0, archive__days=days)
     phone = await session(wires, server, sm=False)
     bob = await people(host=server, kind=RawUser, account="bob%net")
     phone.send(f"<iq type='set' id='a'><query xmlns='jabber:iq:roster'><item jid='{BOB}'/></query></iq>")
@@ -190,8 +192,9 @@ async def test_an_inactive_client_gets_messages_at_once_and_presence_later(serve
     assert not phone.inbox.take(available(BOB))
 
 
-async def test_carbons(servers, people):
-    server = await servers(gateway.VILLAGE, service__more_resources=1, service__jid_escaping=0)
+@pytest.mark.parametrize("days", [30, 0], ids=["archive", "no archive"])
+async def test_carbons(servers, people, days):
+    server = await servers(gateway.VILLAGE, service__more_resources=1, service__jid_escaping=0, archive__days=days)
     desk, phone, tablet = [await people(host=server, kind=RawUser, account="ann%net", resource=r)
                            for r in ("desk", "phone", "tablet")]
     bob = await people(host=server, kind=RawUser, account="bob%net")
