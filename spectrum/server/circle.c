@@ -34,7 +34,7 @@ struct circle {
 	bool loaded;
 };
 
-/* A stanza about a subscription that waits until it is known what there is. */
+/* A stanza about a subscription, or a roster set, that waits until it is known what there is. */
 struct work {
 	struct list node;
 	struct str stanza;
@@ -345,26 +345,40 @@ static void friend_says(struct circle *circle, const char *jid, const char *type
 
 /* ---- Circles ---- */
 
-static void apply(void *arg, struct arena *arena, const struct element *presence)
+static void apply(void *arg, struct arena *arena, const struct element *stanza)
 {
 	struct circle *circle = arg;
 	struct jid from, to;
-	if (!jid_parse(arena, element_get(presence, "from"), &from) ||
-	    !jid_parse(arena, element_get(presence, "to"), &to))
+	if (element_is(stanza, "iq", NS_CLIENT)) {
+		struct session *session = server_session(circle->server, element_get(stanza, "from"));
+		if (session)
+			inbound_iq(session, arena, stanza);
+		return;
+	}
+	if (!jid_parse(arena, element_get(stanza, "from"), &from) ||
+	    !jid_parse(arena, element_get(stanza, "to"), &to))
 		return;
 	if (!strcmp(from.bare, circle->owner))
-		user_says(circle, to.bare, element_get(presence, "type"), presence);
+		user_says(circle, to.bare, element_get(stanza, "type"), stanza);
 	else
-		friend_says(circle, from.bare, element_get(presence, "type"), presence);
+		friend_says(circle, from.bare, element_get(stanza, "type"), stanza);
+}
+
+/* Nobody knows what there is. */
+static void give_up(void *arg, struct arena *arena, const struct element *stanza)
+{
+	struct circle *circle = arg;
+	struct session *session = server_session(circle->server, element_get(stanza, "from"));
+	if (session && element_is(stanza, "iq", NS_CLIENT))
+		inbound_refuse(session, stanza, S2_INTERNAL_SERVER_ERROR, "The database does not work at the moment.");
 }
 
 static void work_run(struct circle *circle, struct work *work, bool possible)
 {
-	static const struct parser_events events = {.stanza = apply};
+	static const struct parser_events events = {.stanza = apply}, failed = {.stanza = give_up};
 	list_remove(&work->node);
 	circle->work_count--;
-	if (possible)
-		outbound_read(str_text(&work->stanza), work->stanza.len, &events, circle);
+	outbound_read(str_text(&work->stanza), work->stanza.len, possible ? &events : &failed, circle);
 	str_fini(&work->stanza);
 	free(work);
 }
@@ -469,22 +483,28 @@ void circle_free_all(struct server *server)
 	map_fini(&server->circles);
 }
 
-void circle_stanza(struct server *server, const char *owner, struct arena *arena, const struct element *presence)
+/* False if too many wait already. */
+static bool work_put(struct circle *circle, const struct element *stanza)
 {
-	struct circle *circle = circle_get(server, owner);
 	struct writer writer;
-	if (circle->loaded) {
-		apply(circle, arena, presence);
-		return;
-	}
 	if (circle->work_count >= WORKS_MOST)
-		return;
+		return false;
 	struct work *work = mem_new(sizeof *work);
 	writer_init(&writer, &work->stanza, NS_CLIENT);
-	xml_element(&writer, presence);
+	xml_element(&writer, stanza);
 	writer_end(&writer);
 	list_append(&circle->works, &work->node);
 	circle->work_count++;
+	return true;
+}
+
+void circle_stanza(struct server *server, const char *owner, struct arena *arena, const struct element *presence)
+{
+	struct circle *circle = circle_get(server, owner);
+	if (circle->loaded)
+		apply(circle, arena, presence);
+	else
+		work_put(circle, presence);
 }
 
 /* ---- Presence ---- */
@@ -622,9 +642,10 @@ static void remove_item(struct ask *ask, struct circle *circle, const char *jid)
 
 void circle_change(struct ask *ask, const struct element *item, const char *jid)
 {
-	struct circle *circle = circle_of(ask->account);
-	if (!circle) {
-		ask_refuse(ask, S2_RESOURCE_CONSTRAINT, "The roster is being read. Try again.");
+	struct circle *circle = circle_get(ask->account->server, ask->account->jid);
+	if (!circle->loaded) {
+		if (!work_put(circle, ask->iq))
+			ask_refuse(ask, S2_RESOURCE_CONSTRAINT, "The roster is being read. Try again.");
 		return;
 	}
 	if (text_equal(element_get(item, "subscription"), "remove")) {

@@ -217,3 +217,15 @@ async def test_our_own_gateway_in_the_roster(servers, people, gateways):
     assert item_of(await roster(user), f"echo@{jid}")[0] == "both"
     user.send_message(f"echo@{jid}", "hello")
     await user.expect(message(f"echo@{jid}", "hello"))
+
+
+async def test_a_roster_set_as_soon_as_there_is_a_resource(place, wires):
+    """What is kept may not have been read by then."""
+    server, _bot, _ann = place
+    wire = await wires(server)
+    await wire.log_in("ann%net")
+    wire.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+              f"<iq type='set' id='item'><query xmlns='{ROSTER}'><item jid='{DESK}' name='The desk'/></query></iq>")
+    assert (await wire.expect(matches("iq", id="item"))).type == "result"
+    wire.send(f"<iq type='get' id='all'><query xmlns='{ROSTER}'/></iq>")
+    assert item_of(await wire.expect(matches("iq", id="all"))) == ("none", None, "The desk", [])
