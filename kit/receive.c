@@ -202,7 +202,8 @@ static void buddy_removed(struct s2_user *user, const struct wire_frame *frame)
 static void subscription(struct s2_user *user, const struct wire_frame *frame)
 {
 	if (kit.backend->subscription && frame->subscription.verb < S2_SUBSCRIPTION_VERBS)
-		kit.backend->subscription(user, frame->subscription.name, frame->subscription.verb);
+		kit.backend->subscription(user, frame->subscription.name, frame->subscription.verb,
+		                          frame->subscription.text);
 }
 
 static void card(struct s2_user *user, const struct wire_frame *frame)

@@ -242,9 +242,10 @@ void s2_block_result(struct s2_user *user, const char *name, enum s2_condition c
 	kit_line_write(&frame);
 }
 
-void s2_authorization_request(struct s2_user *user, const char *name)
+void s2_authorization_request(struct s2_user *user, const char *name, const char *text)
 {
-	kit_line_write(&(struct wire_frame){.type = WIRE_AUTH_REQUEST, .user = user->jid, .buddy = {.name = name}});
+	kit_line_write(&(struct wire_frame){
+	    .type = WIRE_AUTH_REQUEST, .user = user->jid, .buddy = {.name = name, .status_text = text}});
 }
 
 void s2_subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb)

@@ -53,7 +53,7 @@ bool authorizations_answer(struct session *session, const char *name, bool grant
 static void tell(struct session *session, const char *who, const char *words)
 {
 	const char *name = contacts_name(session->account, who);
-	s2_authorization_request(session->s2, name);
+	s2_authorization_request(session->s2, name, NULL);
 	if (text_empty(words))
 		return;
 	struct str clean = {0};

@@ -86,9 +86,9 @@ static void remove_buddy(struct s2_user *user, const struct s2_buddy *buddy)
 	person_unlist(s2_user_data(user), buddy->name);
 }
 
-static void subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb)
+static void subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb, const char *text)
 {
-	person_say(s2_user_data(user), name, verb);
+	person_say(s2_user_data(user), name, verb, text);
 }
 
 int main(int argc, char **argv)

@@ -19,6 +19,7 @@ struct tie {
 	bool asks;   /* to see the other; not answered yet */
 	bool asked;  /* the other asks; not answered yet */
 	bool listed; /* in the list of contacts */
+	char *words; /* with which the other has asked */
 };
 
 struct words {
@@ -47,6 +48,7 @@ static void tie_free(struct person *person, struct tie *tie)
 {
 	map_remove(&person->ties, tie->name);
 	arena_fini(&tie->arena);
+	free(tie->words);
 	free(tie->name);
 	free(tie);
 }
@@ -162,13 +164,15 @@ static const struct {
     [S2_UNSUBSCRIBED] = {say_unsubscribed, hear_unsubscribed},
 };
 
-static void hear(struct person *person, const char *from, enum s2_subscription_verb verb)
+static void hear(struct person *person, const char *from, enum s2_subscription_verb verb, const char *words)
 {
 	struct tie *tie = verb == S2_SUBSCRIBE ? tie_new(person, from) : map_get(&person->ties, from);
 	if (!tie || !verbs[verb].hear(tie))
 		return;
+	if (verb == S2_SUBSCRIBE)
+		mem_replace(&tie->words, words);
 	if (person->user && verb == S2_SUBSCRIBE)
-		s2_authorization_request(person->user, from);
+		s2_authorization_request(person->user, from, words);
 	else if (person->user)
 		s2_subscription(person->user, from, verb);
 	tell(person, tie);
@@ -180,12 +184,12 @@ static void answer_at_once(struct person *person, struct tie *tie)
 	const struct person *other = person_find(tie->name);
 	const struct tie *back = other ? map_get(&other->ties, person->name) : NULL;
 	if (!other)
-		hear(person, tie->name, S2_UNSUBSCRIBED);
+		hear(person, tie->name, S2_UNSUBSCRIBED, NULL);
 	else if (back && s2_subscription_from(back->subscription))
-		hear(person, tie->name, S2_SUBSCRIBED);
+		hear(person, tie->name, S2_SUBSCRIBED, NULL);
 }
 
-void person_say(struct person *person, const char *name, enum s2_subscription_verb verb)
+void person_say(struct person *person, const char *name, enum s2_subscription_verb verb, const char *words)
 {
 	struct person *other = person_find(name);
 	struct tie *tie = verb == S2_SUBSCRIBE ? tie_new(person, name) : map_get(&person->ties, name);
@@ -193,17 +197,17 @@ void person_say(struct person *person, const char *name, enum s2_subscription_ve
 		return;
 	tell(person, tie);
 	if (other)
-		hear(other, person->name, verb);
+		hear(other, person->name, verb, words);
 	if (verb == S2_SUBSCRIBE)
 		answer_at_once(person, tie);
 }
 
 void person_befriend(struct person *person, const char *name)
 {
-	person_say(person, name, S2_SUBSCRIBED);
+	person_say(person, name, S2_SUBSCRIBED, NULL);
 	struct tie *tie = map_get(&person->ties, name);
 	if (!tie || !s2_subscription_to(tie->subscription))
-		person_say(person, name, S2_SUBSCRIBE);
+		person_say(person, name, S2_SUBSCRIBE, NULL);
 }
 
 /* ---- The list ---- */
@@ -230,8 +234,8 @@ void person_unlist(struct person *person, const char *name)
 	if (!tie)
 		return;
 	tie->listed = false; /* he knows, and hears no more of it */
-	person_say(person, name, S2_UNSUBSCRIBE);
-	person_say(person, name, S2_UNSUBSCRIBED);
+	person_say(person, name, S2_UNSUBSCRIBE, NULL);
+	person_say(person, name, S2_UNSUBSCRIBED, NULL);
 	tie_free(person, tie);
 }
 
@@ -314,7 +318,7 @@ void person_greet(struct person *person)
 	MAP_EACH (&person->ties, struct tie, tie) {
 		tell(person, tie);
 		if (tie->asked)
-			s2_authorization_request(person->user, tie->name);
+			s2_authorization_request(person->user, tie->name, tie->words);
 	}
 	end_waiting(person);
 }

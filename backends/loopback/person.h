@@ -30,7 +30,7 @@ void person_set_status(struct person *, enum s2_status, const char *text);
 /* Into his list, or to another place in it. False if there are too many. */
 bool person_list(struct person *, const struct s2_buddy *);
 void person_unlist(struct person *, const char *name);
-void person_say(struct person *, const char *name, enum s2_subscription_verb);
+void person_say(struct person *, const char *name, enum s2_subscription_verb, const char *words);
 /* They see each other from now on, as far as it is his to say. */
 void person_befriend(struct person *, const char *name);
 /* Words for him, now or when he comes. False if too many wait. */

@@ -70,6 +70,7 @@ void contact_free(struct user *user, struct contact *contact)
 	free(contact->alias);
 	free(contact->groups);
 	free(contact->icon_hash);
+	free(contact->words);
 	free(contact);
 }
 

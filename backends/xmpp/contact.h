@@ -18,6 +18,7 @@ struct contact {
 	bool listed;  /* in the server's list */
 	bool asked;   /* the user's request was not answered yet */
 	bool request; /* asks to see the user's presence */
+	char *words;  /* that he asked with, or NULL */
 	bool blocked, was_blocked;
 	bool stale; /* not in the list that came just now */
 };

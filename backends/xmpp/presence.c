@@ -69,7 +69,7 @@ void presence_received(struct user *user, struct arena *arena, const struct elem
 		presence_read(&presence, arena, stanza);
 		roster_presence(user, &jid, &presence);
 	} else if (!strcmp(type, "subscribe")) {
-		roster_asked(user, &jid);
+		roster_asked(user, &jid, text_or_null(element_child_text(arena, stanza, "status", NULL)));
 	} else if (!strcmp(type, "error")) {
 		roster_presence_error(user, arena, &jid, stanza);
 	} else if (!strcmp(type, "subscribed")) {
@@ -111,12 +111,18 @@ void presence_send(struct user *user)
 	user_send(user, NULL);
 }
 
-void presence_send_type(struct user *user, const char *to, const char *type)
+void presence_send_words(struct user *user, const char *to, const char *type, const char *words)
 {
 	struct writer *writer = client_stanza(user->client, "presence");
 	xml_attr(writer, "to", to);
 	xml_attr(writer, "type", type);
+	xml_leaf(writer, "status", NULL, words);
 	user_send(user, NULL);
+}
+
+void presence_send_type(struct user *user, const char *to, const char *type)
+{
+	presence_send_words(user, to, type, NULL);
 }
 
 void user_set_status(struct s2_user *s2, enum s2_status status, const char *text)

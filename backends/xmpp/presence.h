@@ -20,6 +20,7 @@ void presence_received(struct user *, struct arena *, const struct element *stan
 void presence_send(struct user *);
 /* Subscription stanzas and the like, without anything in them. */
 void presence_send_type(struct user *, const char *to, const char *type);
+void presence_send_words(struct user *, const char *to, const char *type, const char *words); /* words may be NULL */
 /* <show/>, <status/>, capabilities and the own picture into an open presence. */
 void presence_write(struct user *, struct writer *);
 

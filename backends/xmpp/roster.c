@@ -30,7 +30,7 @@ void roster_tell_all(struct user *user)
 	MAP_EACH (&user->contacts, struct contact, contact) {
 		tell(user, contact);
 		if (contact->request)
-			s2_authorization_request(user->s2, contact->jid);
+			s2_authorization_request(user->s2, contact->jid, contact->words);
 	}
 }
 
@@ -180,7 +180,7 @@ const char *roster_avatar_of(const struct user *user, const char *bare)
 
 /* ---- Subscriptions ---- */
 
-void roster_asked(struct user *user, const struct jid *jid)
+void roster_asked(struct user *user, const struct jid *jid, const char *words)
 {
 	struct contact *contact = contact_find(user, jid->bare);
 	if (!contact)
@@ -188,8 +188,9 @@ void roster_asked(struct user *user, const struct jid *jid)
 	if (!contact || contact->blocked)
 		return;
 	contact->request = true;
+	mem_replace(&contact->words, words);
 	if (user->connected)
-		s2_authorization_request(user->s2, contact->jid);
+		s2_authorization_request(user->s2, contact->jid, words);
 }
 
 /* He lets the user see him, or no longer, or gives up to see the user, or to ask for it. The server's push tells what has
@@ -267,7 +268,7 @@ void user_add_buddy(struct s2_user *s2, const struct s2_buddy *buddy)
 	arena_fini(&arena);
 }
 
-void user_say_subscription(struct s2_user *s2, const char *name, enum s2_subscription_verb verb)
+void user_say_subscription(struct s2_user *s2, const char *name, enum s2_subscription_verb verb, const char *text)
 {
 	static const char *const types[] = {
 	    [S2_SUBSCRIBE] = "subscribe",
@@ -280,7 +281,7 @@ void user_say_subscription(struct s2_user *s2, const char *name, enum s2_subscri
 	const char *jid = name_parse(user, &arena, name);
 	struct contact *contact = jid ? contact_find(user, jid) : NULL;
 	if (jid)
-		presence_send_type(user, jid, types[verb]);
+		presence_send_words(user, jid, types[verb], text);
 	if (contact && (verb == S2_SUBSCRIBED || verb == S2_UNSUBSCRIBED)) {
 		contact->request = false;
 		if (!contact->listed)

@@ -24,7 +24,7 @@ void roster_pushed(struct user *, struct arena *, const struct element *iq, cons
 void roster_block_pushed(struct user *, struct arena *, const struct element *iq, const struct element *list);
 void roster_presence(struct user *, const struct jid *, const struct presence *);
 void roster_presence_error(struct user *, struct arena *, const struct jid *, const struct element *stanza);
-void roster_asked(struct user *, const struct jid *);
+void roster_asked(struct user *, const struct jid *, const char *words);
 void roster_said(struct user *, const struct jid *, enum s2_subscription_verb); /* not S2_SUBSCRIBE */
 /* The picture that PEP announced (XEP-0084). */
 void roster_avatar(struct user *, const char *bare, const char *hash);
@@ -37,7 +37,7 @@ bool roster_trusts(const struct user *, const char *bare);
 /* The callbacks of spectrum2/backend.h. */
 void user_add_buddy(struct s2_user *, const struct s2_buddy *);
 void user_remove_buddy(struct s2_user *, const struct s2_buddy *);
-void user_say_subscription(struct s2_user *, const char *name, enum s2_subscription_verb);
+void user_say_subscription(struct s2_user *, const char *name, enum s2_subscription_verb, const char *text);
 void user_block_buddy(struct s2_user *, const char *name, bool blocked);
 
 #endif

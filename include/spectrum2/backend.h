@@ -74,9 +74,10 @@ struct s2_backend {
 	/* Contacts. `add_buddy` also accepts a request and renames or moves; `remove_buddy` also refuses one. */
 	void (*add_buddy)(struct s2_user *, const struct s2_buddy *);
 	void (*remove_buddy)(struct s2_user *, const struct s2_buddy *);
-	/* Where the network knows who sees whom (s2_buddy tells `subscription`): what the user says about it to somebody. Then
-	 * `add_buddy` with a subscription that is not UNKNOWN only lists, renames or moves. */
-	void (*subscription)(struct s2_user *, const char *name, enum s2_subscription_verb);
+	/* Where the network knows who sees whom (s2_buddy tells `subscription`): what the user says about it to somebody, with
+	 * his own words if he has any (`text`). Then `add_buddy` with a subscription that is not UNKNOWN only lists, renames or
+	 * moves. */
+	void (*subscription)(struct s2_user *, const char *name, enum s2_subscription_verb, const char *text);
 	/* Ends with s2_block_result; nobody need be a contact for it. */
 	void (*block_buddy)(struct s2_user *, const char *name, bool blocked);
 
@@ -149,8 +150,8 @@ void s2_buddy(struct s2_user *, const struct s2_buddy *);
 void s2_buddy_removed(struct s2_user *, const char *name);
 /* The person is (un)blocked now (S2_DONE), or why not. */
 void s2_block_result(struct s2_user *, const char *name, enum s2_condition, const char *text);
-/* A person asks to see the user's presence. */
-void s2_authorization_request(struct s2_user *, const char *name);
+/* A person asks to see the user's presence; `text`: what he says with it, may be NULL. */
+void s2_authorization_request(struct s2_user *, const char *name, const char *text);
 /* A person has said so to the user; S2_SUBSCRIBE is s2_authorization_request. Tell s2_buddy what has become of it. */
 void s2_subscription(struct s2_user *, const char *name, enum s2_subscription_verb);
 void s2_card(struct s2_user *, uint32_t request, const struct s2_card *);

@@ -362,6 +362,7 @@ void wire_decode_subscription(struct wire_decoder *d, const union wire_message *
 	int32_t verb = in->subscription.verb;
 	out->user = required(d, in->subscription.user);
 	out->subscription.name = required(d, in->subscription.buddy);
+	out->subscription.text = optional(d, in->subscription.text);
 	out->subscription.verb =
 	    verb >= 0 && verb < S2_SUBSCRIPTION_VERBS ? (enum s2_subscription_verb)verb : S2_SUBSCRIPTION_VERBS;
 }

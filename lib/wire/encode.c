@@ -116,6 +116,8 @@ void wire_encode_buddy_name(struct wire_encoder *e, const struct wire_frame *in,
 	pbnetwork__buddy__init(&out->buddy);
 	out->buddy.username = required(e, in->user);
 	out->buddy.buddyname = required(e, in->buddy.name);
+	if (e->extended && in->type == WIRE_AUTH_REQUEST)
+		out->buddy.statusmessage = optional(e, in->buddy.status_text);
 }
 
 void wire_encode_buddies(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)
@@ -435,6 +437,7 @@ void wire_encode_subscription(struct wire_encoder *e, const struct wire_frame *i
 	out->subscription.user = required(e, in->user);
 	out->subscription.buddy = required(e, in->subscription.name);
 	out->subscription.verb = (int32_t)in->subscription.verb;
+	out->subscription.text = optional(e, in->subscription.text);
 }
 
 void wire_encode_block_result(struct wire_encoder *e, const struct wire_frame *in, union wire_message *out)

@@ -114,6 +114,7 @@ struct wire_frame {
 		struct { /* SUBSCRIPTION */
 			const char *name;
 			enum s2_subscription_verb verb;
+			const char *text;
 		} subscription;
 		struct s2_annotation annotation;
 		struct s2_slot slot;

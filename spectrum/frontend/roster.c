@@ -42,6 +42,7 @@ static void ask(struct frontend *frontend, struct user *user, const struct buddy
 	if (!from)
 		return;
 	struct writer *writer = stanza_open(frontend, "presence", UPSTREAM_KEPT, from, user_jid(user), "subscribe");
+	xml_leaf(writer, "status", NULL, contact_request_text(buddy));
 	xml_leaf(writer, "nick", NS_NICK, text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
 	stanza_close(frontend);
 }

@@ -44,6 +44,12 @@ const char *contact_node_of_new(struct arena *arena, const struct hub *hub, cons
 	return address_of_contact(arena, name, escapes(hub));
 }
 
+const char *contact_request_text(const struct buddy *buddy)
+{
+	bool asks = (buddy->flags & (BUDDY_REQUEST | BUDDY_SUBSCRIBED)) == BUDDY_REQUEST;
+	return asks ? text_or_null(buddy_text(buddy, BUDDY_STATUS)) : NULL;
+}
+
 const struct buddy *contact_find(const struct user *user, const char *name)
 {
 	return roster_find(&user->roster, name);
@@ -387,7 +393,7 @@ void contact_removed(void *arg, struct seat *seat, const char *name)
 	contact_drop(user, buddy);
 }
 
-void contact_authorization(void *arg, struct seat *seat, const char *name)
+void contact_authorization(void *arg, struct seat *seat, const char *name, const char *text)
 {
 	struct hub *hub = arg;
 	struct user *user = user_of_seat(seat);
@@ -397,9 +403,13 @@ void contact_authorization(void *arg, struct seat *seat, const char *name)
 		return;
 	}
 	struct buddy *buddy = contact_add(user, name, &created);
-	if (!buddy)
+	/* A network may repeat a question that was answered just now. */
+	if (!buddy || (contact_has_subscriptions(user) && s2_subscription_from(buddy->subscription)))
 		return;
 	buddy->flags |= BUDDY_REQUEST | BUDDY_ASKED;
+	/* Of who is no contact yet nothing else is known. */
+	if (!(buddy->flags & BUDDY_SUBSCRIBED))
+		buddy = roster_set(&user->roster, buddy, BUDDY_STATUS, text);
 	unsaved(user, buddy);
 	hub_tell(hub, buddy_subscribe, user, buddy);
 }
@@ -509,13 +519,13 @@ bool contact_has_subscriptions(const struct user *user)
 	return config_bool(config, "features.subscriptions") && config_bool(config, "service.server_mode");
 }
 
-void contact_say(struct user *user, const char *name, enum s2_subscription_verb verb)
+void contact_say(struct user *user, const char *name, enum s2_subscription_verb verb, const char *text)
 {
 	struct buddy *buddy = roster_find(&user->roster, name);
 	bool answer = verb == S2_SUBSCRIBED || verb == S2_UNSUBSCRIBED;
 	if (user->state != USER_ONLINE || text_equal(name, user->name))
 		return;
-	link_subscription(&user->seat, name, verb);
+	link_subscription(&user->seat, name, verb, text);
 	if (!buddy || !answer || !(buddy->flags & BUDDY_REQUEST))
 		return;
 	buddy->flags &= (uint8_t)~BUDDY_REQUEST;

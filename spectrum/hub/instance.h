@@ -89,7 +89,7 @@ void question_asked(void *arg, struct seat *, const struct s2_request *);
 void question_ended(void *arg, struct seat *, const char *id, enum s2_condition, const char *text);
 void contact_changed(void *arg, struct seat *, const struct s2_buddy *);
 void contact_removed(void *arg, struct seat *, const char *name);
-void contact_authorization(void *arg, struct seat *, const char *name);
+void contact_authorization(void *arg, struct seat *, const char *name, const char *text);
 void contact_said(void *arg, struct seat *, const char *name, enum s2_subscription_verb);
 void block_ended(void *arg, struct seat *, const char *name, enum s2_condition, const char *text);
 void room_participant(void *arg, struct seat *, const struct s2_participant *);

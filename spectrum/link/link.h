@@ -57,7 +57,7 @@ struct link_events {
 	void (*slot_request)(void *arg, struct seat *, const struct s2_slot *);
 	void (*buddy)(void *arg, struct seat *, const struct s2_buddy *);
 	void (*buddy_removed)(void *arg, struct seat *, const char *name);
-	void (*authorization)(void *arg, struct seat *, const char *name);
+	void (*authorization)(void *arg, struct seat *, const char *name, const char *text);
 	/* What a contact has said to the user about it; never S2_SUBSCRIBE. */
 	void (*subscription)(void *arg, struct seat *, const char *name, enum s2_subscription_verb);
 	void (*card)(void *arg, struct seat *, uint32_t request, const struct s2_card *);
@@ -109,7 +109,8 @@ void link_status(struct seat *, enum s2_status, const char *text);
 void link_buddy_changed(struct seat *, const struct s2_buddy *);
 void link_buddy_blocked(struct seat *, const struct s2_buddy *);
 void link_buddy_removed(struct seat *, const struct s2_buddy *);
-void link_subscription(struct seat *, const char *name, enum s2_subscription_verb); /* only if features.subscriptions */
+/* Only if features.subscriptions; `text` may be NULL. */
+void link_subscription(struct seat *, const char *name, enum s2_subscription_verb, const char *text);
 void link_buddies(struct seat *, const struct s2_buddy *, size_t count); /* only if features.send_buddies_on_login */
 void link_join_room(struct seat *, const struct s2_room *);
 void link_leave_room(struct seat *, const char *room);

@@ -40,7 +40,7 @@ static void on_buddy_removed(struct backend *b, struct seat *seat, const struct 
 
 static void on_auth_request(struct backend *b, struct seat *seat, const struct wire_frame *frame)
 {
-	TELL(b, authorization, seat, frame->buddy.name);
+	TELL(b, authorization, seat, frame->buddy.name, frame->buddy.status_text);
 }
 
 static void on_message(struct backend *b, struct seat *seat, const struct wire_frame *frame)
@@ -121,7 +121,7 @@ static void on_subscription(struct backend *b, struct seat *seat, const struct w
 {
 	enum s2_subscription_verb verb = frame->subscription.verb;
 	if (verb == S2_SUBSCRIBE)
-		TELL(b, authorization, seat, frame->subscription.name);
+		TELL(b, authorization, seat, frame->subscription.name, frame->subscription.text);
 	else if (verb < S2_SUBSCRIPTION_VERBS)
 		TELL(b, subscription, seat, frame->subscription.name, verb);
 }

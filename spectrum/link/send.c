@@ -114,9 +114,9 @@ void link_buddy_removed(struct seat *seat, const struct s2_buddy *buddy)
 	send_buddy(seat, WIRE_BUDDY_REMOVED, buddy, false);
 }
 
-void link_subscription(struct seat *seat, const char *name, enum s2_subscription_verb verb)
+void link_subscription(struct seat *seat, const char *name, enum s2_subscription_verb verb, const char *text)
 {
-	send_frame(seat, &(struct wire_frame){.type = WIRE_SUBSCRIPTION, .subscription = {name, verb}});
+	send_frame(seat, &(struct wire_frame){.type = WIRE_SUBSCRIPTION, .subscription = {name, verb, text}});
 }
 
 void link_buddies(struct seat *seat, const struct s2_buddy *buddies, size_t count)

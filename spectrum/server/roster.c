@@ -168,6 +168,7 @@ static void write_question(struct session *session, const struct user *user, con
 	if (!from)
 		return;
 	struct writer *writer = server_write(server, "presence", from, session->account->jid, "subscribe");
+	xml_leaf(writer, "status", NULL, contact_request_text(buddy));
 	xml_leaf(writer, "nick", NS_NICK, text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
 	server_write_end(session);
 }
@@ -356,11 +357,11 @@ void roster_change(struct ask *ask)
 		put_item(ask, user, name, item);
 }
 
-static void say(struct user *user, const char *name, const char *type)
+static void say(struct user *user, const char *name, const char *type, const char *text)
 {
 	for (unsigned verb = 0; verb < S2_SUBSCRIPTION_VERBS; verb++) {
 		if (text_equal(type, verb_names[verb]))
-			contact_say(user, name, verb);
+			contact_say(user, name, verb, text);
 	}
 }
 
@@ -371,7 +372,8 @@ void roster_subscription(struct session *session, struct arena *arena, const str
 	struct user *user = account_user(account);
 	const char *name = arena_strdup(arena, contact_name(arena, user, node));
 	if (user && contact_has_subscriptions(user)) {
-		say(user, name, element_get(presence, "type"));
+		say(user, name, element_get(presence, "type"),
+		    text_or_null(element_child_text(arena, presence, "status", NULL)));
 		return;
 	}
 	bool before = user && is_listed(contact_find(user, name));

@@ -115,6 +115,13 @@ static void room_nickname(void *arg, struct seat *seat, const struct s2_room *ro
 	two_texts(arg, seat, room->name, room->nickname);
 }
 
+static void authorization(void *arg, struct seat *seat, const char *name, const char *text)
+{
+	one_text(arg, seat, name);
+	if (text)
+		one_text(arg, seat, text);
+}
+
 static void subscription(void *arg, struct seat *seat, const char *name, enum s2_subscription_verb verb)
 {
 	if (verb < S2_SUBSCRIBED || verb > S2_UNSUBSCRIBED)
@@ -198,7 +205,7 @@ static const struct link_events events = {
     .attention = message,
     .buddy = buddy,
     .buddy_removed = one_text,
-    .authorization = one_text,
+    .authorization = authorization,
     .subscription = subscription,
     .card = card,
     .participant = participant,

@@ -386,9 +386,10 @@ void s2_buddy_removed(struct s2_user *user, const char *name)
 	demand(!user->gone && *name);
 }
 
-void s2_authorization_request(struct s2_user *user, const char *name)
+void s2_authorization_request(struct s2_user *user, const char *name, const char *text)
 {
 	demand(!user->gone && *name);
+	demand_text(text);
 }
 
 void s2_subscription(struct s2_user *user, const char *name, enum s2_subscription_verb verb)
@@ -552,7 +553,9 @@ static void act_remove(const char *text)
 
 static void act_subscription(const char *text)
 {
-	user_say_subscription(&person, text, strlen(text) % S2_SUBSCRIPTION_VERBS);
+	char peer[256];
+	const char *words = split(text, peer);
+	user_say_subscription(&person, peer, strlen(text) % S2_SUBSCRIPTION_VERBS, words);
 }
 
 static void act_block(const char *text)

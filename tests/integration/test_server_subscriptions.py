@@ -104,10 +104,10 @@ async def meet(world, both=False):
 
 async def test_asking_and_accepting_in_both_directions(world):
     ann, bob = await world.comes("ann"), await world.comes("bob")
-    ann.send_presence(world.at("bob"), "subscribe")
+    ann.send_presence(world.at("bob"), "subscribe", "<status>We met at the fair.</status>")
     assert await ann.told(world.at("bob")) == ("none", "subscribe")
     question = await bob.expect(presence(world.at("ann"), "subscribe"))
-    assert question.resource == ""
+    assert (question.resource, question.status) == ("", "We met at the fair.")
     assert await bob.listed(world.at("ann")) is None
     bob.send_presence(world.at("ann"), "subscribed")
     assert await bob.told(world.at("ann")) == ("from", None)
@@ -199,12 +199,12 @@ async def test_a_question_waits_for_who_is_away_until_it_is_answered(world):
     ann = await world.comes("ann")
     bob = await world.comes("bob")
     await bob.close()
-    ann.send_presence(world.at("bob"), "subscribe")
+    ann.send_presence(world.at("bob"), "subscribe", "<status>It is me</status>")
     await ann.becomes(world.at("bob"), "none", "subscribe")
     bob = await world.comes("bob")
-    await bob.expect(presence(world.at("ann"), "subscribe"))
+    assert (await bob.expect(presence(world.at("ann"), "subscribe"))).status == "It is me"
     other = await world.comes("bob", "second")
-    await other.expect(presence(world.at("ann"), "subscribe"))
+    assert (await other.expect(presence(world.at("ann"), "subscribe"))).status == "It is me"
     await other.close()
     await bob.close()
     bob = await world.comes("bob")

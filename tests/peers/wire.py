@@ -80,7 +80,7 @@ MESSAGES = {
                   6: ("iconHash", str), 7: ("flags", int), 8: ("most", int)},
     "ROOM_INVITATION": {1: ("user", str), 2: ("room", str), 3: ("title", str), 4: ("password", str), 5: ("name", str),
                         6: ("nickname", str), 7: ("reason", str)},
-    "SUBSCRIPTION": {1: ("user", str), 2: ("buddy", str), 3: ("verb", int)},
+    "SUBSCRIPTION": {1: ("user", str), 2: ("buddy", str), 3: ("verb", int), 4: ("text", str)},
     "BLOCK_RESULT": {1: ("user", str), 2: ("buddy", str), 3: ("condition", int), 4: ("text", str)},
     "ROOM_ERROR": {1: ("user", str), 2: ("room", str), 3: ("nickname", str), 4: ("condition", int),
                    5: ("text", str)},

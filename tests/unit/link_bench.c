@@ -150,7 +150,7 @@ static void on_buddy_removed(void *arg, struct seat *seat, const char *name)
 	trace(arg, "buddy_removed", seat, "%s", name);
 }
 
-static void on_authorization(void *arg, struct seat *seat, const char *name)
+static void on_authorization(void *arg, struct seat *seat, const char *name, const char *text)
 {
 	trace(arg, "authorization", seat, "%s", name);
 }

@@ -280,6 +280,7 @@ static void dump_values(struct str *out, const struct wire_frame *frame)
 	case WIRE_SUBSCRIPTION:
 		dump_text(out, "name", frame->subscription.name);
 		dump_number(out, "verb", frame->subscription.verb);
+		dump_text(out, "text", frame->subscription.text);
 		break;
 	case WIRE_ANNOTATION:
 		dump_annotation(out, &frame->annotation);
@@ -545,7 +546,7 @@ static const struct {
       .user = "a@b",
       .annotation = {.kind = S2_REACTION, .peer = "eve", .target = "n1", .reactions = reactions, .reaction_count = 2}}},
     {WIRE_TO_MAIN, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_UNSUBSCRIBED}}},
-    {WIRE_TO_BACKEND, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_SUBSCRIBE}}},
+    {WIRE_TO_BACKEND, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_SUBSCRIBE, "It's me"}}},
     {WIRE_TO_MAIN,
      {.type = WIRE_BLOCK_RESULT, .user = "a@b", .result = {.peer = "eve", .condition = S2_NOT_ALLOWED, .text = "no"}}},
     {WIRE_TO_MAIN,
@@ -670,6 +671,10 @@ static void people_have_more_for_new_peers(void **state)
 	check_way(WIRE_TO_MAIN, true, &buddy,
 	          "6 user=a@b name=eve status=1 idle_since=1763805600001 lacks=2147483649 subscription=6 pending=1");
 	check_way(WIRE_TO_MAIN, false, &buddy, "6 user=a@b name=eve status=1");
+	const struct wire_frame request = {
+	    .type = WIRE_AUTH_REQUEST, .user = "a@b", .buddy = {.name = "eve", .status_text = "It's me"}};
+	check_way(WIRE_TO_MAIN, true, &request, "21 user=a@b name=eve status_text=It's me");
+	check_way(WIRE_TO_MAIN, false, &request, "21 user=a@b name=eve");
 	const struct wire_frame card = {.type = WIRE_VCARD,
 	                                .user = "a@b",
 	                                .card = {"eve",  "1",  "2",  NULL, 0,    "3",  "4",  "5",  "6",  "7",
