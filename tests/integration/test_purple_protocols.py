@@ -57,7 +57,7 @@ def known(directories):
     """Ids of all protocols that are installed, of which the backend tells who asks for another one."""
     directory = directories("known")
     path = directory / "one.cfg"
-    path.write_text("[service]\nprotocol = prpl-nothing\n" + (f"[purple]\nplugins_dir = {MORE}\n" if MORE else ""))
+    path.write_text(f"[service]\nprotocol = prpl-nothing\nworking_dir = {directory}\n" + (f"[purple]\nplugins_dir = {MORE}\n" if MORE else ""))
     said = subprocess.run([Backend.program, path], cwd=directory, capture_output=True, text=True, check=False,
                           env={**os.environ, **sanitizers(directory)})
     return set(re.search(r"it has (.*)", said.stdout + said.stderr)[1].split())
