@@ -545,7 +545,7 @@ static const struct {
      {.type = WIRE_ANNOTATION,
       .user = "a@b",
       .annotation = {.kind = S2_REACTION, .peer = "eve", .target = "n1", .reactions = reactions, .reaction_count = 2}}},
-    {WIRE_TO_MAIN, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_UNSUBSCRIBED}}},
+    {WIRE_TO_MAIN, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_UNSUBSCRIBED, NULL}}},
     {WIRE_TO_BACKEND, {.type = WIRE_SUBSCRIPTION, .user = "a@b", .subscription = {"eve", S2_SUBSCRIBE, "It's me"}}},
     {WIRE_TO_MAIN,
      {.type = WIRE_BLOCK_RESULT, .user = "a@b", .result = {.peer = "eve", .condition = S2_NOT_ALLOWED, .text = "no"}}},
