@@ -432,6 +432,7 @@ async def test_x_35_rb_2_bookmarks_that_were_set_before_they_were_read(gateways,
     assert await get() == [(f"#room{i}%irc.example@{GW}", f"Room & {i}", "me") for i in range(400)]
     gateway.stop()
     await gateway.up(home)
+    await user.reach(GW)
     assert len(await get()) == 400
     await user.online(GW)
     assert (await put(storage % "<url url='x:y'/>")).type == "result"

@@ -72,6 +72,7 @@ async def test_contacts_come_and_go(alice, ircd, irc_people):
     add(alice, alice.full(dave.nick))
     await alice.expect(contact(alice.full(dave.nick), ONLINE))
     alice.backend.send("BUDDY_REMOVED", userName=alice.jid, buddyName=here)
+    assert not await alice.settled(contact(here, OFFLINE))
     bob.send("QUIT")
     erin = await irc_people(fresh("erin"), ircd)
     add(alice, alice.full(erin.nick))
