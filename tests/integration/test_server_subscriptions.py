@@ -211,6 +211,7 @@ async def test_a_question_waits_for_who_is_away_until_it_is_answered(world):
     await bob.expect(presence(world.at("ann"), "subscribe"))
     bob.send_presence(world.at("ann"), "subscribed")
     await ann.becomes(world.at("bob"), "to")
+    await bob.becomes(world.at("ann"), "from")
     third = await world.comes("bob", "third")
     await third.hears_nothing()
     assert not third.take(presence(world.at("ann"), "subscribe"))
