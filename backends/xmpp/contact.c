@@ -8,6 +8,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/xmpp/ns.h"
+#include "lib/xmpp/subscription.h"
 
 #define LOG_AREA "xmpp"
 
@@ -85,18 +86,6 @@ static bool replace(char **at, const char *text)
 	return true;
 }
 
-static uint8_t subscription_of(const char *text)
-{
-	static const struct {
-		const char *text;
-		enum s2_subscription subscription;
-	} known[] = {{"to", S2_SUBSCRIPTION_TO}, {"from", S2_SUBSCRIPTION_FROM}, {"both", S2_SUBSCRIPTION_BOTH}};
-	for (size_t i = 0; text && i < sizeof known / sizeof *known; i++)
-		if (!strcmp(known[i].text, text))
-			return known[i].subscription;
-	return S2_SUBSCRIPTION_NONE;
-}
-
 static void add_group(struct str *joined, const char *group)
 {
 	if (text_empty(group) || strchr(group, '\n'))
@@ -113,7 +102,7 @@ bool contact_update(struct contact *contact, struct arena *arena, const struct e
 	const struct element *group = element_child(item, "group", NS_ROSTER);
 	for (; group && count++ < MOST_GROUPS; group = element_next(group, "group", NS_ROSTER))
 		add_group(&groups, element_text(arena, group));
-	uint8_t subscription = subscription_of(element_get(item, "subscription"));
+	uint8_t subscription = subscription_find(element_get(item, "subscription"));
 	bool asked = text_equal(element_get(item, "ask"), "subscribe");
 	bool news = !contact->listed || contact->subscription != subscription || contact->asked != asked;
 	contact->listed = true;

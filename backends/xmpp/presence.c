@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 #include "lib/xmpp/jid.h"
 #include "lib/xmpp/ns.h"
+#include "lib/xmpp/subscription.h"
 
 static const struct {
 	const char *show;
@@ -72,12 +73,8 @@ void presence_received(struct user *user, struct arena *arena, const struct elem
 		roster_asked(user, &jid, text_or_null(element_child_text(arena, stanza, "status", NULL)));
 	} else if (!strcmp(type, "error")) {
 		roster_presence_error(user, arena, &jid, stanza);
-	} else if (!strcmp(type, "subscribed")) {
-		roster_said(user, &jid, S2_SUBSCRIBED);
-	} else if (!strcmp(type, "unsubscribe")) {
-		roster_said(user, &jid, S2_UNSUBSCRIBE);
-	} else if (!strcmp(type, "unsubscribed")) {
-		roster_said(user, &jid, S2_UNSUBSCRIBED);
+	} else if (subscription_verb(type) != S2_SUBSCRIPTION_VERBS) {
+		roster_said(user, &jid, subscription_verb(type));
 	}
 }
 

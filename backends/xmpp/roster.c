@@ -10,6 +10,7 @@
 #include "lib/base/str.h"
 #include "lib/xmpp/ns.h"
 #include "lib/xmpp/stanza.h"
+#include "lib/xmpp/subscription.h"
 
 #define LOG_AREA "xmpp"
 
@@ -270,18 +271,12 @@ void user_add_buddy(struct s2_user *s2, const struct s2_buddy *buddy)
 
 void user_say_subscription(struct s2_user *s2, const char *name, enum s2_subscription_verb verb, const char *text)
 {
-	static const char *const types[] = {
-	    [S2_SUBSCRIBE] = "subscribe",
-	    [S2_SUBSCRIBED] = "subscribed",
-	    [S2_UNSUBSCRIBE] = "unsubscribe",
-	    [S2_UNSUBSCRIBED] = "unsubscribed",
-	};
 	struct user *user = s2_user_data(s2);
 	struct arena arena = {0};
 	const char *jid = name_parse(user, &arena, name);
 	struct contact *contact = jid ? contact_find(user, jid) : NULL;
 	if (jid)
-		presence_send_words(user, jid, types[verb], text);
+		presence_send_words(user, jid, subscription_type(verb), text);
 	if (contact && (verb == S2_SUBSCRIBED || verb == S2_UNSUBSCRIBED)) {
 		contact->request = false;
 		if (!contact->listed)

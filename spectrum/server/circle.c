@@ -15,8 +15,7 @@
 #define GROUPS_MOST 32
 #define WORKS_MOST 100 /* stanzas that wait for the database, for one user */
 
-struct friend
-{
+struct friend {
 	struct list node;    /* of the circle, by address */
 	char *jid;           /* bare */
 	char *name, *groups; /* each with \n; may be NULL */

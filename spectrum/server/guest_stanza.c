@@ -159,23 +159,13 @@ static void message_to_user(struct server *server, const struct jid *to, struct 
 		to_absent(server, to->bare, message);
 }
 
-static bool is_about_subscription(const char *type)
-{
-	static const char *const types[] = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"};
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (text_equal(type, types[i]))
-			return true;
-	}
-	return false;
-}
-
 static void presence_to_user(struct server *server, const struct jid *to, struct arena *arena,
                              const struct element *presence)
 {
 	const char *type = element_get(presence, "type"), *from = element_get(presence, "from");
 	struct account *account = account_find(server, to->bare);
 	struct session *session = *to->resource ? server_session(server, to->full) : NULL;
-	if (is_about_subscription(type) || text_equal(type, "probe")) {
+	if (subscription_verb(type) != S2_SUBSCRIPTION_VERBS || text_equal(type, "probe")) {
 		if (account)
 			circle_stanza(server, to->bare, arena, presence);
 		else
@@ -300,7 +290,7 @@ void guest_presence_from(struct session *session, struct guest *guest, struct ar
                          const struct element *presence)
 {
 	const char *to = element_get(presence, "to"), *type = element_get(presence, "type");
-	if (is_about_subscription(type)) {
+	if (subscription_verb(type) != S2_SUBSCRIPTION_VERBS) {
 		circle_stanza(guest->server, session->account->jid, arena, presence);
 		return;
 	}

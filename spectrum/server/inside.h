@@ -18,6 +18,7 @@
 #include "lib/xmpp/parser.h"
 #include "lib/xmpp/sasl_server.h"
 #include "lib/xmpp/stanza.h"
+#include "lib/xmpp/subscription.h"
 #include "spectrum/server/attempts.h"
 #include "spectrum/server/channel.h"
 #include "spectrum/server/fast.h"

@@ -278,7 +278,7 @@ static void deliver_presence(struct server *server, struct account *account, str
 	/* The network's state is the contacts' presence; the domain itself is nobody's contact. */
 	if (text_equal(type, "probe") || (!strcmp(server->out_from, server->jid) && !text_equal(type, "error")))
 		return;
-	if (type && strstr("subscribed unsubscribed", type))
+	if (subscription_verb(type) != S2_SUBSCRIPTION_VERBS)
 		account_tell(account, bytes->data, bytes->len);
 	else if (session)
 		session_send_presence(session, server->out_from, bytes->data, bytes->len);

@@ -143,7 +143,7 @@ void presence_from(struct session *session, struct arena *arena, const struct el
 		return;
 	}
 	session->directed = true;
-	if (type && strstr("subscribed unsubscribed", type))
+	if (subscription_verb(type) != S2_SUBSCRIPTION_VERBS)
 		roster_subscription(session, arena, presence, jid.node);
 	else
 		inbound_forward(server, arena, presence);

@@ -22,14 +22,6 @@ static const char *item_jid(struct server *server, const struct user *user, cons
 	return node ? arena_printf(arena, "%s@%s", node, server->jid) : NULL;
 }
 
-static const char *subscription_name(const struct buddy *buddy)
-{
-	bool to = s2_subscription_to(buddy->subscription), from = s2_subscription_from(buddy->subscription);
-	if (buddy->subscription == S2_SUBSCRIPTION_UNKNOWN || (to && from))
-		return "both";
-	return to ? "to" : from ? "from" : "none";
-}
-
 static void write_item(struct server *server, struct writer *writer, const struct user *user, const struct buddy *buddy)
 {
 	const char *jid = item_jid(server, user, buddy);
@@ -38,7 +30,7 @@ static void write_item(struct server *server, struct writer *writer, const struc
 	xml_open(writer, "item", NULL);
 	xml_attr(writer, "jid", jid);
 	xml_attr(writer, "name", text_or_null(buddy_text(buddy, BUDDY_ALIAS)));
-	xml_attr(writer, "subscription", subscription_name(buddy));
+	xml_attr(writer, "subscription", subscription_name(buddy->subscription));
 	xml_attr(writer, "ask", buddy->pending ? "subscribe" : NULL);
 	char *rest = arena_strdup(server_arena(server), buddy_text(buddy, BUDDY_GROUPS)), *group;
 	while (rest && *rest && (group = strsep(&rest, "\n")))
@@ -79,7 +71,7 @@ void roster_version(const struct account *account, char out[ROSTER_VERSION_BYTES
 			const char *text = buddy_text(buddy, texts[i]);
 			EVP_DigestUpdate(context, text, strlen(text) + 1);
 		}
-		const char *subscription = subscription_name(buddy);
+		const char *subscription = subscription_name(buddy->subscription);
 		EVP_DigestUpdate(context, subscription, strlen(subscription) + 1);
 		EVP_DigestUpdate(context, buddy->pending ? "?" : "", 1);
 	}
@@ -211,13 +203,6 @@ void server_contact_new(struct upstream *upstream, struct user *user, const stru
 	free(name);
 }
 
-static const char *const verb_names[S2_SUBSCRIPTION_VERBS] = {
-    [S2_SUBSCRIBE] = "subscribe",
-    [S2_SUBSCRIBED] = "subscribed",
-    [S2_UNSUBSCRIBE] = "unsubscribe",
-    [S2_UNSUBSCRIBED] = "unsubscribed",
-};
-
 void server_contact_said(struct upstream *upstream, struct user *user, const struct buddy *buddy,
                          enum s2_subscription_verb verb)
 {
@@ -229,7 +214,7 @@ void server_contact_said(struct upstream *upstream, struct user *user, const str
 		struct session *session = LIST_ITEM(node, struct session, node);
 		if (!session->interested)
 			continue;
-		server_write(account->server, "presence", from, account->jid, verb_names[verb]);
+		server_write(account->server, "presence", from, account->jid, subscription_type(verb));
 		server_write_end(session);
 	}
 }
@@ -357,14 +342,6 @@ void roster_change(struct ask *ask)
 		put_item(ask, user, name, item);
 }
 
-static void say(struct user *user, const char *name, const char *type, const char *text)
-{
-	for (unsigned verb = 0; verb < S2_SUBSCRIPTION_VERBS; verb++) {
-		if (text_equal(type, verb_names[verb]))
-			contact_say(user, name, verb, text);
-	}
-}
-
 void roster_subscription(struct session *session, struct arena *arena, const struct element *presence, const char *node)
 {
 	struct account *account = session->account;
@@ -372,8 +349,8 @@ void roster_subscription(struct session *session, struct arena *arena, const str
 	struct user *user = account_user(account);
 	const char *name = arena_strdup(arena, contact_name(arena, user, node));
 	if (user && contact_has_subscriptions(user)) {
-		say(user, name, element_get(presence, "type"),
-		    text_or_null(element_child_text(arena, presence, "status", NULL)));
+		contact_say(user, name, subscription_verb(element_get(presence, "type")),
+		            text_or_null(element_child_text(arena, presence, "status", NULL)));
 		return;
 	}
 	bool before = user && is_listed(contact_find(user, name));
