@@ -519,20 +519,23 @@ bool contact_has_subscriptions(const struct user *user)
 	return config_bool(config, "features.subscriptions") && config_bool(config, "service.server_mode");
 }
 
-void contact_say(struct user *user, const char *name, enum s2_subscription_verb verb, const char *text)
+bool contact_say(struct user *user, const char *name, enum s2_subscription_verb verb, const char *text)
 {
 	struct buddy *buddy = roster_find(&user->roster, name);
 	bool answer = verb == S2_SUBSCRIBED || verb == S2_UNSUBSCRIBED;
-	if (user->state != USER_ONLINE || text_equal(name, user->name))
-		return;
+	if (user->state != USER_ONLINE)
+		return false;
+	if (text_equal(name, user->name))
+		return true;
 	link_subscription(&user->seat, name, verb, text);
 	if (!buddy || !answer || !(buddy->flags & BUDDY_REQUEST))
-		return;
+		return true;
 	buddy->flags &= (uint8_t)~BUDDY_REQUEST;
 	if (verb == S2_SUBSCRIBED || buddy->flags & BUDDY_SUBSCRIBED)
 		unsaved(user, buddy);
 	else
 		contact_drop(user, buddy);
+	return true;
 }
 
 bool contact_put(struct user *user, const char *name, const char *alias, const char *groups)

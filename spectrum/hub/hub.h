@@ -290,7 +290,8 @@ void contact_unsubscribe(struct user *, const char *name, bool unsubscribed);
 /* Server mode, where the network itself knows who may see whom: the states of RFC 6121 are its own, and in place of the
  * three above contact_say tells it what the user says. */
 bool contact_has_subscriptions(const struct user *);
-void contact_say(struct user *, const char *name, enum s2_subscription_verb, const char *text);
+/* False: he is not logged in to the network at the moment, so nobody was told. */
+bool contact_say(struct user *, const char *name, enum s2_subscription_verb, const char *text);
 /* What somebody says who asks to see the user's presence; NULL: nothing. */
 const char *contact_request_text(const struct buddy *);
 /* NULL if there is none. Borrowed until the contact changes. */

@@ -349,8 +349,10 @@ void roster_subscription(struct session *session, struct arena *arena, const str
 	struct user *user = account_user(account);
 	const char *name = arena_strdup(arena, contact_name(arena, user, node));
 	if (user && contact_has_subscriptions(user)) {
-		contact_say(user, name, subscription_verb(element_get(presence, "type")),
-		            text_or_null(element_child_text(arena, presence, "status", NULL)));
+		if (!contact_say(user, name, subscription_verb(element_get(presence, "type")),
+		                 text_or_null(element_child_text(arena, presence, "status", NULL))))
+			inbound_refuse(session, presence, S2_RECIPIENT_UNAVAILABLE,
+			               "The network can't be told at the moment. Try again in a while.");
 		return;
 	}
 	bool before = user && is_listed(contact_find(user, name));

@@ -2,13 +2,17 @@
 """Server mode: who may see whom (RFC 6121 section 3 and appendix A), between two users of one server, on a network that knows
 it: the loopback backend, and foreign XMPP servers (Prosody, ejabberd) on which both of them have accounts."""
 
+import asyncio
 import itertools
+import os
+import signal
 
 import pytest
 import pytest_asyncio
 
 import gateway
 from person import RawUser
+from processes import marked
 from stanzas import available, matches, message, presence, unavailable
 
 pytestmark = pytest.mark.asyncio
@@ -353,3 +357,22 @@ async def test_words_wait_for_who_is_away(world):
     bob = await world.comes("bob")
     got = await bob.expect(message(world.at("ann"), "while you were out"))
     assert got.child("delay", "urn:xmpp:delay") is not None
+
+
+async def test_who_cannot_be_asked_now(servers, people, directories):
+    """The backend has died, and the next one is slow."""
+    script = directories("slow") / "backend"
+    script.write_text(f"#!/bin/sh\n[ -e {script}.again ] && sleep 2\ntouch {script}.again\nexec {gateway.LOOPBACK} \"$@\"\n")
+    script.chmod(0o755)
+    server = await servers(script, service__jid_escaping=0)
+    ann = await people(host=server, kind=Neighbour, account="ann")
+    bob = await people(host=server, kind=Neighbour, account="bob")
+    [pid] = marked(server.directory).keys() - {server.child.pid}
+    os.kill(pid, signal.SIGKILL)
+    await server.logged(f"pid={pid} .*users=2")
+    ann.send_presence(f"bob@{DOMAIN}", "subscribe")
+    got = await ann.expect(presence(f"bob@{DOMAIN}", "error"))
+    assert got.condition == "recipient-unavailable" and got.error[2]
+    while await bob.listed(f"ann@{DOMAIN}") is None and not bob.take(presence(f"ann@{DOMAIN}", "subscribe")):
+        ann.send_presence(f"bob@{DOMAIN}", "subscribe")  # some time later
+        await asyncio.sleep(0.1)
