@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Contacts of users at components (RFC 6121 sections 2 to 4): of the network's contacts the network knows who may see
  * whom, of these it is kept here. They stand in the same roster. What a component says while none of the user's clients
- * is there is kept, too. */
+ * is there is kept, too. If the database can't take something, all is written once more until it can. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,9 @@ struct circle {
 	struct server *server;
 	char *owner; /* bare JID */
 	struct list friends, works;
+	struct list unkept; /* of the server: something could not be written */
 	unsigned count, work_count;
+	unsigned writing; /* changes of which it is not known yet */
 	bool loaded;
 };
 
@@ -111,6 +113,47 @@ static void write_item(struct circle *circle, struct writer *writer, const struc
 	xml_close(writer);
 }
 
+/* A change on its way into the database. */
+struct writing {
+	struct server *server;
+	char owner[];
+};
+
+static void circle_settle(struct circle *);
+
+static void written(void *arg, enum keep_end end)
+{
+	struct writing *writing = arg;
+	struct server *server = writing->server;
+	struct circle *circle = map_get(&server->circles, writing->owner);
+	free(writing);
+	if (!circle) /* the process ends */
+		return;
+	circle->writing--;
+	if (end != KEEP_DONE) {
+		list_remove(&circle->unkept);
+		list_append(&server->circles_unkept, &circle->unkept);
+		server_tick_start(server);
+	}
+	circle_settle(circle);
+}
+
+static struct writing *writing_new(struct circle *circle)
+{
+	struct writing *writing = mem_new(sizeof *writing + strlen(circle->owner) + 1);
+	writing->server = circle->server;
+	strcpy(writing->owner, circle->owner);
+	circle->writing++;
+	return writing;
+}
+
+/* `jid` NULL: all of them. */
+static void forget(struct circle *circle, const char *jid)
+{
+	keep_remove(circle->server->hub, circle->owner, &(struct kept){.kind = KIND, .id = jid}, written,
+	            writing_new(circle));
+}
+
 /* As it is kept. */
 static void save(struct circle *circle, const struct friend *friend)
 {
@@ -128,8 +171,29 @@ static void save(struct circle *circle, const struct friend *friend)
 	xml_close(&writer);
 	writer_end(&writer);
 	keep_put(circle->server->hub, circle->owner,
-	         &(struct kept){.kind = KIND, .id = friend->jid, .content = content.data}, false, NULL, NULL);
+	         &(struct kept){.kind = KIND, .id = friend->jid, .content = content.data}, false, written,
+	         writing_new(circle));
 	str_fini(&content);
+}
+
+static bool is_kept(const struct friend *friend)
+{
+	return is_shown(friend) || friend->pending;
+}
+
+void circles_due(struct server *server)
+{
+	LIST_EACH (&server->circles_unkept, node) {
+		struct circle *circle = LIST_ITEM(node, struct circle, unkept);
+		if (circle->writing)
+			continue;
+		list_remove(&circle->unkept);
+		forget(circle, NULL);
+		LIST_EACH (&circle->friends, at) {
+			if (is_kept(LIST_ITEM(at, struct friend, node)))
+				save(circle, LIST_ITEM(at, struct friend, node));
+		}
+	}
 }
 
 static void push(struct circle *circle, const struct friend *friend, bool removed)
@@ -166,11 +230,11 @@ static void changed(struct circle *circle, struct friend *friend, bool was_shown
 {
 	if (is_shown(friend) || was_shown)
 		push(circle, friend, !is_shown(friend));
-	if (is_shown(friend) || friend->pending) {
+	if (is_kept(friend)) {
 		save(circle, friend);
 		return;
 	}
-	keep_remove(circle->server->hub, circle->owner, &(struct kept){.kind = KIND, .id = friend->jid}, NULL, NULL);
+	forget(circle, friend->jid);
 	friend_free(circle, friend);
 }
 
@@ -385,6 +449,7 @@ static void work_run(struct circle *circle, struct work *work, bool possible)
 static void circle_free(struct circle *circle)
 {
 	map_remove(&circle->server->circles, circle->owner);
+	list_remove(&circle->unkept);
 	while (!list_empty(&circle->works))
 		work_run(circle, LIST_ITEM(circle->works.next, struct work, node), false);
 	LIST_EACH (&circle->friends, node)
@@ -437,7 +502,16 @@ static void loaded(void *arg, const struct kept *items, size_t count)
 	}
 	while (!list_empty(&circle->works))
 		work_run(circle, LIST_ITEM(circle->works.next, struct work, node), possible);
-	if (!possible || !account)
+	if (possible)
+		circle_settle(circle);
+	else
+		circle_free(circle);
+}
+
+/* Frees it if it is nobody's any more and all is kept. */
+static void circle_settle(struct circle *circle)
+{
+	if (circle->loaded && !circle->writing && list_empty(&circle->unkept) && !account_of(circle))
 		circle_free(circle);
 }
 
@@ -451,6 +525,7 @@ static struct circle *circle_get(struct server *server, const char *owner)
 	circle->owner = mem_strdup(owner);
 	list_init(&circle->friends);
 	list_init(&circle->works);
+	list_init(&circle->unkept);
 	map_put(&server->circles, circle->owner, circle);
 	keep_get(server->hub, owner, &(struct kept){.kind = KIND}, loaded, circle);
 	return circle;
@@ -471,8 +546,8 @@ void circle_open(struct account *account)
 void circle_leave(struct server *server, const char *owner)
 {
 	struct circle *circle = map_get(&server->circles, owner);
-	if (circle && circle->loaded)
-		circle_free(circle);
+	if (circle)
+		circle_settle(circle);
 }
 
 void circle_free_all(struct server *server)

@@ -47,6 +47,7 @@ struct server {
 	unsigned guest_strangers; /* that have not proved a secret */
 	size_t letter_bytes;      /* of components, to users of whom it is not known yet who they are */
 	struct map circles;       /* contacts at components (circle.c), by bare JID of the user */
+	struct list circles_unkept; /* those that the database could not take */
 	struct map push_users;    /* whose push services are known (push.c), by bare JID */
 	struct map push_ids;      /* notifications that are not answered */
 	struct list push_due;     /* registrations that wait for their time */
@@ -513,6 +514,8 @@ void guest_gone(struct guest *);
 void circle_open(struct account *);
 void circle_leave(struct server *, const char *owner);
 void circle_free_all(struct server *);
+/* Each second. */
+void circles_due(struct server *);
 /* Presence about a subscription, or a probe, from the user or to him. */
 void circle_stanza(struct server *, const char *owner, struct arena *, const struct element *presence);
 /* A client has said that it is there, or something else about that; it is not any more. */

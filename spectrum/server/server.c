@@ -129,8 +129,10 @@ static void tick(void *arg)
 	sm_due(server, now);
 	guests_due(server, now);
 	push_due(server, now);
+	circles_due(server);
 	if (list_empty(&server->strangers) && list_empty(&server->asked) && list_empty(&server->sleeping) &&
-	    list_empty(&server->guest_streams) && list_empty(&server->push_due))
+	    list_empty(&server->guest_streams) && list_empty(&server->push_due) &&
+	    list_empty(&server->circles_unkept))
 		timer_stop(server->tick);
 }
 
@@ -365,6 +367,7 @@ struct upstream *server_new(struct loop *loop, const struct config *config, cons
 	list_init(&server->sleeping);
 	list_init(&server->guest_streams);
 	list_init(&server->push_due);
+	list_init(&server->circles_unkept);
 	list_init(&server->asked);
 	list_init(&server->unasked);
 	server->tick = timer_new(loop, tick, server);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Server mode: contacts of users at components (RFC 6121): roster, subscriptions, presence."""
 
+import asyncio
+import sqlite3
+
 import pytest
 import pytest_asyncio
 
@@ -229,3 +232,26 @@ async def test_a_roster_set_as_soon_as_there_is_a_resource(place, wires):
     assert (await wire.expect(matches("iq", id="item"))).type == "result"
     wire.send(f"<iq type='get' id='all'><query xmlns='{ROSTER}'/></iq>")
     assert item_of(await wire.expect(matches("iq", id="all"))) == ("none", None, "The desk", [])
+
+
+async def test_a_database_that_is_gone_for_a_while_costs_no_contact(place):
+    server, bot, ann = place
+    user = await ann()
+    await befriend(user, bot)
+    other = f"other@{BOT}"
+    database = sqlite3.connect(server.settings["database.database"], isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    item = f"<query xmlns='{ROSTER}'><item jid='{other}' name='Other'/></query>"
+    assert (await user.iq(None, item, "set")).type == "result"
+    assert (await user.iq(None, f"<query xmlns='{ROSTER}'><item jid='{DESK}' subscription='remove'/></query>", "set")).type == "result"
+    await user.close()
+    await server.logged("not kept: ", count=2)
+    database.execute("COMMIT")
+    while database.execute("SELECT id FROM s2_items WHERE kind = 'contact'").fetchall() != [(other,)]:
+        await asyncio.sleep(0.05)
+    database.close()
+    server.stop()
+    await server.up()
+    await bot.connect()
+    items = await roster(await ann())
+    assert item_of(items, other) == ("none", None, "Other", []) and item_of(items) is None
