@@ -4,34 +4,16 @@
  * something that happens (see act), one with '>' comes from the client, any other one from the component; in place of $
  * stands a newline. Nothing of the component may count before it has proved its secret, nobody may be told a stanza
  * that is not from its domain, and nothing may be written but text fit for XML. */
-#include <netinet/in.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "lib/base/encode.h"
-#include "lib/base/log.h"
-#include "lib/base/mem.h"
 #include "lib/base/utf8.h"
-#include "spectrum/frontend/frontend.h"
-#include "spectrum/frontend/inside.h"
-#include "spectrum/server/inside.h"
+#include "program.h"
 
 #define SECRET "s3cret"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-static struct {
-	struct loop *loop;
-	struct config *config;
-	struct frontend *frontend;
-	struct server *server;
-	char directory[32];
-} program;
 
 struct connection {
 	struct channel channel;
@@ -41,12 +23,6 @@ struct connection {
 };
 
 static struct connection *component, *client;
-
-static void demand(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 /* ---- The connections ---- */
 
@@ -124,18 +100,6 @@ static const struct channel_verbs fake_verbs = {
 };
 
 /* ---- What happens ---- */
-
-static void stop(void *arg)
-{
-	loop_stop(program.loop);
-}
-
-static void turn(void)
-{
-	struct deferred stopping = {0};
-	loop_defer(program.loop, &stopping, stop, NULL);
-	loop_run(program.loop);
-}
 
 static void close_connection(struct connection *connection)
 {
@@ -223,59 +187,13 @@ static void act(const char *what)
 
 /* ---- */
 
-static void clean_up(void)
-{
-	frontend_free(&program.frontend);
-	loop_free(&program.loop);
-	config_free(&program.config);
-	char *command = mem_printf("rm -rf %s", program.directory);
-	demand(system(command) == 0);
-	free(command);
-}
-
-/* The listener takes one, though nobody connects. */
-static unsigned free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	demand(bind(fd, (struct sockaddr *)&address, len) == 0 &&
-	       getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static char *arguments[] = {"fuzz_guest"};
-	char *error = NULL;
-	log_set_level(LOG_OFF_);
-	strcpy(program.directory, "/tmp/fuzz_guest.XXXXXX");
-	demand(mkdtemp(program.directory));
-	char *path = mem_printf("%s/cfg", program.directory);
-	FILE *file = fopen(path, "w");
-	fprintf(file,
-	        "[service]\nserver_mode=1\njid=a.test\nserver=127.0.0.1\nport=%u\nbackend=/bin/true\n"
-	        "working_dir=%s\nadmin_jid=admin@a.test\nadmin_password=p\ncomponent_port=%u\n"
-	        "[components]\ng.test=" SECRET "\nh.test=" SECRET "\n[database]\ntype=none\n[upload]\ndirectory=%s\n",
-	        free_port(), program.directory, free_port(), program.directory);
-	fclose(file);
-	struct str errors = {0};
-	program.config = config_load(path, NULL, NULL, 0, &errors, &errors);
-	if (!program.config)
-		fprintf(stderr, "%s", str_text(&errors));
-	demand(program.config);
-	free(path);
-	program.loop = loop_new();
-	program.frontend = frontend_new(program.loop, program.config, 1, arguments, &error);
-	if (!program.frontend)
-		fprintf(stderr, "%s\n", error);
-	demand(program.frontend);
-	program.server = LIST_ITEM(program.frontend->upstream, struct server, upstream);
+	program_directory("guest");
+	program_start("component_port=#\n[components]\ng.test=" SECRET "\nh.test=" SECRET "\n");
 	component = mem_new(sizeof *component);
 	client = mem_new(sizeof *client);
 	component->freed = client->freed = true;
-	atexit(clean_up);
 	return 0;
 }
 

@@ -5,42 +5,17 @@
  * so he may try SCRAM, as if for the first time with each input. The server must offer no log-in and take none on a
  * connection without TLS, must write nothing but text fit for XML, and must let go of everything when the connection
  * ends. */
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "lib/base/log.h"
-#include "lib/base/mem.h"
 #include "lib/base/utf8.h"
-#include "spectrum/frontend/frontend.h"
-#include "spectrum/frontend/inside.h"
-#include "spectrum/server/inside.h"
+#include "program.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-static struct {
-	struct loop *loop;
-	struct config *config;
-	struct frontend *frontend;
-	struct server *server;
-	char directory[32];
-} program;
 
 static struct connection {
 	struct channel channel;
 	bool secure, handshake, freed, logged_in;
 	size_t unsent;
 } * connection;
-
-static void demand(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 /* ---- The connection ---- */
 
@@ -103,18 +78,6 @@ static const struct channel_verbs fake_verbs = {
 };
 
 /* ---- What happens ---- */
-
-static void stop(void *arg)
-{
-	loop_stop(program.loop);
-}
-
-static void turn(void)
-{
-	struct deferred stopping = {0};
-	loop_defer(program.loop, &stopping, stop, NULL);
-	loop_run(program.loop);
-}
 
 static void close_connection(void)
 {
@@ -182,65 +145,19 @@ static void feed(char *line)
 
 /* ---- */
 
-static void clean_up(void)
-{
-	frontend_free(&program.frontend);
-	loop_free(&program.loop);
-	config_free(&program.config);
-	char *command = mem_printf("rm -rf %s", program.directory);
-	demand(system(command) == 0);
-	free(command);
-}
-
-/* The listener takes one, though nobody connects. */
-static unsigned free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	demand(bind(fd, (struct sockaddr *)&address, len) == 0 &&
-	       getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static char *arguments[] = {"fuzz_server"};
-	char *error = NULL;
-	log_set_level(LOG_OFF_);
-	strcpy(program.directory, "/tmp/fuzz_server.XXXXXX");
-	demand(mkdtemp(program.directory));
-	char *path = mem_printf("%s/cfg", program.directory);
-	FILE *file = fopen(path, "w");
-	fprintf(file,
-	        "[service]\nserver_mode=1\njid=a.test\nserver=127.0.0.1\nport=%u\nbackend=/bin/true\n"
-	        "require_tls=1\nstore_passwords=romeo\ncert=%s/server.pem\nworking_dir=%s\nadmin_jid=admin@a.test\nadmin_password=p\n"
-	        "[database]\ntype=none\n[upload]\ndirectory=%s\n",
-	        free_port(), program.directory, program.directory, program.directory);
-	fclose(file);
-	struct str errors = {0};
-	program.config = config_load(path, NULL, NULL, 0, &errors, &errors);
-	if (!program.config)
-		fprintf(stderr, "%s", str_text(&errors));
-	demand(program.config);
+	const char *error;
+	program_directory("server");
+	char *path = mem_printf("%s/server.pem", program.directory);
+	demand(tls_write_self_signed(path, "a.test", &error));
 	free(path);
-	path = mem_printf("%s/server.pem", program.directory);
-	const char *tls_error;
-	demand(tls_write_self_signed(path, "a.test", &tls_error));
-	free(path);
-	program.loop = loop_new();
-	program.frontend = frontend_new(program.loop, program.config, 1, arguments, &error);
-	if (!program.frontend)
-		fprintf(stderr, "%s\n", error);
-	demand(program.frontend);
-	program.server = LIST_ITEM(program.frontend->upstream, struct server, upstream);
+	program_start("require_tls=1\nstore_passwords=romeo\ncert=%s/server.pem\n");
 	connection = mem_new(sizeof *connection);
 	connection->freed = true;
 	keyring_learn(program.server->keyring, "romeo@a.test", "p");
 	while (!keyring_find(program.server->keyring, "romeo@a.test"))
 		turn();
-	atexit(clean_up);
 	return 0;
 }
 
