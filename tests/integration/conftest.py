@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fixtures. Servers live for the whole run, gateways and people for one test; every directory is fresh."""
 
-import asyncio
 import itertools
 import pathlib
 import shutil
@@ -22,7 +21,7 @@ from nameserver import Dnsmasq
 from person import RawUser
 from processes import free_port
 from server import Server, Wire, make_certificate
-from user import User
+from user import User, end_tasks
 
 
 @pytest.fixture(scope="session")
@@ -195,10 +194,7 @@ async def people(request):
     yield connect
     for one in present:
         await one.close()
-    rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-    for task in rest:  # slixmpp leaves its filter task behind
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    await end_tasks()
 
 
 @pytest_asyncio.fixture

@@ -11,6 +11,7 @@ import slixmpp
 from processes import LIMIT, Process, free_port
 from server import Wire, wait_until
 from stanzas import DATA, Inbox, Stanza, matches, xml_element
+from user import end_tasks
 
 COMPONENT = "jabber:component:accept"
 SECRET = "a shared secret"
@@ -31,10 +32,7 @@ async def host(servers, *domains, **more):
 async def close_all(components):
     for one in components:
         await one.close()
-    rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-    for task in rest:  # slixmpp leaves its filter task behind
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    await end_tasks()
 
 
 class Component:

@@ -12,6 +12,14 @@ from processes import LIMIT
 from stanzas import Stanza
 
 
+async def end_tasks():
+    """slixmpp leaves its filter task behind."""
+    rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
 class User(Person):
     """slixmpp behind Person's calls."""
 
